@@ -1,0 +1,163 @@
+//! The log's entries, and what they are made of.
+
+use crate::{ConversationId, MessageId, Timestamp, UserId};
+use std::fmt;
+
+/// The place of an entry in its conversation's log: from 1, gapless, given when it is committed.
+pub type Seq = u64;
+
+/// Who wrote a message.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Author {
+    /// A person.
+    User(UserId),
+    /// The AI.
+    Assistant,
+}
+
+impl fmt::Display for Author {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::User(id) => id.fmt(f),
+            Self::Assistant => f.write_str("assistant"),
+        }
+    }
+}
+
+/// How a turn ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum TurnStatus {
+    /// The backend said that it was done.
+    Complete,
+    /// A participant stopped it; what was produced is kept.
+    Stopped,
+    /// No backend could answer; nothing or a part was produced.
+    Failed,
+    /// It was cut off (by a provider, or by the end of its node); what was produced is kept.
+    Interrupted,
+}
+
+impl TurnStatus {
+    /// The word on the wire and in the database.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Complete => "complete",
+            Self::Stopped => "stopped",
+            Self::Failed => "failed",
+            Self::Interrupted => "interrupted",
+        }
+    }
+}
+
+impl std::str::FromStr for TurnStatus {
+    type Err = UnknownStatus;
+
+    fn from_str(text: &str) -> Result<Self, UnknownStatus> {
+        [Self::Complete, Self::Stopped, Self::Failed, Self::Interrupted]
+            .into_iter()
+            .find(|status| status.as_str() == text)
+            .ok_or(UnknownStatus)
+    }
+}
+
+/// The text names no way in which a turn ends.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[error("not a turn's status")]
+pub struct UnknownStatus;
+
+/// What an assistant's message has beside its text.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Reply {
+    /// The user's message that it answers.
+    pub in_reply_to: MessageId,
+    /// How its turn ended.
+    pub status: TurnStatus,
+    /// The model that made it, where one was reached.
+    pub model: Option<String>,
+    /// What it cost.
+    pub usage: Usage,
+}
+
+/// What a turn cost.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Usage {
+    /// Tokens of the context.
+    pub prompt_tokens: u64,
+    /// Tokens of the reply.
+    pub completion_tokens: u64,
+    /// Whether we estimated them because the backend told no figures.
+    pub estimated: bool,
+}
+
+impl Usage {
+    /// Both sides together.
+    pub const fn total_tokens(self) -> u64 {
+        self.prompt_tokens + self.completion_tokens
+    }
+}
+
+/// A message of the log.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Message {
+    /// Its id.
+    pub id: MessageId,
+    /// Its conversation.
+    pub conversation: ConversationId,
+    /// The seq that made it. 0 until the store has committed it.
+    pub seq: Seq,
+    /// Who wrote it.
+    pub author: Author,
+    /// What kind of message it is: `user`, `assistant`, or a word of the sender's.
+    pub kind: String,
+    /// Its text.
+    pub content: String,
+    /// The sender's own id of it.
+    pub client_id: Option<String>,
+    /// When it was taken in, by our clock.
+    pub created_at: Timestamp,
+    /// For an assistant's message: what it answers and how it ended.
+    pub reply: Option<Reply>,
+}
+
+/// The `kind` of a message that a turn answers.
+pub const KIND_USER: &str = "user";
+/// The `kind` of a message that a turn became.
+pub const KIND_ASSISTANT: &str = "assistant";
+
+/// Recognises a resend: the first 16 bytes of SHA-256 over sender, client id and content.
+///
+/// The content counts because clients make ids from clocks. The same fingerprint in the same conversation is the
+/// same message, for ever; so is one that was sent without a conversation and therefore made one.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct Fingerprint(pub [u8; 16]);
+
+impl Fingerprint {
+    /// The fingerprint of what `sender` sent as `client_id`.
+    pub fn of(sender: UserId, client_id: &str, content: &str) -> Self {
+        use sha2::Digest;
+        let hash = sha2::Sha256::new()
+            .chain_update(sender.as_uuid().as_bytes())
+            .chain_update(client_id.len().to_le_bytes())
+            .chain_update(client_id)
+            .chain_update(content)
+            .finalize();
+        let mut short = [0; 16];
+        short.copy_from_slice(&hash[..16]);
+        Self(short)
+    }
+}
+
+/// A conversation as it stands in a list.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Summary {
+    /// The conversation.
+    pub id: ConversationId,
+    /// Its title.
+    pub title: String,
+    /// When its newest entry was made.
+    pub updated_at: Timestamp,
+    /// How many messages it has, of both sides.
+    pub message_count: u64,
+    /// Its newest entry; 0 where it has none.
+    pub last_seq: Seq,
+}

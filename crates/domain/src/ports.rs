@@ -1,0 +1,372 @@
+//! What the domain needs of the world, as traits. Other crates implement them; [`crate::testing`] has one of each
+//! that lives in memory, so that the domain runs alone.
+
+use crate::message::{Fingerprint, Message, Seq, Summary, Usage};
+use crate::{ConversationId, ErrorCode, MessageId, Timestamp, UserId};
+use async_trait::async_trait;
+use futures_util::stream::BoxStream;
+use std::sync::Arc;
+use std::time::Duration;
+use uuid::Uuid;
+
+/// The time of day, and a clock that only goes forward. One clock serves a whole server.
+pub trait Clock: Send + Sync + 'static {
+    /// The time of day, for what people and tokens see. It may jump.
+    fn now(&self) -> Timestamp;
+
+    /// Time since some fixed moment, for rate limits. It never goes back.
+    fn monotonic(&self) -> Duration;
+}
+
+/// The machine's own clock.
+#[derive(Debug, Default, Clone, Copy)]
+pub struct SystemClock;
+
+impl Clock for SystemClock {
+    fn now(&self) -> Timestamp {
+        Timestamp::from_jiff(jiff::Timestamp::now())
+    }
+
+    fn monotonic(&self) -> Duration {
+        use std::sync::LazyLock;
+        use std::time::Instant;
+        static START: LazyLock<Instant> = LazyLock::new(Instant::now);
+        START.elapsed()
+    }
+}
+
+/// What a user may do beyond their own conversations.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Role {
+    /// Their own things.
+    #[default]
+    User,
+    /// Everything that is for operators.
+    Admin,
+}
+
+impl Role {
+    /// The word in tokens and in the database.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::User => "user",
+            Self::Admin => "admin",
+        }
+    }
+}
+
+impl std::str::FromStr for Role {
+    type Err = UnknownRole;
+
+    fn from_str(text: &str) -> Result<Self, UnknownRole> {
+        [Self::User, Self::Admin].into_iter().find(|role| role.as_str() == text).ok_or(UnknownRole)
+    }
+}
+
+/// The text names no role.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[error("not a role: user or admin")]
+pub struct UnknownRole;
+
+/// Who a credential speaks for.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Identity {
+    /// The user.
+    pub user: UserId,
+    /// What they may do.
+    pub role: Role,
+    /// When the credential stops to be good.
+    pub expires_at: Timestamp,
+}
+
+/// Tells whose a credential is. Issuers of others (JWKS) stand behind the same trait.
+#[async_trait]
+pub trait Authenticator: Send + Sync + 'static {
+    /// Checks a bearer token. Errors: [`ErrorCode::InvalidToken`], [`ErrorCode::TokenExpired`], and
+    /// [`ErrorCode::Internal`] where it could not be checked.
+    async fn authenticate(&self, token: &str) -> Result<Identity, ErrorCode>;
+}
+
+/// A person with an account.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct User {
+    /// Their id.
+    pub id: UserId,
+    /// Their address, in lower case: unique.
+    pub email: String,
+    /// What they may do.
+    pub role: Role,
+    /// When the account was made.
+    pub created_at: Timestamp,
+}
+
+/// The store failed. The change may or may not have been made; a resend finds out.
+#[derive(Debug, Clone, thiserror::Error)]
+#[error("store: {message}")]
+pub struct StoreError {
+    /// What was being done.
+    pub message: String,
+    /// Why it failed.
+    #[source]
+    pub source: Option<Arc<dyn std::error::Error + Send + Sync>>,
+}
+
+/// A conversation as its task needs it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ConversationRecord {
+    /// What stands in lists.
+    pub summary: Summary,
+    /// Who takes part.
+    pub participants: Vec<UserId>,
+}
+
+/// One change of the log. A conversation's task makes them; the store commits those of many tasks together.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Write {
+    /// A user's message.
+    Message(Box<NewMessage>),
+    /// Another answer to a message that is already in the log.
+    TurnOpen(NewTurn),
+    /// What a live turn has produced so far, and that its node lives.
+    TurnCheckpoint(Checkpoint),
+    /// A turn's end: it becomes a message.
+    TurnEnd(Box<TurnEnd>),
+}
+
+/// A user's message on its way into the log.
+#[derive(Debug, Clone, PartialEq)]
+pub struct NewMessage {
+    /// The message, with seq 0.
+    pub message: Message,
+    /// Recognises a resend; none where the sender gave no id.
+    pub fingerprint: Option<Fingerprint>,
+    /// Where the message makes its conversation: the title; the author becomes its owner. A resend is then
+    /// looked for among the sender's messages that made a conversation.
+    pub creates: Option<String>,
+    /// The turn that answers it, opened in the same transaction.
+    pub turn: Option<NewTurn>,
+}
+
+/// A turn that begins.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct NewTurn {
+    /// The assistant message that it will become.
+    pub id: MessageId,
+    /// Its conversation.
+    pub conversation: ConversationId,
+    /// The message that it answers.
+    pub in_reply_to: MessageId,
+    /// The node that runs it.
+    pub node: Uuid,
+    /// Until when that node surely lives.
+    pub lease_until: Timestamp,
+}
+
+/// The state of a live turn.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Checkpoint {
+    /// The turn.
+    pub turn: MessageId,
+    /// All its text so far; none where only the lease is renewed.
+    pub content: Option<String>,
+    /// Until when its node surely lives.
+    pub lease_until: Timestamp,
+}
+
+/// A turn that ends.
+#[derive(Debug, Clone, PartialEq)]
+pub struct TurnEnd {
+    /// The message that it becomes, with seq 0; its `id` is the turn's and its `reply` is there.
+    pub message: Message,
+    /// Whether the text is the last checkpoint's (the turn of a dead node) instead of the message's.
+    pub from_checkpoint: bool,
+}
+
+/// What became of a [`Write`].
+#[derive(Debug, Clone, PartialEq)]
+pub enum Written {
+    /// It is in the log, with its seq. `message_count` counts it.
+    Stored {
+        /// The message, with the seq that it got.
+        message: Box<Message>,
+        /// How many messages the conversation has now.
+        message_count: u64,
+    },
+    /// It was there already; nothing was changed. The first one may stand in another conversation.
+    Duplicate(Box<Message>),
+    /// The turn is open. With the seq of the message that it answers.
+    TurnOpened(Seq),
+    /// Noted.
+    Done,
+    /// Nothing was changed: the conversation is gone ([`ErrorCode::ConversationNotFound`]), the message that
+    /// a turn should answer is not a user's in this conversation ([`ErrorCode::MessageNotFound`]), or the turn has
+    /// ended before ([`ErrorCode::Conflict`]).
+    Refused(ErrorCode),
+}
+
+/// A turn whose node gave no sign of life for its lease.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct OrphanTurn {
+    /// The turn.
+    pub turn: MessageId,
+    /// Its conversation.
+    pub conversation: ConversationId,
+    /// The message that it answers.
+    pub in_reply_to: MessageId,
+}
+
+/// The database. Reads see what was committed before they began.
+#[async_trait]
+pub trait Store: Send + Sync + 'static {
+    /// Whether it answers at all.
+    async fn health(&self) -> Result<(), StoreError>;
+
+    /// Which log this is: made with the database, changed where it is put back from a copy.
+    async fn epoch(&self) -> Result<String, StoreError>;
+
+    /// The user, if there is one.
+    async fn user_get(&self, id: UserId) -> Result<Option<User>, StoreError>;
+
+    /// The user with `email`, made with `role` if there is none. An existing user gets `role` too.
+    async fn user_ensure(&self, email: &str, role: Role, now: Timestamp) -> Result<User, StoreError>;
+
+    /// The conversation, if there is one.
+    async fn conversation_get(&self, id: ConversationId) -> Result<Option<ConversationRecord>, StoreError>;
+
+    /// Makes a conversation with no messages, its owner the first participant.
+    async fn conversation_create(
+        &self,
+        id: ConversationId,
+        owner: UserId,
+        title: &str,
+        now: Timestamp,
+    ) -> Result<(), StoreError>;
+
+    /// Makes `user` a participant; harmless where they are. False where there is no such conversation.
+    async fn participant_add(&self, id: ConversationId, user: UserId) -> Result<bool, StoreError>;
+
+    /// Commits `writes` in one transaction, in their order, and answers each: the log's only way in.
+    ///
+    /// Writes of other callers may share the transaction. When it returns, what is `Stored` survives kill -9.
+    /// The seqs of one conversation rise in the order of the writes. Dropping the future does not undo anything.
+    async fn write(&self, writes: Vec<Write>) -> Result<Vec<Written>, StoreError>;
+
+    /// The messages with `after < seq <= through`, oldest first, at most `limit`.
+    async fn log_after(
+        &self,
+        conversation: ConversationId,
+        after: Seq,
+        through: Seq,
+        limit: usize,
+    ) -> Result<Vec<Message>, StoreError>;
+
+    /// The newest `limit` messages with `seq < before` (none: the newest of all), oldest first.
+    async fn log_before(
+        &self,
+        conversation: ConversationId,
+        before: Option<Seq>,
+        limit: usize,
+    ) -> Result<Vec<Message>, StoreError>;
+
+    /// The message with this fingerprint that made its conversation, if there is one.
+    async fn message_that_created(&self, fingerprint: Fingerprint) -> Result<Option<Message>, StoreError>;
+
+    /// The message that a turn became, if it has ended.
+    async fn message_get(
+        &self,
+        conversation: ConversationId,
+        id: MessageId,
+    ) -> Result<Option<Message>, StoreError>;
+
+    /// The live turns whose lease was over at `now`, at most 1,000.
+    ///
+    /// A store that only one process can open (`SQLite`) also gives those of every node but `node`, which must be
+    /// dead, whatever their lease.
+    async fn turns_orphaned(&self, node: Uuid, now: Timestamp) -> Result<Vec<OrphanTurn>, StoreError>;
+}
+
+/// Who said a piece of a turn's context.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Speaker {
+    /// Instructions.
+    System,
+    /// A person.
+    User,
+    /// The AI.
+    Assistant,
+}
+
+/// One piece of a turn's context.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ContextMessage {
+    /// Who said it.
+    pub speaker: Speaker,
+    /// What they said.
+    pub content: String,
+}
+
+/// What a backend is asked.
+#[derive(Debug, Clone, PartialEq)]
+pub struct TurnRequest {
+    /// The turn.
+    pub turn: MessageId,
+    /// Its conversation.
+    pub conversation: ConversationId,
+    /// The model that was asked for; none leaves it to the backend.
+    pub model: Option<String>,
+    /// The context, oldest first; the last piece is the message to answer.
+    pub context: Vec<ContextMessage>,
+    /// How many tokens the reply may have; none leaves it to the backend.
+    pub max_tokens: Option<u32>,
+}
+
+/// A piece of what a backend streams.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Delta {
+    /// Text of the reply.
+    Content(String),
+    /// What it cost so far, or in the end: the last one counts.
+    Usage(Usage),
+    /// The model that really answers, as soon as it is known.
+    Model(String),
+    /// The reply is whole. A stream that ends without it was cut off.
+    End,
+}
+
+/// Why a backend did not go on.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum BackendError {
+    /// It could not be reached, or the connection broke.
+    #[error("the backend cannot be reached: {0}")]
+    Unreachable(String),
+    /// It answered with an error.
+    #[error("the backend answered {status}: {message}")]
+    Status {
+        /// The HTTP status, or what comes nearest.
+        status: u16,
+        /// What it said, cut to 500 bytes; never a credential.
+        message: String,
+        /// How long it asks us to wait.
+        retry_after: Option<Duration>,
+    },
+    /// What it sent makes no sense.
+    #[error("the backend's stream is malformed: {0}")]
+    Malformed(String),
+}
+
+/// A reply as it is made. Dropping it tells the backend to stop.
+pub type TurnStream = BoxStream<'static, Result<Delta, BackendError>>;
+
+/// Something that answers: an LLM API or the built-in demo. Time limits and the turn's end are the domain's.
+#[async_trait]
+pub trait Backend: Send + Sync + 'static {
+    /// Its name in logs and figures.
+    fn name(&self) -> &str;
+
+    /// Whether it serves `model` (none: any will do).
+    fn serves(&self, model: Option<&str>) -> bool;
+
+    /// Begins a reply.
+    async fn open(&self, request: TurnRequest) -> Result<TurnStream, BackendError>;
+}
+

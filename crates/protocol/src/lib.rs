@@ -1,0 +1,25 @@
+//! What travels on Parlor's wires: ids, time, error and close codes, and the frames of each dialect.
+//!
+//! A server and a client can both use this crate: every frame serialises and deserialises, and nothing here
+//! does I/O. Where it stands in a message's way: the first and the last step, between bytes and meaning.
+//!
+//! - [`ids`]: opaque identifiers, `UUIDv7` strings on the wire.
+//! - [`codes`]: the two tables, [`ErrorCode`] and [`CloseCode`], that every dialect and HTTP share.
+//! - [`time`]: RFC 3339 in UTC with milliseconds.
+//! - [`conversations`]: the frames of the `conversations` dialect.
+//!
+//! ```
+//! use parlor_protocol::{ErrorCode, conversations::ClientFrame};
+//!
+//! let frame = ClientFrame::parse(r#"{"type":"join_conversation","data":{"conversation_id":"nonsense"}}"#);
+//! assert_eq!(frame.unwrap_err().code, ErrorCode::InvalidRequest);
+//! ```
+
+pub mod codes;
+pub mod conversations;
+pub mod ids;
+pub mod time;
+
+pub use codes::{CloseCode, ErrorCode};
+pub use ids::{ConnectionId, ConversationId, MessageId, UserId};
+pub use time::Timestamp;
