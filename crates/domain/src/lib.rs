@@ -2,6 +2,7 @@
 pub mod error;
 pub mod message;
 pub mod ports;
+pub mod testing;
 
 pub use error::Refusal;
 pub use parlor_protocol::{

@@ -1,0 +1,284 @@
+//! The log in memory: what every [`Store`] must do, in its plainest form, with switches that make it fail or wait.
+
+mod log;
+
+use self::log::{Conversation, Log, Turn};
+use crate::message::{Fingerprint, Message, Seq};
+use crate::ports::{ConversationRecord, OrphanTurn, Role, Store, StoreError, User, Write, Written};
+use crate::{ConversationId, MessageId, Timestamp, UserId};
+use async_trait::async_trait;
+use parking_lot::Mutex;
+use std::collections::VecDeque;
+use tokio::sync::{oneshot, watch};
+use uuid::Uuid;
+
+/// A [`Store`] that lives in memory and does what a test tells it.
+///
+/// It keeps the rules of the real ones (one suite tests all of them), and it can fail a write before or after it
+/// was applied ([`fail_next_writes`](Self::fail_next_writes)), and keep writes "on their way to disk" until the test
+/// lets them go ([`hold_writes`](Self::hold_writes)).
+#[derive(Debug)]
+pub struct MemoryStore {
+    inner: Mutex<Inner>,
+    /// How many calls of `write` wait at the closed gate.
+    held: watch::Sender<usize>,
+}
+
+/// When an injected fault strikes. The caller cannot tell the two apart, and must survive both.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum WriteFault {
+    /// Nothing was changed.
+    BeforeCommit,
+    /// The change is in the log, but the caller gets an error.
+    AfterCommit,
+}
+
+#[derive(Debug)]
+struct Inner {
+    log: Log,
+    shared: bool,
+    closed: bool,
+    waiting: VecDeque<Held>,
+    write_faults: VecDeque<WriteFault>,
+    read_faults: usize,
+    commits: u64,
+}
+
+/// A call of `write` that waits at the gate.
+#[derive(Debug)]
+struct Held {
+    writes: Vec<Write>,
+    answer: oneshot::Sender<Result<Vec<Written>, StoreError>>,
+}
+
+impl Default for MemoryStore {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+impl MemoryStore {
+    /// An empty store of one process, as an `SQLite` file is: the turns of every other node are dead ones.
+    pub fn new() -> Self {
+        Self::with(false)
+    }
+
+    /// An empty store that several nodes share, as `PostgreSQL` is: only a lease tells that a node is dead.
+    pub fn shared() -> Self {
+        Self::with(true)
+    }
+
+    fn with(shared: bool) -> Self {
+        let inner = Inner {
+            log: Log::new(),
+            shared,
+            closed: false,
+            waiting: VecDeque::new(),
+            write_faults: VecDeque::new(),
+            read_faults: 0,
+            commits: 0,
+        };
+        Self { inner: Mutex::new(inner), held: watch::Sender::new(0) }
+    }
+
+    /// The next `count` calls of `write` fail, each in the way of `fault`. Calls of this function add up.
+    pub fn fail_next_writes(&self, count: usize, fault: WriteFault) {
+        self.inner.lock().write_faults.extend(std::iter::repeat_n(fault, count));
+    }
+
+    /// The next `count` calls of anything but `write` fail, having changed nothing.
+    pub fn fail_next_reads(&self, count: usize) {
+        self.inner.lock().read_faults += count;
+    }
+
+    /// Closes the gate: from now on calls of `write` wait on their way to disk, applied by none, seen by no reader.
+    pub fn hold_writes(&self) {
+        self.inner.lock().closed = true;
+    }
+
+    /// Opens the gate: what waits is committed in the order of its coming, also where its caller has gone.
+    pub fn release_writes(&self) {
+        let mut inner = self.inner.lock();
+        inner.closed = false;
+        while let Some(held) = inner.waiting.pop_front() {
+            inner.commit(held);
+        }
+        self.held.send_replace(0);
+    }
+
+    /// Waits until `count` calls of `write`, or more, stand at the closed gate.
+    pub async fn until_held(&self, count: usize) {
+        // The sender lives in `self`, so the channel cannot end before this does.
+        let _ = self.held.subscribe().wait_for(|held| *held >= count).await;
+    }
+
+    /// How many calls of `write` have been committed.
+    pub fn commits(&self) -> u64 {
+        self.inner.lock().commits
+    }
+
+    /// Changes the epoch, as putting the log back from a copy does.
+    pub fn new_epoch(&self) {
+        self.inner.lock().log.epoch = Uuid::new_v4().to_string();
+    }
+
+    fn with_log<T>(&self, action: impl FnOnce(&mut Log) -> T) -> Result<T, StoreError> {
+        let mut inner = self.inner.lock();
+        if inner.read_faults > 0 {
+            inner.read_faults -= 1;
+            return Err(injected());
+        }
+        Ok(action(&mut inner.log))
+    }
+}
+
+impl Inner {
+    fn commit(&mut self, held: Held) {
+        let fault = self.write_faults.pop_front();
+        let result = if fault == Some(WriteFault::BeforeCommit) {
+            Err(injected())
+        } else {
+            self.commits += 1;
+            let written = held.writes.into_iter().map(|write| self.log.apply(write)).collect();
+            if fault.is_none() { Ok(written) } else { Err(injected()) }
+        };
+        // A caller that has gone does not want the answer; the change stays.
+        let _ = held.answer.send(result);
+    }
+}
+
+fn injected() -> StoreError {
+    StoreError { message: "a fault that the test injected".into(), source: None }
+}
+
+#[async_trait]
+impl Store for MemoryStore {
+    async fn health(&self) -> Result<(), StoreError> {
+        self.with_log(|_| ())
+    }
+
+    async fn epoch(&self) -> Result<String, StoreError> {
+        self.with_log(|log| log.epoch.clone())
+    }
+
+    async fn user_get(&self, id: UserId) -> Result<Option<User>, StoreError> {
+        self.with_log(|log| log.users.values().find(|user| user.id == id).cloned())
+    }
+
+    async fn user_ensure(&self, email: &str, role: Role, now: Timestamp) -> Result<User, StoreError> {
+        self.with_log(|log| {
+            let email = email.to_lowercase();
+            let user = log.users.entry(email.clone()).or_insert_with(|| User {
+                id: UserId::new(),
+                email,
+                role,
+                created_at: now,
+            });
+            user.role = role;
+            user.clone()
+        })
+    }
+
+    async fn conversation_get(&self, id: ConversationId) -> Result<Option<ConversationRecord>, StoreError> {
+        self.with_log(|log| log.conversations.get(&id).map(|conversation| conversation.record(id)))
+    }
+
+    async fn conversation_create(
+        &self,
+        id: ConversationId,
+        owner: UserId,
+        title: &str,
+        now: Timestamp,
+    ) -> Result<(), StoreError> {
+        let made = self.with_log(|log| {
+            let free = !log.conversations.contains_key(&id);
+            if free {
+                log.conversations.insert(id, Conversation::new(owner, title.to_owned(), now));
+            }
+            free
+        })?;
+        let taken = || StoreError { message: format!("there is a conversation {id} already"), source: None };
+        made.then_some(()).ok_or_else(taken)
+    }
+
+    async fn participant_add(&self, id: ConversationId, user: UserId) -> Result<bool, StoreError> {
+        self.with_log(|log| {
+            let Some(conversation) = log.conversations.get_mut(&id) else { return false };
+            if !conversation.participants.contains(&user) {
+                conversation.participants.push(user);
+            }
+            true
+        })
+    }
+
+    async fn write(&self, writes: Vec<Write>) -> Result<Vec<Written>, StoreError> {
+        let (answer, answered) = oneshot::channel();
+        let held = Held { writes, answer };
+        {
+            let mut inner = self.inner.lock();
+            if inner.closed {
+                inner.waiting.push_back(held);
+                self.held.send_replace(inner.waiting.len());
+            } else {
+                inner.commit(held);
+            }
+        }
+        answered.await.unwrap_or_else(|_| Err(injected()))
+    }
+
+    async fn log_after(
+        &self,
+        conversation: ConversationId,
+        after: Seq,
+        through: Seq,
+        limit: usize,
+    ) -> Result<Vec<Message>, StoreError> {
+        self.with_log(|log| {
+            let messages = log.messages(conversation);
+            let begin = messages.partition_point(|message| message.seq <= after);
+            messages[begin..]
+                .iter()
+                .take_while(|message| message.seq <= through)
+                .take(limit)
+                .cloned()
+                .collect()
+        })
+    }
+
+    async fn log_before(
+        &self,
+        conversation: ConversationId,
+        before: Option<Seq>,
+        limit: usize,
+    ) -> Result<Vec<Message>, StoreError> {
+        self.with_log(|log| {
+            let messages = log.messages(conversation);
+            let end = messages.partition_point(|m| before.is_none_or(|before| m.seq < before));
+            messages[end.saturating_sub(limit)..end].to_vec()
+        })
+    }
+
+    async fn message_that_created(&self, fingerprint: Fingerprint) -> Result<Option<Message>, StoreError> {
+        self.with_log(|log| log.first_with(fingerprint).cloned())
+    }
+
+    async fn message_get(
+        &self,
+        conversation: ConversationId,
+        id: MessageId,
+    ) -> Result<Option<Message>, StoreError> {
+        self.with_log(|log| log.message(conversation, id).cloned())
+    }
+
+    async fn turns_orphaned(&self, node: Uuid, now: Timestamp) -> Result<Vec<OrphanTurn>, StoreError> {
+        let mut inner = self.inner.lock();
+        let shared = inner.shared;
+        if inner.read_faults > 0 {
+            inner.read_faults -= 1;
+            return Err(injected());
+        }
+        let live = inner.log.turns.values().filter(|turn| turn.live);
+        let orphaned = live.filter(|turn| turn.lease_until <= now || (!shared && turn.opened.node != node));
+        Ok(orphaned.take(1_000).map(Turn::orphan).collect())
+    }
+}
