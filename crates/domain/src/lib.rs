@@ -1,10 +1,66 @@
 //! All of Parlor's rules, and nothing else: no socket, no SQL, no HTTP, no wire format.
-pub mod error;
-pub mod message;
-pub mod ports;
-pub mod testing;
+//!
+//! Where it stands in a message's way: a transport turns bytes into a [`Command`] and gives it to a [`Session`]; the
+//! conversation's task appends it through the [`ports::Store`]; after the commit the answer and one shared [`Event`]
+//! go into [`Outbox`]es, which the transport writes out.
+//!
+//! # To write a transport
+//!
+//! 1. Ask [`Hub::authenticate`] whose credential it is and [`Hub::connect`] for a [`Session`].
+//! 2. Turn what the client sends into [`Command`]s and give them to [`Session::handle`], one after the other.
+//! 3. Meanwhile [`Outbox::take`] what waits, and write it: an [`Event`] by [`Event::encoded`], with an
+//!    [`EncodingSlot`] of your own, so that it is encoded once for all connections; a [`Reply`] for itself.
+//! 4. When `take` says that the connection ends, tell the client the [`Close`] and drop the session. When
+//!    [`Hub::closing`] returns, close with [`CloseCode::GoingAway`].
+//!
+//! ```
+//! use parlor_domain::testing::TestHub;
+//! use parlor_domain::{Action, Command, Correlation, Draft, Outgoing, ReplyBody};
+//!
+//! # #[tokio::main(flavor = "current_thread")] async fn main() {
+//! let server = TestHub::start().await;
+//! let mut session = server.connect("ann@example.org").await;
+//! let draft = Draft {
+//!     conversation: None,
+//!     content: "Hello".into(),
+//!     kind: "note".into(),
+//!     client_id: None,
+//!     model: None,
+//! };
+//! session.handle(Command { action: Action::Send(draft), correlation: Correlation::default() }).await;
+//!
+//! let mut batch = Default::default();
+//! session.outbox().take(&mut batch).await.unwrap();
+//! let Some(Outgoing::Reply(reply)) = batch.pop_front() else { panic!("an answer comes first") };
+//! assert!(matches!(reply.body, ReplyBody::Sent { duplicate: false, .. }));
+//! # }
+//! ```
 
+mod check;
+mod command;
+mod conversation;
+mod directory;
+mod error;
+mod event;
+mod hub;
+mod limits;
+pub mod message;
+mod outbox;
+pub mod ports;
+mod reaper;
+mod registry;
+mod session;
+mod settings;
+pub mod testing;
+mod turn;
+
+pub use command::{Action, Command, Draft, HISTORY_MAX, Position, RESUME_MAX_POSITIONS};
 pub use error::Refusal;
+pub use event::{Correlation, EncodingSlot, Event, EventBody, Reply, ReplyBody, TurnRef};
+pub use hub::{Figures, Hub, Ports};
+pub use outbox::{Close, Outbox, Outgoing};
 pub use parlor_protocol::{
     CloseCode, ConnectionId, ConversationId, ErrorCode, MessageId, Timestamp, UserId, ids,
 };
+pub use session::Session;
+pub use settings::{Limits, Quota, Settings, TurnSettings};

@@ -6,6 +6,9 @@ use std::fmt;
 /// The place of an entry in its conversation's log: from 1, gapless, given when it is committed.
 pub type Seq = u64;
 
+/// The highest seq that a database can hold.
+pub const SEQ_MAX: Seq = i64::MAX as Seq;
+
 /// Who wrote a message.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum Author {

@@ -369,4 +369,3 @@ pub trait Backend: Send + Sync + 'static {
     /// Begins a reply.
     async fn open(&self, request: TurnRequest) -> Result<TurnStream, BackendError>;
 }
-

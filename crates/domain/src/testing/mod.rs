@@ -1,5 +1,11 @@
 //! The world that the domain needs, in memory: for the domain's own tests, and for those of whoever embeds it.
 
+mod backend;
+mod clock;
+mod hub;
 pub mod store;
 
+pub use backend::{Script, ScriptedBackend};
+pub use clock::ManualClock;
+pub use hub::{TestHub, TrustingAuthenticator};
 pub use store::{MemoryStore, WriteFault};

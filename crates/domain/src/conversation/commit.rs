@@ -1,0 +1,199 @@
+//! What follows a commit: the answers, and the broadcast in the order of the log.
+
+use super::turns::Plan;
+use super::{Conversation, Origin};
+use crate::event::{Event, EventBody, Reply, ReplyBody};
+use crate::message::{Message, SEQ_MAX, Seq};
+use crate::outbox::{Delivery, Except, Outgoing};
+use crate::ports::{StoreError, TurnEnd, Written};
+use crate::{MessageId, Refusal, UserId};
+use std::sync::Arc;
+
+/// How many missing entries are read at once.
+const GAP_PAGE: usize = 256;
+
+/// What a pending write is followed by.
+#[derive(Debug)]
+pub(super) enum Waiting {
+    Sent { origin: Origin, plan: Option<Plan> },
+    Opened { origin: Origin, plan: Plan },
+    Checkpoint(MessageId),
+    /// `end` is kept to try again: a turn's end must not be lost.
+    TurnEnd { turn: MessageId, refusal: Option<Refusal>, end: Arc<TurnEnd> },
+}
+
+/// What one commit brings to the subscribers, in the order of the log.
+#[derive(Default)]
+struct Outcome {
+    deliveries: Vec<Delivery>,
+    /// Turns that begin, after the messages that they answer.
+    opened: Vec<(Plan, Seq)>,
+}
+
+impl Conversation {
+    pub(super) async fn committed(&mut self, result: Result<Vec<Written>, StoreError>) {
+        let Some((waiting, _)) = self.in_flight.take() else { return };
+        // The next group is on its way before this one is told.
+        self.submit().await;
+        let mut outcome = Outcome::default();
+        match result {
+            Ok(written) => {
+                for (waiting, written) in waiting.into_iter().zip(written) {
+                    self.settle(waiting, written, &mut outcome).await;
+                }
+            }
+            Err(error) => self.write_failed(waiting, &error),
+        }
+        self.broadcast(&outcome.deliveries);
+        for (plan, answers) in outcome.opened {
+            self.open_turn(plan, answers);
+        }
+        self.start_waiting_turns();
+    }
+
+    async fn settle(&mut self, waiting: Waiting, written: Written, outcome: &mut Outcome) {
+        match (waiting, written) {
+            (Waiting::Sent { origin, plan }, Written::Stored { message, message_count }) => {
+                self.nascent = false;
+                self.fill_gap(message.seq, outcome).await;
+                let seq = message.seq;
+                let message = self.enter_log(*message, message_count);
+                outcome.deliveries.push(self.announce(message, origin));
+                outcome.opened.extend(plan.map(|plan| (plan, seq)));
+            }
+            (Waiting::Sent { origin, .. }, Written::Duplicate(message)) => {
+                self.void |= self.nascent; // the message made another conversation, long ago
+                if message.conversation == self.summary.id {
+                    self.fill_gap(message.seq + 1, outcome).await;
+                }
+                let event = Event::new(EventBody::Message(Arc::new(*message)));
+                origin.reply(ReplyBody::Sent { event, duplicate: true });
+            }
+            (Waiting::Opened { plan, .. }, Written::TurnOpened(answers)) => outcome.opened.push((plan, answers)),
+            (Waiting::TurnEnd { refusal, .. }, Written::Stored { message, message_count }) => {
+                self.fill_gap(message.seq, outcome).await;
+                let message = self.enter_log(*message, message_count);
+                outcome.deliveries.push(self.close_turn(&message, refusal));
+            }
+            (Waiting::TurnEnd { turn, .. }, Written::Refused(_)) => {
+                // Ended before, by another node or by an earlier try of ours: its message is in the log.
+                self.fill_gap(SEQ_MAX, outcome).await;
+                self.forget_turn(turn);
+            }
+            (Waiting::Checkpoint(turn), Written::Refused(_)) => self.abandon_turn(turn),
+            (Waiting::Sent { origin, .. } | Waiting::Opened { origin, .. }, Written::Refused(code)) => {
+                self.void |= self.nascent;
+                origin.refuse(Refusal::of(code), self.summary.id);
+            }
+            (Waiting::Checkpoint(_), _) => {}
+            (waiting, written) => tracing::error!(?waiting, ?written, "the store answered another question"),
+        }
+    }
+
+    /// A message of this batch is the log's newest entry.
+    fn enter_log(&mut self, message: Message, message_count: u64) -> Arc<Message> {
+        self.set_head(message.seq);
+        self.summary.message_count = message_count;
+        self.summary.updated_at = message.created_at;
+        Arc::new(message)
+    }
+
+    /// What the subscribers get of a message; its sender gets the answer in its place in the order.
+    fn announce(&self, message: Arc<Message>, origin: Origin) -> Delivery {
+        let event = Event::new(EventBody::Message(message));
+        let connection = origin.outbox.connection();
+        let body = ReplyBody::Sent { event: Arc::clone(&event), duplicate: false };
+        if self.subscribers.is_live(connection) {
+            let reply = Reply { correlation: origin.correlation, body };
+            Delivery { event, except: Except::Origin(connection, Box::new(reply)) }
+        } else {
+            origin.reply(body); // it has left meanwhile
+            Delivery { event, except: Except::Nobody }
+        }
+    }
+
+    /// Reads the entries between our head and `next` from the log, if there are any: another node made them, or a
+    /// write of ours whose outcome we never learned.
+    async fn fill_gap(&mut self, next: Seq, outcome: &mut Outcome) {
+        while self.summary.last_seq + 1 < next {
+            let (head, through) = (self.summary.last_seq, next - 1);
+            let page = match self.shared.store.log_after(self.summary.id, head, through, GAP_PAGE).await {
+                Ok(page) => page,
+                Err(error) => {
+                    // Subscribers see the gap in `seq` and resume.
+                    tracing::error!(conversation = %self.summary.id, %error, "a gap in the log could not be read");
+                    return;
+                }
+            };
+            let complete = page.len() < GAP_PAGE;
+            for message in page {
+                let count = self.summary.message_count + 1;
+                let message = self.enter_log(message, count);
+                outcome.deliveries.push(self.close_turn(&message, None));
+            }
+            if complete {
+                return;
+            }
+        }
+    }
+
+    /// After a failed write: what of it was committed all the same is told now.
+    pub(super) async fn reconcile(&mut self) {
+        self.in_doubt = false;
+        let mut outcome = Outcome::default();
+        self.fill_gap(SEQ_MAX, &mut outcome).await;
+        self.broadcast(&outcome.deliveries);
+    }
+
+    /// The outcome is unknown: senders are told to send again, which finds out. Ends of turns try again themselves.
+    fn write_failed(&mut self, waiting: Vec<Waiting>, error: &StoreError) {
+        let refusal = Refusal::internal(error);
+        self.timers.pause_writes();
+        self.in_doubt = true;
+        self.void |= self.nascent;
+        for waiting in waiting {
+            match waiting {
+                Waiting::Sent { origin, .. } | Waiting::Opened { origin, .. } => {
+                    origin.refuse(refusal.clone(), self.summary.id);
+                }
+                Waiting::Checkpoint(_) => {}
+                Waiting::TurnEnd { turn, refusal, end } => self.write_end(turn, refusal, end),
+            }
+        }
+    }
+
+    /// To the subscribers, and to the other connections of the participants.
+    fn broadcast(&mut self, deliveries: &[Delivery]) {
+        if deliveries.is_empty() {
+            return;
+        }
+        self.subscribers.deliver(deliveries);
+        let mut elsewhere = None;
+        for user in &self.participants {
+            if self.shared.registry.count(*user) > self.subscribers.count_of(*user) {
+                let events = elsewhere.get_or_insert_with(|| messages_elsewhere(deliveries));
+                self.send_elsewhere(*user, events);
+            }
+        }
+        self.summary_changed();
+    }
+
+    fn send_elsewhere(&self, user: UserId, events: &[Arc<Event>]) {
+        self.shared.registry.each(user, |outbox| {
+            if !self.subscribers.contains(outbox.connection()) {
+                for event in events {
+                    outbox.push(Outgoing::Event(Arc::clone(event)));
+                }
+            }
+        });
+    }
+}
+
+/// The events for connections that have not joined: a message is one whoever wrote it.
+fn messages_elsewhere(deliveries: &[Delivery]) -> Vec<Arc<Event>> {
+    deliveries
+        .iter()
+        .filter_map(|delivery| delivery.event.entry())
+        .map(|message| Event::new(EventBody::MessageElsewhere(Arc::clone(message))))
+        .collect()
+}

@@ -1,0 +1,222 @@
+//! The task that owns one live conversation: the only one that changes it.
+//!
+//! Everything comes in through a bounded inbox and is done in its order. Writes are collected while the batch before
+//! them is on its way to disk; what is committed is then answered and broadcast in the order of its seqs. Pieces of
+//! turns pass by without waiting for the disk. The task goes away when nobody needs it.
+
+mod accept;
+mod commit;
+mod subscribers;
+mod timers;
+mod turns;
+mod work;
+
+pub(crate) use work::{Access, Origin, SendWork, Start, StopAnswer, StreamWork, Work};
+
+use crate::hub::Shared;
+use crate::message::{Seq, Summary};
+use crate::ports::{StoreError, Write, Written};
+use crate::{ConversationId, ErrorCode, Refusal, UserId};
+use commit::Waiting;
+use futures_util::future::BoxFuture;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use subscribers::Subscribers;
+use timers::Timers;
+use tokio::sync::mpsc;
+use turns::Turns;
+
+/// How much may wait in an inbox; then senders wait, and with them their sockets.
+pub(crate) const INBOX: usize = 256;
+/// How many writes go to the store at once.
+const BATCH: usize = 256;
+
+/// How a task comes to know its conversation.
+pub(crate) enum Seed {
+    /// It is in the store.
+    Existing,
+    /// Its first message will make it.
+    New { owner: UserId, title: String },
+}
+
+type InFlight = (Vec<Waiting>, BoxFuture<'static, Result<Vec<Written>, StoreError>>);
+
+pub(crate) struct Conversation {
+    shared: Arc<Shared>,
+    inbox: mpsc::Receiver<Work>,
+    summary: Summary,
+    participants: Vec<UserId>,
+    /// The head for the connections' heartbeats: `summary.last_seq`, readable without asking.
+    head: Arc<AtomicU64>,
+    subscribers: Subscribers,
+    turns: Turns,
+    timers: Timers,
+    pending: Vec<(Write, Waiting)>,
+    in_flight: Option<InFlight>,
+    /// It was to be made by a message that has not been stored.
+    nascent: bool,
+    /// That message was refused, or it had made another conversation before: this one will never be.
+    void: bool,
+    /// A write failed, and whether it was committed is not known.
+    in_doubt: bool,
+    stopping: bool,
+}
+
+/// What the loop woke up for.
+enum Step {
+    Committed(Result<Vec<Written>, StoreError>),
+    Pieces,
+    TurnEnded(turns::Joined),
+    Work,
+    Timer,
+    HardStop,
+    Stop,
+}
+
+impl Conversation {
+    /// Loads the conversation and serves it until nobody needs it. Returns what came in too late, for its successor.
+    pub(crate) async fn run(
+        shared: Arc<Shared>,
+        id: ConversationId,
+        seed: Seed,
+        mut inbox: mpsc::Receiver<Work>,
+        head: Arc<AtomicU64>,
+    ) -> Vec<Work> {
+        let (summary, participants, nascent) = match load(&shared, id, seed).await {
+            Ok(loaded) => loaded,
+            Err(refusal) => {
+                refuse_all(&mut inbox, &refusal).await;
+                return Vec::new();
+            }
+        };
+        head.store(summary.last_seq, Ordering::Release);
+        let timers = Timers::new(shared.settings.idle);
+        let conversation = Self {
+            shared,
+            inbox,
+            summary,
+            participants,
+            head,
+            subscribers: Subscribers::default(),
+            turns: Turns::default(),
+            timers,
+            pending: Vec::new(),
+            in_flight: None,
+            nascent,
+            void: false,
+            in_doubt: false,
+            stopping: false,
+        };
+        conversation.serve().await
+    }
+
+    async fn serve(mut self) -> Vec<Work> {
+        let (mut works, mut pieces) = (Vec::new(), Vec::new());
+        loop {
+            match self.next_step(&mut works, &mut pieces).await {
+                Step::Committed(result) => self.committed(result).await,
+                Step::Pieces => self.relay(&mut pieces),
+                Step::TurnEnded(joined) => {
+                    self.drain_pieces(&mut pieces);
+                    self.turn_finished(joined);
+                }
+                Step::Work => works.drain(..).for_each(|work| self.accept(work)),
+                Step::Timer => self.tick(),
+                Step::HardStop => self.interrupt_turns(),
+                Step::Stop => self.stopping = true,
+            }
+            if self.in_doubt && !self.timers.holds_writes() {
+                self.reconcile().await;
+            }
+            self.submit().await;
+            if self.is_done() {
+                break;
+            }
+        }
+        self.inbox.close();
+        let mut late = Vec::new();
+        while self.inbox.recv_many(&mut late, INBOX).await > 0 {}
+        if self.void || self.stopping {
+            let refusal = Refusal::of(ErrorCode::ConversationNotFound);
+            late.drain(..).for_each(|work: Work| work.refuse(refusal.clone()));
+        }
+        late
+    }
+
+    async fn next_step(&mut self, works: &mut Vec<Work>, pieces: &mut Vec<crate::turn::Piece>) -> Step {
+        let room = BATCH.saturating_sub(self.pending.len());
+        tokio::select! {
+            biased;
+            result = in_flight(&mut self.in_flight) => Step::Committed(result),
+            _ = turns::receive(&mut self.turns.pieces, pieces) => Step::Pieces,
+            Some(joined) = self.turns.tasks.join_next_with_id() => Step::TurnEnded(joined),
+            _ = self.inbox.recv_many(works, room), if room > 0 => Step::Work,
+            () = self.timers.wait() => Step::Timer,
+            () = self.shared.hard_stop.cancelled(), if self.turns.any() && !self.turns.interrupted => Step::HardStop,
+            () = self.shared.stop.cancelled(), if !self.stopping => Step::Stop,
+        }
+    }
+
+    /// Sends what is pending on its way, if nothing else is: the next group forms meanwhile.
+    async fn submit(&mut self) {
+        if self.in_flight.is_some() || self.pending.is_empty() || self.timers.holds_writes() {
+            return;
+        }
+        let (writes, waiting) = std::mem::take(&mut self.pending).into_iter().unzip();
+        let shared = Arc::clone(&self.shared);
+        let mut future: BoxFuture<'static, _> = Box::pin(async move { shared.store.write(writes).await });
+        // Polled once, so that it is with the store's writer before this task does anything else.
+        match futures_util::poll!(&mut future) {
+            std::task::Poll::Ready(result) => {
+                self.in_flight = Some((waiting, Box::pin(std::future::ready(result))));
+            }
+            std::task::Poll::Pending => self.in_flight = Some((waiting, future)),
+        }
+    }
+
+    fn is_done(&mut self) -> bool {
+        let at_rest = self.in_flight.is_none() && self.pending.is_empty() && !self.turns.any();
+        let unneeded = self.void
+            || self.stopping
+            || self.timers.is_idle() && self.subscribers.is_empty() && self.inbox.is_empty();
+        at_rest && unneeded
+    }
+
+    fn set_head(&mut self, seq: Seq) {
+        self.summary.last_seq = seq;
+        self.head.store(seq, Ordering::Release);
+    }
+}
+
+async fn load(
+    shared: &Shared,
+    id: ConversationId,
+    seed: Seed,
+) -> Result<(Summary, Vec<UserId>, bool), Refusal> {
+    match seed {
+        Seed::New { owner, title } => {
+            let updated_at = shared.clock.now();
+            Ok((Summary { id, title, updated_at, message_count: 0, last_seq: 0 }, vec![owner], true))
+        }
+        Seed::Existing => match shared.store.conversation_get(id).await {
+            Ok(Some(record)) => Ok((record.summary, record.participants, false)),
+            Ok(None) => Err(Refusal::of(ErrorCode::ConversationNotFound)),
+            Err(error) => Err(Refusal::internal(&error)),
+        },
+    }
+}
+
+/// Closes the inbox and answers everything in it.
+async fn refuse_all(inbox: &mut mpsc::Receiver<Work>, refusal: &Refusal) {
+    inbox.close();
+    while let Some(work) = inbox.recv().await {
+        work.refuse(refusal.clone());
+    }
+}
+
+async fn in_flight(slot: &mut Option<InFlight>) -> Result<Vec<Written>, StoreError> {
+    match slot {
+        Some((_, future)) => future.await,
+        None => std::future::pending().await,
+    }
+}

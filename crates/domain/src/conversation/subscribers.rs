@@ -1,0 +1,152 @@
+//! The connections that get a conversation's events.
+
+use crate::event::{Event, EventBody};
+use crate::outbox::{Delivery, Outbox, Outgoing};
+use crate::{CloseCode, ConnectionId, UserId};
+use std::collections::HashMap;
+use std::sync::Arc;
+
+/// How many bytes may wait for a connection that reads the log. More: it resumes again.
+const CATCH_UP_LIMIT: usize = 1024 * 1024;
+
+/// Subscribers by connection. Those that still read the log stand aside, so that the way of an event is one loop.
+#[derive(Default)]
+pub(crate) struct Subscribers {
+    live: Vec<Arc<Outbox>>,
+    index: HashMap<ConnectionId, usize>,
+    per_user: HashMap<UserId, usize>,
+    catching_up: HashMap<ConnectionId, CatchingUp>,
+}
+
+/// A connection that reads the log, and the entries that came meanwhile.
+struct CatchingUp {
+    outbox: Arc<Outbox>,
+    entries: Vec<Arc<Event>>,
+    bytes: usize,
+}
+
+impl Subscribers {
+    pub(crate) fn is_empty(&self) -> bool {
+        self.live.is_empty() && self.catching_up.is_empty()
+    }
+
+    pub(crate) fn contains(&self, connection: ConnectionId) -> bool {
+        self.index.contains_key(&connection) || self.catching_up.contains_key(&connection)
+    }
+
+    /// Whether the connection gets events at once.
+    pub(crate) fn is_live(&self, connection: ConnectionId) -> bool {
+        self.index.contains_key(&connection)
+    }
+
+    /// How many of the user's connections are here.
+    pub(crate) fn count_of(&self, user: UserId) -> usize {
+        self.per_user.get(&user).copied().unwrap_or(0)
+    }
+
+    /// Adds a connection that gets everything from now on.
+    pub(crate) fn add_live(&mut self, outbox: Arc<Outbox>) {
+        if self.is_live(outbox.connection()) {
+            return;
+        }
+        if self.catching_up.remove(&outbox.connection()).is_none() {
+            *self.per_user.entry(outbox.user()).or_default() += 1;
+        }
+        self.index.insert(outbox.connection(), self.live.len());
+        self.live.push(outbox);
+    }
+
+    /// Adds a connection whose entries are kept until [`Self::go_live`].
+    pub(crate) fn add_catching_up(&mut self, outbox: Arc<Outbox>) {
+        self.remove(outbox.connection());
+        *self.per_user.entry(outbox.user()).or_default() += 1;
+        let waiting = CatchingUp { outbox: Arc::clone(&outbox), entries: Vec::new(), bytes: 0 };
+        self.catching_up.insert(outbox.connection(), waiting);
+    }
+
+    /// Gives a connection what it waited for. None where it does not wait.
+    pub(crate) fn go_live(&mut self, connection: ConnectionId) -> Option<Arc<Outbox>> {
+        let waiting = self.catching_up.get_mut(&connection)?;
+        let outbox = Arc::clone(&waiting.outbox);
+        for entry in std::mem::take(&mut waiting.entries) {
+            outbox.push(Outgoing::Event(entry));
+        }
+        self.add_live(Arc::clone(&outbox));
+        Some(outbox)
+    }
+
+    pub(crate) fn remove(&mut self, connection: ConnectionId) {
+        let removed = if let Some(waiting) = self.catching_up.remove(&connection) {
+            Some(waiting.outbox)
+        } else {
+            self.index.get(&connection).copied().map(|index| self.remove_live(index))
+        };
+        if let Some(outbox) = removed {
+            self.forget_user(outbox.user());
+        }
+    }
+
+    fn remove_live(&mut self, index: usize) -> Arc<Outbox> {
+        let outbox = self.live.swap_remove(index);
+        self.index.remove(&outbox.connection());
+        if let Some(moved) = self.live.get(index) {
+            self.index.insert(moved.connection(), index);
+        }
+        outbox
+    }
+
+    fn forget_user(&mut self, user: UserId) {
+        if let Some(count) = self.per_user.get_mut(&user) {
+            *count -= 1;
+            if *count == 0 {
+                self.per_user.remove(&user);
+            }
+        }
+    }
+
+    /// Removes the connections that are closed.
+    pub(crate) fn sweep(&mut self) {
+        let closed: Vec<_> = self
+            .live
+            .iter()
+            .chain(self.catching_up.values().map(|waiting| &waiting.outbox))
+            .filter(|outbox| outbox.is_closed())
+            .map(|outbox| outbox.connection())
+            .collect();
+        closed.into_iter().for_each(|connection| self.remove(connection));
+    }
+
+    /// Puts the events into every outbox. Where one is closed, its connection is no subscriber any more.
+    pub(crate) fn deliver(&mut self, deliveries: &[Delivery]) {
+        let mut index = 0;
+        while let Some(outbox) = self.live.get(index) {
+            if outbox.deliver(deliveries) {
+                index += 1;
+            } else {
+                let gone = self.remove_live(index);
+                self.forget_user(gone.user());
+            }
+        }
+        for waiting in self.catching_up.values_mut() {
+            deliveries.iter().for_each(|delivery| waiting.keep(&delivery.event));
+        }
+    }
+}
+
+impl CatchingUp {
+    /// Keeps an entry of the log. What is no entry (typing, a live turn) is shown anew when it goes live.
+    fn keep(&mut self, event: &Arc<Event>) {
+        let Some(message) = event.entry().filter(|_| !self.outbox.is_closed()) else { return };
+        let entry = match event.body() {
+            EventBody::Message(_) => Arc::clone(event),
+            // It never saw this turn begin: for it, the turn's end is simply a message.
+            _ => Event::new(EventBody::Message(Arc::clone(message))),
+        };
+        self.bytes += entry.weight();
+        self.entries.push(entry);
+        if self.bytes > CATCH_UP_LIMIT {
+            self.entries = Vec::new();
+            self.outbox.close(CloseCode::TooSlow);
+        }
+    }
+}

@@ -1,0 +1,153 @@
+//! What a conversation does by the clock: typing that ends by itself, the summary once a second, checkpoints of
+//! live turns, a pause after a failed write, and its own retirement.
+
+use super::Conversation;
+use crate::UserId;
+use crate::event::{Event, EventBody};
+use crate::message::Author;
+use crate::outbox::{Delivery, Outgoing};
+use std::collections::HashMap;
+use std::time::Duration;
+use tokio::time::{Instant, sleep_until};
+
+/// How long writes rest after the store failed.
+const STORE_PAUSE: Duration = Duration::from_millis(500);
+
+pub(crate) struct Timers {
+    idle: Duration,
+    last_used: Instant,
+    idle_check: Instant,
+    pub(super) typing: HashMap<UserId, Instant>,
+    summary: SummaryState,
+    checkpoint: Option<Instant>,
+    resume_writes: Option<Instant>,
+}
+
+/// When the summary is pushed next: at most once in an interval, and never forgotten.
+#[derive(Clone, Copy)]
+enum SummaryState {
+    /// It may go out at once.
+    Quiet,
+    /// It went out: nothing is due, but not before then.
+    Resting(Instant),
+    /// It changed since.
+    Due(Instant),
+}
+
+impl Timers {
+    pub(super) fn new(idle: Duration) -> Self {
+        let now = Instant::now();
+        Self {
+            idle,
+            last_used: now,
+            idle_check: now + idle,
+            typing: HashMap::new(),
+            summary: SummaryState::Quiet,
+            checkpoint: None,
+            resume_writes: None,
+        }
+    }
+
+    /// Waits for the next thing that is due.
+    pub(super) async fn wait(&self) {
+        let summary = match self.summary {
+            SummaryState::Due(at) => Some(at),
+            SummaryState::Quiet | SummaryState::Resting(_) => None,
+        };
+        let next = self
+            .typing
+            .values()
+            .copied()
+            .chain(summary)
+            .chain(self.checkpoint)
+            .chain(self.resume_writes)
+            .fold(self.idle_check, Instant::min);
+        sleep_until(next).await;
+    }
+
+    pub(super) fn used(&mut self) {
+        self.last_used = Instant::now();
+    }
+
+    pub(super) fn is_idle(&self) -> bool {
+        self.last_used.elapsed() >= self.idle
+    }
+
+    pub(super) fn pause_writes(&mut self) {
+        self.resume_writes = Some(Instant::now() + STORE_PAUSE);
+    }
+
+    pub(super) fn holds_writes(&self) -> bool {
+        self.resume_writes.is_some()
+    }
+
+    /// The turns begin to be written down.
+    pub(super) fn start_checkpoints(&mut self, every: Duration) {
+        self.checkpoint.get_or_insert_with(|| Instant::now() + every);
+    }
+}
+
+impl Conversation {
+    /// Does what is due.
+    pub(super) fn tick(&mut self) {
+        let now = Instant::now();
+        self.end_typing(now);
+        if self.timers.resume_writes.is_some_and(|at| at <= now) {
+            self.timers.resume_writes = None;
+        }
+        if self.timers.checkpoint.is_some_and(|at| at <= now) {
+            self.timers.checkpoint = None;
+            self.checkpoint_turns();
+        }
+        if let SummaryState::Due(at) = self.timers.summary
+            && at <= now
+        {
+            self.push_summary(now);
+        }
+        if self.timers.idle_check <= now {
+            self.subscribers.sweep();
+            self.timers.idle_check = now + self.timers.idle;
+        }
+    }
+
+    fn end_typing(&mut self, now: Instant) {
+        let ended: Vec<_> =
+            self.timers.typing.iter().filter(|(_, until)| **until <= now).map(|(user, _)| *user).collect();
+        ended.into_iter().for_each(|user| self.set_typing(user, false));
+    }
+
+    /// Notes that a user types, or no longer does; the others hear of a change.
+    pub(super) fn set_typing(&mut self, user: UserId, is_typing: bool) {
+        let changed = if is_typing {
+            let until = Instant::now() + self.shared.settings.typing_expiry;
+            self.timers.typing.insert(user, until).is_none()
+        } else {
+            self.timers.typing.remove(&user).is_some()
+        };
+        if changed {
+            let who = Author::User(user);
+            let body = EventBody::Typing { conversation: self.summary.id, who, is_typing };
+            self.subscribers.deliver(&[Delivery::typing(body, who)]);
+        }
+    }
+
+    /// The summary changed: its participants hear of it now, or when the interval is over.
+    pub(super) fn summary_changed(&mut self) {
+        let now = Instant::now();
+        match self.timers.summary {
+            SummaryState::Resting(until) if until > now => self.timers.summary = SummaryState::Due(until),
+            SummaryState::Due(_) => {}
+            SummaryState::Quiet | SummaryState::Resting(_) => self.push_summary(now),
+        }
+    }
+
+    fn push_summary(&mut self, now: Instant) {
+        self.timers.summary = SummaryState::Resting(now + self.shared.settings.update_interval);
+        let event = Event::new(EventBody::Updated(self.summary.clone()));
+        for user in &self.participants {
+            self.shared.registry.each(*user, |outbox| {
+                outbox.push(Outgoing::Event(std::sync::Arc::clone(&event)));
+            });
+        }
+    }
+}

@@ -1,0 +1,346 @@
+//! The turns of a conversation that have not ended: those that stream, and those that wait for their place.
+
+use super::commit::Waiting;
+use super::{Conversation, Origin};
+use crate::event::{EventBody, TurnRef};
+use crate::message::{Author, KIND_ASSISTANT, Message, Reply, Seq, TurnStatus, Usage};
+use crate::outbox::{Delivery, Outbox, Outgoing};
+use crate::ports::{Checkpoint, NewTurn, TurnEnd, Write};
+use crate::turn::{self, Ended, Job, Piece};
+use crate::{ErrorCode, MessageId, Refusal};
+use std::sync::Arc;
+use tokio::sync::mpsc;
+use tokio::task::{Id, JoinError, JoinSet};
+use tokio_util::sync::CancellationToken;
+use tokio_util::task::task_tracker::TaskTrackerToken;
+
+/// How many pieces may wait for the conversation's task; then the backend's stream waits.
+const PIECES: usize = 64;
+
+/// The result of a turn's task, or its panic.
+pub(super) type Joined = Result<(Id, Ended), JoinError>;
+
+#[derive(Default)]
+pub(crate) struct Turns {
+    /// In the order in which they began.
+    open: Vec<OpenTurn>,
+    pub(super) tasks: JoinSet<Ended>,
+    pub(super) pieces: Option<(mpsc::Sender<Piece>, mpsc::Receiver<Piece>)>,
+    /// This node stops: no turn begins any more.
+    pub(super) interrupted: bool,
+}
+
+/// A turn that has been written down as live.
+pub(super) struct OpenTurn {
+    turn: NewTurn,
+    answers: Seq,
+    model: Option<String>,
+    text: String,
+    /// How much of the text the last checkpoint had.
+    checkpointed: usize,
+    stop: CancellationToken,
+    stoppers: Vec<Origin>,
+    state: State,
+    /// Keeps the server from ending before the turn has.
+    _guard: TaskTrackerToken,
+}
+
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum State {
+    Waiting,
+    Streaming(Id),
+    /// Its end is on its way to the store.
+    Ending,
+}
+
+/// What a turn will be, before it is written down.
+#[derive(Debug)]
+pub(super) struct Plan {
+    pub(super) turn: NewTurn,
+    pub(super) model: Option<String>,
+}
+
+pub(super) async fn receive(
+    channel: &mut Option<(mpsc::Sender<Piece>, mpsc::Receiver<Piece>)>,
+    pieces: &mut Vec<Piece>,
+) -> usize {
+    match channel {
+        Some((_, receiver)) => receiver.recv_many(pieces, PIECES).await,
+        None => std::future::pending().await,
+    }
+}
+
+impl Turns {
+    pub(super) fn any(&self) -> bool {
+        !self.open.is_empty()
+    }
+
+    fn find(&mut self, id: MessageId) -> Option<&mut OpenTurn> {
+        self.open.iter_mut().find(|open| open.turn.id == id)
+    }
+
+    pub(super) fn is_open(&self, id: MessageId) -> bool {
+        self.open.iter().any(|open| open.turn.id == id)
+    }
+
+    fn streaming(&self) -> usize {
+        self.open.iter().filter(|open| matches!(open.state, State::Streaming(_))).count()
+    }
+}
+
+impl OpenTurn {
+    fn reference(&self) -> TurnRef {
+        TurnRef {
+            id: self.turn.id,
+            conversation: self.turn.conversation,
+            in_reply_to: self.turn.in_reply_to,
+        }
+    }
+
+    /// Shows the turn to one connection from its beginning.
+    fn show(&self, outbox: &Outbox) {
+        if self.state == State::Waiting {
+            return; // its beginning is yet to come
+        }
+        let turn = self.reference();
+        outbox.push(Outgoing::Event(crate::event::Event::new(EventBody::TurnStarted(turn))));
+        if !self.text.is_empty() {
+            let body = EventBody::TurnDelta { turn, offset: 0, text: self.text.clone() };
+            outbox.push(Outgoing::Event(crate::event::Event::new(body)));
+        }
+    }
+}
+
+impl Conversation {
+    /// A new turn's identity; none where too many wait already. Counts those that are on their way to the store.
+    pub(super) fn plan_turn(&self, in_reply_to: MessageId, model: Option<String>) -> Result<Plan, Refusal> {
+        let settings = &self.shared.settings.turns;
+        if self.turns.open.len() >= settings.live + settings.waiting {
+            let wait = std::time::Duration::from_secs(1);
+            return Err(Refusal::retry_after(ErrorCode::ChatRateLimitExceeded, wait));
+        }
+        let turn = NewTurn {
+            id: MessageId::new(),
+            conversation: self.summary.id,
+            in_reply_to,
+            node: self.shared.node,
+            lease_until: self.shared.clock.now().plus(settings.lease),
+        };
+        Ok(Plan { turn, model })
+    }
+
+    /// The turn is written down: it streams as soon as there is a place.
+    pub(super) fn open_turn(&mut self, plan: Plan, answers: Seq) {
+        let Plan { turn, model } = plan;
+        self.turns.open.push(OpenTurn {
+            turn,
+            answers,
+            model,
+            text: String::new(),
+            checkpointed: 0,
+            stop: CancellationToken::new(),
+            stoppers: Vec::new(),
+            state: State::Waiting,
+            _guard: self.shared.live_turns.token(),
+        });
+        self.timers.start_checkpoints(self.shared.settings.turns.checkpoint);
+        self.start_waiting_turns();
+    }
+
+    pub(super) fn start_waiting_turns(&mut self) {
+        if self.shared.hard_stop.is_cancelled() {
+            return self.interrupt_turns();
+        }
+        while self.turns.streaming() < self.shared.settings.turns.live {
+            let Some(index) = self.turns.open.iter().position(|open| open.state == State::Waiting) else { break };
+            self.start_turn(index);
+        }
+    }
+
+    fn start_turn(&mut self, index: usize) {
+        let (pieces, _) = self.turns.pieces.get_or_insert_with(|| mpsc::channel(PIECES));
+        let open = &mut self.turns.open[index];
+        let job = Job {
+            turn: open.turn.clone(),
+            answers: open.answers,
+            model: open.model.take(),
+            pieces: pieces.clone(),
+            stop: open.stop.clone(),
+        };
+        let task = self.turns.tasks.spawn(turn::run(Arc::clone(&self.shared), job));
+        open.state = State::Streaming(task.id());
+        let started = EventBody::TurnStarted(open.reference());
+        self.subscribers.deliver(&[Delivery::to_all(started)]);
+    }
+
+    /// Hands pieces of text on. Neighbours of one turn go out as one.
+    pub(super) fn relay(&mut self, pieces: &mut Vec<Piece>) {
+        let mut deliveries: Vec<Delivery> = Vec::with_capacity(pieces.len());
+        let mut waiting: Option<(TurnRef, u64, String)> = None;
+        for piece in pieces.drain(..) {
+            let Some(open) = self.turns.find(piece.turn) else { continue };
+            let (turn, offset) = (open.reference(), open.text.len() as u64);
+            open.text.push_str(&piece.text);
+            match &mut waiting {
+                Some((last, _, text)) if *last == turn => text.push_str(&piece.text),
+                _ => {
+                    deliveries.extend(waiting.take().map(delta));
+                    waiting = Some((turn, offset, piece.text));
+                }
+            }
+        }
+        deliveries.extend(waiting.map(delta));
+        self.subscribers.deliver(&deliveries);
+    }
+
+    /// Takes the pieces that a turn sent before it ended.
+    pub(super) fn drain_pieces(&mut self, pieces: &mut Vec<Piece>) {
+        if let Some((_, receiver)) = &mut self.turns.pieces {
+            while let Ok(piece) = receiver.try_recv() {
+                pieces.push(piece);
+            }
+        }
+        self.relay(pieces);
+    }
+
+    /// A turn's task is over: its end goes to the store.
+    pub(super) fn turn_finished(&mut self, joined: Joined) {
+        match joined {
+            Ok((_, ended)) => self.end_turn(ended),
+            Err(error) => {
+                let refusal = Refusal::internal(&error);
+                let panicked = self.turns.open.iter().find(|open| open.state == State::Streaming(error.id()));
+                if let Some(id) = panicked.map(|open| open.turn.id) {
+                    self.end_turn(ended_early(id, TurnStatus::Failed, Some(refusal)));
+                }
+            }
+        }
+        self.start_waiting_turns();
+    }
+
+    fn end_turn(&mut self, ended: Ended) {
+        let now = self.shared.clock.now();
+        let Some(open) = self.turns.find(ended.turn).filter(|open| open.state != State::Ending) else { return };
+        open.state = State::Ending;
+        let reply = Reply {
+            in_reply_to: open.turn.in_reply_to,
+            status: ended.status,
+            model: ended.model,
+            usage: ended.usage,
+        };
+        let message = Message {
+            id: open.turn.id,
+            conversation: open.turn.conversation,
+            seq: 0,
+            author: Author::Assistant,
+            kind: KIND_ASSISTANT.to_owned(),
+            content: open.text.clone(),
+            client_id: None,
+            created_at: now,
+            reply: Some(reply),
+        };
+        let end = TurnEnd { message, from_checkpoint: false };
+        self.write_end(ended.turn, ended.refusal, Arc::new(end));
+    }
+
+    /// Sends a turn's end to the store; again, where the store failed.
+    pub(super) fn write_end(&mut self, turn: MessageId, refusal: Option<Refusal>, end: Arc<TurnEnd>) {
+        let write = Write::TurnEnd(Box::new(TurnEnd::clone(&end)));
+        self.pending.push((write, Waiting::TurnEnd { turn, refusal, end }));
+    }
+
+    /// The turn is a message now. Returns what its followers get: those of them who stopped it get their answer.
+    pub(super) fn close_turn(&mut self, message: &Arc<Message>, refusal: Option<Refusal>) -> Delivery {
+        if let Some(index) = self.turns.open.iter().position(|open| open.turn.id == message.id) {
+            let open = self.turns.open.remove(index);
+            open.stop.cancel(); // only where another node ended it does its task still run
+            for stopper in open.stoppers {
+                stopper.reply(crate::event::ReplyBody::Stopped {
+                    conversation: message.conversation,
+                    turn: Some(message.id),
+                    status: message.reply.as_ref().map(|reply| reply.status),
+                });
+            }
+            return Delivery::to_all(EventBody::TurnEnded { message: Arc::clone(message), refusal });
+        }
+        Delivery::to_all(EventBody::Message(Arc::clone(message)))
+    }
+
+    /// Forgets a turn that ended without leaving a message that we can find.
+    pub(super) fn forget_turn(&mut self, id: MessageId) {
+        self.turns.open.retain(|open| open.turn.id != id);
+    }
+
+    /// Ends a turn early. None where it is not live; with no id, the one that began last is meant.
+    pub(super) fn stop_turn(&mut self, id: Option<MessageId>, origin: Origin) -> bool {
+        let open = match id {
+            Some(id) => self.turns.find(id),
+            None => self.turns.open.last_mut(),
+        };
+        let Some(open) = open else { return false };
+        open.stoppers.push(origin);
+        open.stop.cancel();
+        if open.state == State::Waiting {
+            let id = open.turn.id;
+            self.end_turn(ended_early(id, TurnStatus::Stopped, None));
+        }
+        true
+    }
+
+    /// Another node has ended this turn: ours must not go on.
+    pub(super) fn abandon_turn(&mut self, id: MessageId) {
+        if let Some(open) = self.turns.find(id) {
+            open.stop.cancel();
+        }
+    }
+
+    /// This node stops: the turns that wait end here; those that stream end themselves.
+    pub(super) fn interrupt_turns(&mut self) {
+        self.turns.interrupted = true;
+        let waiting: Vec<_> = self
+            .turns
+            .open
+            .iter()
+            .filter(|open| open.state == State::Waiting)
+            .map(|open| open.turn.id)
+            .collect();
+        for id in waiting {
+            self.end_turn(ended_early(id, TurnStatus::Interrupted, None));
+        }
+    }
+
+    /// Shows every turn that streams to one connection, from its beginning.
+    pub(super) fn show_turns(&self, outbox: &Outbox) {
+        self.turns.open.iter().for_each(|open| open.show(outbox));
+    }
+
+    /// Shows the turn that answers `message`, if one does and has not ended.
+    pub(super) fn show_answer(&self, message: MessageId, outbox: &Outbox) -> bool {
+        let answer = self.turns.open.iter().rev().find(|open| open.turn.in_reply_to == message);
+        answer.inspect(|open| open.show(outbox)).is_some()
+    }
+
+    /// Writes down what the live turns have produced, and that this node lives.
+    pub(super) fn checkpoint_turns(&mut self) {
+        let settings = &self.shared.settings.turns;
+        let lease_until = self.shared.clock.now().plus(settings.lease);
+        for open in self.turns.open.iter_mut().filter(|open| open.state != State::Ending) {
+            let changed = open.text.len() > open.checkpointed;
+            open.checkpointed = open.text.len();
+            let content = changed.then(|| open.text.clone());
+            let checkpoint = Checkpoint { turn: open.turn.id, content, lease_until };
+            self.pending.push((Write::TurnCheckpoint(checkpoint), Waiting::Checkpoint(open.turn.id)));
+        }
+        if self.turns.any() {
+            self.timers.start_checkpoints(settings.checkpoint);
+        }
+    }
+}
+
+fn delta((turn, offset, text): (TurnRef, u64, String)) -> Delivery {
+    Delivery::to_all(EventBody::TurnDelta { turn, offset, text })
+}
+
+fn ended_early(turn: MessageId, status: TurnStatus, refusal: Option<Refusal>) -> Ended {
+    Ended { turn, status, usage: Usage::default(), model: None, refusal }
+}

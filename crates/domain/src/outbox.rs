@@ -1,0 +1,314 @@
+//! What waits to be written to one connection: bounded in bytes, filled by many, emptied by its socket alone.
+//!
+//! A slow reader harms only itself. Pushing never waits. When the outbox is full, typing is dropped, pieces of one
+//! turn's text merge, and anything else closes the connection with [`CloseCode::TooSlow`]: a stored message is never
+//! skipped, the client resumes instead.
+
+use crate::event::{Event, EventBody, Reply};
+use crate::message::Author;
+use crate::{CloseCode, ConnectionId, MessageId, UserId};
+use bytes::Bytes;
+use parking_lot::Mutex;
+use std::borrow::Cow;
+use std::collections::VecDeque;
+use std::future::poll_fn;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::task::{Context, Poll, Waker};
+
+/// One thing to write.
+#[derive(Debug, Clone)]
+pub enum Outgoing {
+    /// Shared with other connections.
+    Event(Arc<Event>),
+    /// For this connection alone.
+    Reply(Box<Reply>),
+    /// Bytes that only the transport which pushed them understands (a ping, say).
+    Raw(Bytes),
+}
+
+impl Outgoing {
+    fn weight(&self) -> usize {
+        match self {
+            Self::Event(event) => event.weight(),
+            Self::Reply(reply) => reply.weight(),
+            Self::Raw(bytes) => bytes.len() + 32,
+        }
+    }
+
+    fn is_droppable(&self) -> bool {
+        match self {
+            Self::Event(event) => event.is_droppable(),
+            Self::Reply(_) => false,
+            Self::Raw(_) => true,
+        }
+    }
+}
+
+/// Why and how a connection ends.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Close {
+    /// The code of the close frame.
+    pub code: CloseCode,
+    /// Its reason, at most 123 bytes.
+    pub reason: Cow<'static, str>,
+}
+
+impl From<CloseCode> for Close {
+    fn from(code: CloseCode) -> Self {
+        Self { code, reason: Cow::Borrowed(code.reason()) }
+    }
+}
+
+/// An event on its way to the subscribers of a conversation.
+#[derive(Debug)]
+pub(crate) struct Delivery {
+    pub(crate) event: Arc<Event>,
+    pub(crate) except: Except,
+}
+
+/// Who gets something else than the event.
+#[derive(Debug)]
+pub(crate) enum Except {
+    Nobody,
+    /// This connection gets the answer to its command, in the event's place.
+    Origin(ConnectionId, Box<Reply>),
+    /// This user's connections get nothing.
+    User(UserId),
+}
+
+impl Delivery {
+    pub(crate) fn to_all(body: EventBody) -> Self {
+        Self { event: Event::new(body), except: Except::Nobody }
+    }
+
+    pub(crate) fn typing(body: EventBody, who: Author) -> Self {
+        let except = match who {
+            Author::User(user) => Except::User(user),
+            Author::Assistant => Except::Nobody,
+        };
+        Self { event: Event::new(body), except }
+    }
+}
+
+/// The outbox of one connection.
+#[derive(Debug)]
+pub struct Outbox {
+    connection: ConnectionId,
+    user: UserId,
+    limit: usize,
+    closed: AtomicBool,
+    state: Mutex<State>,
+}
+
+#[derive(Debug, Default)]
+struct State {
+    queue: VecDeque<Outgoing>,
+    /// Bytes in `queue`.
+    bytes: usize,
+    /// Bytes that were taken last and may not be written yet.
+    in_flight: usize,
+    /// How many things were taken so far: the position of the queue's front.
+    taken: u64,
+    /// Where in the queue the last piece of each turn stands, as a position since the beginning.
+    pieces: Vec<(MessageId, u64)>,
+    close: Option<Close>,
+    reader: Option<Waker>,
+    producer: Option<Waker>,
+}
+
+impl Outbox {
+    /// An empty outbox that holds at most `limit` bytes, about.
+    pub(crate) fn new(connection: ConnectionId, user: UserId, limit: usize) -> Arc<Self> {
+        Arc::new(Self { connection, user, limit, closed: AtomicBool::new(false), state: Mutex::default() })
+    }
+
+    /// The connection that it belongs to.
+    pub fn connection(&self) -> ConnectionId {
+        self.connection
+    }
+
+    /// The user whose connection it is.
+    pub fn user(&self) -> UserId {
+        self.user
+    }
+
+    /// Whether nothing more goes in.
+    pub fn is_closed(&self) -> bool {
+        self.closed.load(Ordering::Acquire)
+    }
+
+    /// Puts one thing in. False where the outbox is closed, or closes now because it is full.
+    pub fn push(&self, item: Outgoing) -> bool {
+        self.change(|state, limit| state.offer(item, limit))
+    }
+
+    /// Puts an answer in.
+    pub(crate) fn reply(&self, reply: Reply) -> bool {
+        self.push(Outgoing::Reply(Box::new(reply)))
+    }
+
+    /// Puts a batch of events in, under one lock and with one waking.
+    pub(crate) fn deliver(&self, deliveries: &[Delivery]) -> bool {
+        self.change(|state, limit| {
+            deliveries.iter().all(|delivery| match &delivery.except {
+                Except::Origin(connection, reply) if *connection == self.connection => {
+                    state.offer(Outgoing::Reply(reply.clone()), limit)
+                }
+                Except::User(user) if *user == self.user => true,
+                _ => state.offer(Outgoing::Event(Arc::clone(&delivery.event)), limit),
+            })
+        })
+    }
+
+    /// Puts `item` in once at least half of the outbox is free: for a producer that has more than fits, and may wait.
+    /// False where the outbox is closed.
+    pub(crate) async fn push_with_room(&self, item: Outgoing) -> bool {
+        poll_fn(|context| self.poll_room(context)).await;
+        self.push(item)
+    }
+
+    fn poll_room(&self, context: &mut Context<'_>) -> Poll<()> {
+        let mut state = self.state.lock();
+        if state.close.is_some() || state.bytes + state.in_flight <= self.limit / 2 {
+            return Poll::Ready(());
+        }
+        state.producer = Some(context.waker().clone());
+        Poll::Pending
+    }
+
+    /// Ends the connection. What is in the outbox is still written first, unless the reader is too slow for it.
+    pub fn close(&self, close: impl Into<Close>) {
+        let close = close.into();
+        self.change(|state, _| {
+            state.close_with(close);
+            true
+        });
+    }
+
+    /// Waits for things to write and takes them all into `batch`, which must be empty: its allocation is reused.
+    /// Calling again says that the batch before is written. Error: the connection ends, and nothing is left.
+    pub async fn take(&self, batch: &mut VecDeque<Outgoing>) -> Result<(), Close> {
+        poll_fn(|context| self.poll_take(context, batch)).await
+    }
+
+    fn poll_take(&self, context: &mut Context<'_>, batch: &mut VecDeque<Outgoing>) -> Poll<Result<(), Close>> {
+        let mut state = self.state.lock();
+        state.in_flight = 0;
+        let outcome = if !state.queue.is_empty() {
+            std::mem::swap(&mut state.queue, batch);
+            state.taken += batch.len() as u64;
+            state.in_flight = std::mem::take(&mut state.bytes);
+            state.pieces.clear();
+            Poll::Ready(Ok(()))
+        } else if let Some(close) = &state.close {
+            Poll::Ready(Err(close.clone()))
+        } else {
+            state.reader = Some(context.waker().clone());
+            Poll::Pending
+        };
+        if state.bytes + state.in_flight <= self.limit / 2
+            && let Some(producer) = state.producer.take()
+        {
+            drop(state);
+            producer.wake();
+        }
+        outcome
+    }
+
+    /// Waits until the connection is closed as too slow: what is being written now should be given up.
+    pub async fn overflowed(&self) -> Close {
+        poll_fn(|context| {
+            let mut state = self.state.lock();
+            match &state.close {
+                Some(close) if close.code == CloseCode::TooSlow => Poll::Ready(close.clone()),
+                _ => {
+                    state.reader = Some(context.waker().clone());
+                    Poll::Pending
+                }
+            }
+        })
+        .await
+    }
+
+    /// Changes the state under the lock, and wakes the reader after it.
+    fn change(&self, change: impl FnOnce(&mut State, usize) -> bool) -> bool {
+        let mut state = self.state.lock();
+        if state.close.is_some() {
+            return false;
+        }
+        let accepted = change(&mut state, self.limit);
+        if state.close.is_some() {
+            self.closed.store(true, Ordering::Release);
+        }
+        let (reader, producer) = (
+            state.reader.take(),
+            if state.close.is_some() { state.producer.take() } else { None },
+        );
+        drop(state);
+        reader.into_iter().chain(producer).for_each(Waker::wake);
+        accepted
+    }
+}
+
+impl State {
+    /// The shedding rules, in one place.
+    fn offer(&mut self, item: Outgoing, limit: usize) -> bool {
+        let weight = item.weight();
+        let used = self.bytes + self.in_flight;
+        if used + weight > limit / 2 && self.merge(&item) {
+            return self.fits(limit);
+        }
+        if used + weight > limit {
+            if item.is_droppable() {
+                return true;
+            }
+            self.close_with(CloseCode::TooSlow.into());
+            return false;
+        }
+        if let Outgoing::Event(event) = &item
+            && let EventBody::TurnDelta { turn, .. } = event.body()
+        {
+            let position = self.taken + self.queue.len() as u64;
+            self.pieces.retain(|(id, _)| *id != turn.id);
+            self.pieces.push((turn.id, position));
+        }
+        self.bytes += weight;
+        self.queue.push_back(item);
+        true
+    }
+
+    /// Joins a piece of a turn's text to the one before it, if that still waits here.
+    fn merge(&mut self, item: &Outgoing) -> bool {
+        let Outgoing::Event(event) = item else { return false };
+        let EventBody::TurnDelta { turn, offset, text } = event.body() else { return false };
+        let Some((_, position)) = self.pieces.iter().find(|(id, _)| *id == turn.id) else { return false };
+        let Ok(index) = usize::try_from(position - self.taken) else { return false };
+        let Some(Outgoing::Event(waiting)) = self.queue.get_mut(index) else { return false };
+        let EventBody::TurnDelta { offset: first, text: before, .. } = waiting.body() else { return false };
+        if first + before.len() as u64 != *offset {
+            return false; // the stream was restarted in between: the two are not one text
+        }
+        let body =
+            EventBody::TurnDelta { turn: *turn, offset: *first, text: [before.as_str(), text.as_str()].concat() };
+        self.bytes += text.len();
+        *waiting = Event::new(body);
+        true
+    }
+
+    fn fits(&mut self, limit: usize) -> bool {
+        let fits = self.bytes + self.in_flight <= limit;
+        if !fits {
+            self.close_with(CloseCode::TooSlow.into());
+        }
+        fits
+    }
+
+    fn close_with(&mut self, close: Close) {
+        if close.code == CloseCode::TooSlow {
+            self.queue = VecDeque::new();
+            self.bytes = 0;
+        }
+        self.close = Some(close);
+    }
+}

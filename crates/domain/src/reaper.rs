@@ -1,0 +1,26 @@
+//! Looks for turns whose node is dead, at the start and from then on, and has their conversations end them.
+
+use crate::conversation::Work;
+use crate::hub::Shared;
+use std::sync::Arc;
+
+/// Runs until the server stops.
+pub(crate) async fn run(shared: Arc<Shared>) {
+    let mut every = tokio::time::interval(shared.settings.turns.reap);
+    every.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
+    loop {
+        tokio::select! {
+            () = shared.stop.cancelled() => return,
+            _ = every.tick() => {}
+        }
+        shared.user_limits.forget_rested();
+        match shared.store.turns_orphaned(shared.node, shared.clock.now()).await {
+            Ok(orphans) => {
+                for orphan in orphans {
+                    shared.route(orphan.conversation, Work::EndOrphan(orphan)).await;
+                }
+            }
+            Err(error) => tracing::error!(%error, "turns of dead nodes could not be looked for"),
+        }
+    }
+}

@@ -1,0 +1,62 @@
+//! Which connections are open: in all, and of each user (their tabs and devices).
+
+use crate::outbox::Outbox;
+use crate::settings::Limits;
+use crate::{ErrorCode, Refusal, UserId};
+use parking_lot::RwLock;
+use std::collections::HashMap;
+use std::sync::Arc;
+
+/// The open connections by user.
+#[derive(Default)]
+pub(crate) struct Registry(RwLock<Connections>);
+
+#[derive(Default)]
+struct Connections {
+    of: HashMap<UserId, Vec<Arc<Outbox>>>,
+    total: usize,
+}
+
+impl Registry {
+    /// Adds a connection, if there is room for it.
+    pub(crate) fn add(&self, outbox: &Arc<Outbox>, limits: &Limits) -> Result<(), Refusal> {
+        let mut connections = self.0.write();
+        let of_user = connections.of.get(&outbox.user()).map_or(0, Vec::len);
+        if limits.connections.is_some_and(|most| connections.total >= most) {
+            return Err(Refusal::new(ErrorCode::TooManyConnections, "the server has no room for a connection"));
+        }
+        if limits.connections_per_user.is_some_and(|most| of_user >= most) {
+            return Err(Refusal::new(ErrorCode::TooManyConnections, "this user has too many connections"));
+        }
+        connections.total += 1;
+        connections.of.entry(outbox.user()).or_default().push(Arc::clone(outbox));
+        Ok(())
+    }
+
+    /// Takes a connection out again.
+    pub(crate) fn remove(&self, outbox: &Outbox) {
+        let mut connections = self.0.write();
+        let Some(of_user) = connections.of.get_mut(&outbox.user()) else { return };
+        let Some(index) = of_user.iter().position(|it| it.connection() == outbox.connection()) else { return };
+        of_user.swap_remove(index);
+        if of_user.is_empty() {
+            connections.of.remove(&outbox.user());
+        }
+        connections.total -= 1;
+    }
+
+    /// How many connections a user has.
+    pub(crate) fn count(&self, user: UserId) -> usize {
+        self.0.read().of.get(&user).map_or(0, Vec::len)
+    }
+
+    /// How many connections there are.
+    pub(crate) fn total(&self) -> usize {
+        self.0.read().total
+    }
+
+    /// Calls `visit` with each of a user's connections. It runs under the lock: it must not come back here.
+    pub(crate) fn each(&self, user: UserId, visit: impl FnMut(&Arc<Outbox>)) {
+        self.0.read().of.get(&user).into_iter().flatten().for_each(visit);
+    }
+}

@@ -1,0 +1,128 @@
+//! The figures that an operator may choose. [`Settings::default`] is what the documents promise.
+
+use std::time::Duration;
+
+/// Everything that the domain's rules depend on.
+#[derive(Debug, Clone)]
+pub struct Settings {
+    /// How many connections and how fast.
+    pub limits: Limits,
+    /// How turns run.
+    pub turns: TurnSettings,
+    /// The longest text of a message, in bytes.
+    pub max_text: usize,
+    /// How much may wait for one connection, in bytes.
+    pub outbox: usize,
+    /// How long a conversation without connections, turns or work stays in memory.
+    pub idle: Duration,
+    /// After how long without a word "is typing" ends by itself.
+    pub typing_expiry: Duration,
+    /// How often a conversation's summary is pushed at most.
+    pub update_interval: Duration,
+    /// How many messages a resume brings at most; who misses more loads the history.
+    pub resume_max: u64,
+}
+
+/// Limits on connections and on their frames. None is no limit.
+#[derive(Debug, Clone)]
+pub struct Limits {
+    /// Authenticated connections in all.
+    pub connections: Option<usize>,
+    /// Authenticated connections of one user.
+    pub connections_per_user: Option<usize>,
+    /// Frames of one connection.
+    pub frames: Option<Quota>,
+    /// Frames of one user, over all connections.
+    pub user_frames: Option<Quota>,
+    /// How many refused frames in one window of `frames` are flooding.
+    pub flooding: u32,
+}
+
+/// So many in a window of time; all of them may come at once.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Quota {
+    /// How many.
+    pub requests: std::num::NonZeroU32,
+    /// In how much time.
+    pub window: Duration,
+}
+
+impl Quota {
+    /// A quota; none where either figure is zero.
+    pub fn new(requests: u32, window: Duration) -> Option<Self> {
+        let requests = std::num::NonZeroU32::new(requests)?;
+        (!window.is_zero()).then_some(Self { requests, window })
+    }
+}
+
+/// How turns run.
+#[derive(Debug, Clone)]
+pub struct TurnSettings {
+    /// How long a backend may take to its first content.
+    pub first_token: Duration,
+    /// How long it may be silent after that.
+    pub between_tokens: Duration,
+    /// How long a turn may take in all.
+    pub total: Duration,
+    /// How many tokens of context a turn gets, by estimate.
+    pub context_tokens: usize,
+    /// What every context begins with.
+    pub system_prompt: Option<String>,
+    /// How many tokens a reply may have; none leaves it to the backend.
+    pub max_tokens: Option<u32>,
+    /// How often a live turn's text is written down: what a crash costs at most.
+    pub checkpoint: Duration,
+    /// For how long a checkpoint says that its node lives.
+    pub lease: Duration,
+    /// How often turns of dead nodes are looked for.
+    pub reap: Duration,
+    /// How many turns of one conversation stream at once.
+    pub live: usize,
+    /// How many more may wait for their place.
+    pub waiting: usize,
+}
+
+impl Default for Settings {
+    fn default() -> Self {
+        Self {
+            limits: Limits::default(),
+            turns: TurnSettings::default(),
+            max_text: 64 * 1024,
+            outbox: 1024 * 1024,
+            idle: Duration::from_secs(60),
+            typing_expiry: Duration::from_secs(6),
+            update_interval: Duration::from_secs(1),
+            resume_max: 1_000,
+        }
+    }
+}
+
+impl Default for Limits {
+    fn default() -> Self {
+        Self {
+            connections: Some(10_000),
+            connections_per_user: Some(20),
+            frames: Quota::new(100, Duration::from_secs(60)),
+            user_frames: None,
+            flooding: 1_000,
+        }
+    }
+}
+
+impl Default for TurnSettings {
+    fn default() -> Self {
+        Self {
+            first_token: Duration::from_secs(60),
+            between_tokens: Duration::from_secs(60),
+            total: Duration::from_secs(600),
+            context_tokens: 32_000,
+            system_prompt: None,
+            max_tokens: None,
+            checkpoint: Duration::from_secs(2),
+            lease: Duration::from_secs(10),
+            reap: Duration::from_secs(5),
+            live: 4,
+            waiting: 64,
+        }
+    }
+}

@@ -1,0 +1,113 @@
+//! What a backend is told: the instructions, then the newest messages that fit the budget, in whole exchanges.
+
+use super::Job;
+use crate::hub::Shared;
+use crate::message::{Author, KIND_USER, Message, TurnStatus};
+use crate::ports::{ContextMessage, Speaker, StoreError};
+use crate::{ErrorCode, MessageId, Refusal};
+use std::collections::{HashSet, VecDeque};
+
+/// How many messages are read from the log at once.
+const PAGE: usize = 64;
+
+/// About how many tokens a text has: a third of its bytes, and 4 for what stands around it. English has about four
+/// bytes a token and other languages about three, so that the estimate errs on the long side.
+pub(crate) fn estimate_tokens(text: &str) -> usize {
+    text.len().div_ceil(3) + 4
+}
+
+/// Why there is no context.
+pub(super) enum NoContext {
+    Store(StoreError),
+    Refused(Refusal),
+}
+
+impl From<StoreError> for NoContext {
+    fn from(error: StoreError) -> Self {
+        Self::Store(error)
+    }
+}
+
+/// The context of a turn, oldest first; its last piece is the message to answer.
+pub(super) async fn build(shared: &Shared, job: &Job) -> Result<Vec<ContextMessage>, NoContext> {
+    let settings = &shared.settings.turns;
+    let system = settings.system_prompt.as_deref();
+    let mut window = Window::new(job.turn.in_reply_to, settings.context_tokens, system);
+    let mut before = job.answers + 1;
+    'pages: loop {
+        let page = shared.store.log_before(job.turn.conversation, Some(before), PAGE).await?;
+        let Some(oldest) = page.first().map(|message| message.seq) else { break };
+        for message in page.into_iter().rev() {
+            if !window.take(message) {
+                break 'pages;
+            }
+        }
+        before = oldest;
+    }
+    window.finish(system).ok_or_else(|| NoContext::Refused(Refusal::of(ErrorCode::ContextTooLong)))
+}
+
+/// Fills from the newest message backwards.
+struct Window {
+    target: MessageId,
+    left: usize,
+    /// The messages that have a newer answer in the window: of alternatives, only the newest counts.
+    answered: HashSet<MessageId>,
+    pieces: VecDeque<ContextMessage>,
+    found_target: bool,
+}
+
+impl Window {
+    fn new(target: MessageId, budget: usize, system: Option<&str>) -> Self {
+        let left = budget.saturating_sub(system.map_or(0, estimate_tokens));
+        Self { target, left, answered: HashSet::new(), pieces: VecDeque::new(), found_target: false }
+    }
+
+    /// Takes one more message. False where it does not fit.
+    fn take(&mut self, message: Message) -> bool {
+        let Some(speaker) = self.speaker(&message) else { return true };
+        let cost = estimate_tokens(&message.content);
+        if cost > self.left {
+            return false;
+        }
+        self.left -= cost;
+        self.found_target |= message.id == self.target;
+        if let Some(reply) = &message.reply {
+            self.answered.insert(reply.in_reply_to);
+        }
+        self.pieces.push_front(ContextMessage { speaker, content: message.content });
+        true
+    }
+
+    /// Whose voice it is; none where the backend should not hear it: notes, failed and empty replies, older
+    /// alternatives, and earlier answers to the very message that is to be answered.
+    fn speaker(&self, message: &Message) -> Option<Speaker> {
+        match (&message.author, &message.reply) {
+            (Author::User(_), _) => {
+                (message.kind == KIND_USER || message.id == self.target).then_some(Speaker::User)
+            }
+            (Author::Assistant, Some(reply)) => {
+                let heard = reply.status != TurnStatus::Failed
+                    && !message.content.is_empty()
+                    && reply.in_reply_to != self.target
+                    && !self.answered.contains(&reply.in_reply_to);
+                heard.then_some(Speaker::Assistant)
+            }
+            (Author::Assistant, None) => None,
+        }
+    }
+
+    /// The whole context; none where not even the message to answer fits.
+    fn finish(mut self, system: Option<&str>) -> Option<Vec<ContextMessage>> {
+        if !self.found_target {
+            return None;
+        }
+        while self.pieces.front().is_some_and(|piece| piece.speaker == Speaker::Assistant) {
+            self.pieces.pop_front(); // an answer whose question did not fit
+        }
+        if let Some(system) = system {
+            self.pieces.push_front(ContextMessage { speaker: Speaker::System, content: system.to_owned() });
+        }
+        Some(self.pieces.into())
+    }
+}

@@ -1,0 +1,57 @@
+//! One AI reply being made: a task that reads the context, asks a backend, and hands its text to the conversation's
+//! task piece by piece. It always ends, and says how by what it returns.
+
+mod context;
+mod stream;
+
+use crate::hub::Shared;
+use crate::message::{Seq, TurnStatus, Usage};
+use crate::ports::NewTurn;
+use crate::{MessageId, Refusal};
+use std::sync::Arc;
+use tokio::sync::mpsc;
+use tokio_util::sync::CancellationToken;
+
+pub(crate) use context::estimate_tokens;
+
+/// What a turn's task is given.
+pub(crate) struct Job {
+    pub(crate) turn: NewTurn,
+    /// The seq of the message that it answers: the context ends with it.
+    pub(crate) answers: Seq,
+    /// The model that was asked for.
+    pub(crate) model: Option<String>,
+    /// Where the text goes. Bounded: a conversation that is busy slows the backend's stream down.
+    pub(crate) pieces: mpsc::Sender<Piece>,
+    /// A participant wants it to end.
+    pub(crate) stop: CancellationToken,
+}
+
+/// A piece of a turn's text on its way to the conversation's task.
+#[derive(Debug)]
+pub(crate) struct Piece {
+    pub(crate) turn: MessageId,
+    pub(crate) text: String,
+}
+
+/// How a turn ended. Its text is with the conversation's task.
+#[derive(Debug)]
+pub(crate) struct Ended {
+    pub(crate) turn: MessageId,
+    pub(crate) status: TurnStatus,
+    pub(crate) usage: Usage,
+    pub(crate) model: Option<String>,
+    pub(crate) refusal: Option<Refusal>,
+}
+
+/// Runs a turn to its end: by itself, by its stop, or by the end of this node.
+pub(crate) async fn run(shared: Arc<Shared>, job: Job) -> Ended {
+    let mut progress = stream::Progress::default();
+    let (status, refusal) = tokio::select! {
+        biased;
+        () = job.stop.cancelled() => (TurnStatus::Stopped, None),
+        () = shared.hard_stop.cancelled() => (TurnStatus::Interrupted, None),
+        outcome = stream::produce(&shared, &job, &mut progress) => outcome,
+    };
+    Ended { turn: job.turn.id, status, usage: progress.usage(), model: progress.model, refusal }
+}
