@@ -1,0 +1,178 @@
+//! The built-in assistant: no model, no key, no network, and a real streamed reply to try a client with.
+
+mod reply;
+
+use async_trait::async_trait;
+use futures_util::stream::{self, StreamExt};
+use parlor_domain::message::Usage;
+use parlor_domain::ports::{Backend, BackendError, Delta, TurnRequest, TurnStream};
+use reply::Reply;
+use std::time::Duration;
+
+/// The name that the demo gives as its model.
+pub const MODEL: &str = "parlor-demo";
+
+/// About as fast as a person reads.
+const PACE: Duration = Duration::from_millis(25);
+
+/// Answers every turn by itself, word by word. It serves every model's name, so that clients which ask for one can
+/// be tried without it; install it only where nothing better is configured.
+#[derive(Debug, Clone, Copy)]
+pub struct Demo {
+    pace: Duration,
+}
+
+impl Default for Demo {
+    fn default() -> Self {
+        Self { pace: PACE }
+    }
+}
+
+impl Demo {
+    /// A demo that waits `pace` before every word but the first. Zero is for tests.
+    pub const fn with_pace(pace: Duration) -> Self {
+        Self { pace }
+    }
+}
+
+#[async_trait]
+impl Backend for Demo {
+    fn name(&self) -> &'static str {
+        "demo"
+    }
+
+    fn serves(&self, _model: Option<&str>) -> bool {
+        true
+    }
+
+    async fn open(&self, request: TurnRequest) -> Result<TurnStream, BackendError> {
+        let prompt_tokens = request.context.iter().map(|piece| words(&piece.content)).sum();
+        let reply = reply::to(&request.context);
+        let performance = Performance {
+            pace: self.pace.saturating_mul(reply.slowness),
+            usage: Usage { prompt_tokens, ..Usage::default() },
+            words_left: request.max_tokens.map_or(u64::MAX, u64::from),
+            reply,
+            said: 0,
+            stage: Stage::Model,
+        };
+        Ok(stream::unfold(performance, Performance::next).map(Ok).fuse().boxed())
+    }
+}
+
+/// The demo's tokens are words: its figures are exact.
+fn words(text: &str) -> u64 {
+    text.split_whitespace().count() as u64
+}
+
+/// A reply that is being said.
+struct Performance {
+    reply: Reply,
+    /// How many bytes of it have been said.
+    said: usize,
+    pace: Duration,
+    words_left: u64,
+    usage: Usage,
+    stage: Stage,
+}
+
+/// What comes next.
+enum Stage {
+    Model,
+    Words,
+    End,
+    Silence,
+}
+
+impl Performance {
+    async fn next(mut self) -> Option<(Delta, Self)> {
+        let delta = match self.stage {
+            Stage::Model => {
+                self.stage = Stage::Words;
+                Delta::Model(MODEL.to_owned())
+            }
+            Stage::Words => self.words().await,
+            Stage::End => {
+                self.stage = Stage::Silence;
+                Delta::End
+            }
+            Stage::Silence => return None,
+        };
+        Some((delta, self))
+    }
+
+    async fn words(&mut self) -> Delta {
+        if self.said > 0 && !self.pace.is_zero() {
+            tokio::time::sleep(self.pace).await;
+        }
+        if let Some(word) = self.word() {
+            return Delta::Content(word);
+        }
+        self.stage = Stage::End;
+        Delta::Usage(self.usage)
+    }
+
+    /// The next word with the space after it.
+    fn word(&mut self) -> Option<String> {
+        let word = reply::first_word(&self.reply.text[self.said..]);
+        if word.is_empty() || self.words_left == 0 {
+            return None;
+        }
+        self.said += word.len();
+        self.words_left -= 1;
+        self.usage.completion_tokens += 1;
+        Some(word.to_owned())
+    }
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used, reason = "a test fails by panicking")]
+mod tests {
+    use super::*;
+    use parlor_domain::ports::{ContextMessage, Speaker};
+    use parlor_domain::{ConversationId, MessageId};
+    use tokio::time::Instant;
+
+    async fn open(demo: Demo, message: &str, max_tokens: Option<u32>) -> TurnStream {
+        let context = vec![ContextMessage { speaker: Speaker::User, content: message.to_owned() }];
+        let (turn, conversation) = (MessageId::new(), ConversationId::new());
+        let model = Some("gpt-4".to_owned());
+        demo.open(TurnRequest { turn, conversation, model, context, max_tokens }).await.unwrap()
+    }
+
+    async fn deltas(message: &str, max_tokens: Option<u32>) -> Vec<Delta> {
+        let stream = open(Demo::with_pace(Duration::ZERO), message, max_tokens).await;
+        stream.map(Result::unwrap).collect().await
+    }
+
+    fn content(text: &str) -> Delta {
+        Delta::Content(text.to_owned())
+    }
+
+    fn usage(prompt_tokens: u64, completion_tokens: u64) -> Delta {
+        Delta::Usage(Usage { prompt_tokens, completion_tokens, estimated: false })
+    }
+
+    #[tokio::test]
+    async fn a_reply_is_its_model_its_words_its_figures_and_an_end() {
+        let model = Delta::Model(MODEL.to_owned());
+        let expect = [model.clone(), content("a "), content("b"), usage(3, 2), Delta::End];
+        assert_eq!(deltas("echo a b", None).await, expect);
+        let expect = [model, content("1 "), content("2 "), usage(3, 2), Delta::End];
+        assert_eq!(deltas("count to 9", Some(2)).await, expect);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn it_speaks_at_its_pace_and_more_slowly_when_asked() {
+        let start = Instant::now();
+        let mut stream = open(Demo::default(), "count to 9", None).await;
+        assert_eq!(stream.by_ref().take(2).count().await, 2);
+        assert_eq!(start.elapsed(), Duration::ZERO, "the first word comes at once");
+        assert_eq!(stream.by_ref().take(4).count().await, 4);
+        assert_eq!(start.elapsed(), 4 * PACE);
+
+        let start = Instant::now();
+        open(Demo::default(), "slow", None).await.take(12).count().await;
+        assert_eq!(start.elapsed(), 100 * PACE);
+    }
+}
