@@ -157,6 +157,11 @@ impl Hub {
         self.0.store.health().await
     }
 
+    /// The backends' names, in the order in which they are asked.
+    pub fn backends(&self) -> Vec<&str> {
+        self.0.backends.iter().map(|backend| backend.name()).collect()
+    }
+
     /// How much there is of everything.
     pub fn figures(&self) -> Figures {
         Figures {

@@ -16,6 +16,9 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::task::{Context, Poll, Waker};
 
+/// How much room for things is kept while there are none.
+const KEPT: usize = 16;
+
 /// One thing to write.
 #[derive(Debug, Clone)]
 pub enum Outgoing {
@@ -177,13 +180,18 @@ impl Outbox {
         Poll::Pending
     }
 
-    /// Ends the connection. What is in the outbox is still written first, unless the reader is too slow for it.
+    /// Ends the connection. What is in the outbox is still written first, unless the reader is too slow for it;
+    /// that can also be found while the connection ends already.
     pub fn close(&self, close: impl Into<Close>) {
         let close = close.into();
-        self.change(|state, _| {
+        let mut state = self.state.lock();
+        if state.close.is_none() || close.code == CloseCode::TooSlow {
             state.close_with(close);
-            true
-        });
+            self.closed.store(true, Ordering::Release);
+            let wakers = [state.reader.take(), state.producer.take()];
+            drop(state);
+            wakers.into_iter().flatten().for_each(Waker::wake);
+        }
     }
 
     /// Waits for things to write and takes them all into `batch`, which must be empty: its allocation is reused.
@@ -205,6 +213,8 @@ impl Outbox {
             Poll::Ready(Err(close.clone()))
         } else {
             state.reader = Some(context.waker().clone());
+            shrink(&mut state.queue);
+            shrink(batch);
             Poll::Pending
         };
         if state.bytes + state.in_flight <= self.limit / 2
@@ -248,6 +258,13 @@ impl Outbox {
         drop(state);
         reader.into_iter().chain(producer).for_each(Waker::wake);
         accepted
+    }
+}
+
+/// Gives the memory of a burst back once it is over.
+fn shrink(queue: &mut VecDeque<Outgoing>) {
+    if queue.capacity() > KEPT {
+        *queue = VecDeque::new();
     }
 }
 

@@ -1,0 +1,369 @@
+//! The life of one connection: authenticated, served, ended.
+//!
+//! While it is served, one task runs three things: the input (frames become commands, one after the other), the
+//! output (the outbox becomes writes) and the clock (heartbeats, the token's end, the server's end). Whatever ends the
+//! connection says so to its outbox, and the output carries it out behind what was promised before.
+
+use super::io::{Socket, Tap};
+use super::reader::{Assembly, Burst, Ended, Received};
+use super::writer::Writer;
+use crate::dialect::{Dialect, Incoming, Undecodable};
+use crate::frame;
+use bytes::Bytes;
+use fastwebsockets::OpCode;
+use parlor_domain::ports::Identity;
+use parlor_domain::{
+    Close, CloseCode, Correlation, ErrorCode, Hub, Outbox, Outgoing, Refusal, Reply, ReplyBody, Session,
+    Timestamp,
+};
+use std::borrow::Cow;
+use std::collections::VecDeque;
+use std::convert::Infallible;
+use std::future::pending;
+use std::sync::atomic::{AtomicI64, AtomicU64, Ordering};
+use std::time::Duration;
+use tokio::sync::OwnedSemaphorePermit;
+use tokio::time::{Instant, sleep_until, timeout};
+
+/// The largest frame and message, in bytes.
+const MAX_FRAME: usize = 2 * 1024 * 1024;
+/// The largest frame before the client is known, in bytes.
+const MAX_FIRST_FRAME: usize = 64 * 1024;
+/// How long a close frame may take to go out, where the reader is slow.
+const CLOSE_WRITE: Duration = Duration::from_secs(10);
+/// How long the client's own close is waited for, so that a reset does not swallow ours.
+const LINGER: Duration = Duration::from_secs(2);
+/// How often the clock looks at the time of day at least, since that may jump.
+const CLOCK_CHECK: Duration = Duration::from_secs(30);
+
+/// The time limits of a connection.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Timing {
+    /// For the first message, where the upgrade had no credential.
+    pub(crate) authentication: Duration,
+    /// Between pings; none sends none.
+    pub(crate) heartbeat: Option<Duration>,
+}
+
+/// What a connection needs beside its socket.
+#[derive(Clone)]
+pub(crate) struct Connection {
+    pub(crate) hub: Hub,
+    pub(crate) dialect: &'static dyn Dialect,
+    pub(crate) timing: Timing,
+}
+
+/// Why a connection ends.
+enum End {
+    /// We end it.
+    Ours(Close),
+    /// The client closed, with this code.
+    Client(u16),
+    /// It is gone.
+    Lost,
+}
+
+/// Why a client was not let in.
+struct Rejected {
+    refusal: Refusal,
+    close: Close,
+}
+
+/// What the three parts of a connection tell each other.
+struct Life {
+    start: Instant,
+    /// When the client gave its last sign of life: milliseconds after `start`.
+    seen: AtomicU64,
+    /// When its token ends: microseconds since the epoch.
+    expires_at: AtomicI64,
+}
+
+impl Life {
+    fn new(identity: &Identity) -> Self {
+        let expires_at = AtomicI64::new(identity.expires_at.as_microsecond());
+        Self { start: Instant::now(), seen: AtomicU64::new(0), expires_at }
+    }
+
+    fn saw(&self) {
+        let now = u64::try_from(self.start.elapsed().as_millis()).unwrap_or(u64::MAX);
+        self.seen.store(now, Ordering::Relaxed);
+    }
+
+    fn silent_for(&self) -> Duration {
+        self.start.elapsed().saturating_sub(Duration::from_millis(self.seen.load(Ordering::Relaxed)))
+    }
+
+    fn extend(&self, expires_at: Timestamp) {
+        self.expires_at.store(expires_at.as_microsecond(), Ordering::Relaxed);
+    }
+
+    fn expires_at(&self) -> Timestamp {
+        Timestamp::from_microsecond(self.expires_at.load(Ordering::Relaxed))
+    }
+}
+
+impl Connection {
+    /// Serves a socket to its end. `place` is among those that have not authenticated; none where they are full.
+    pub(crate) async fn run(
+        self,
+        socket: Socket,
+        credential: Option<String>,
+        place: Option<OwnedSemaphorePermit>,
+    ) {
+        let Socket { read: mut tap, write } = socket;
+        let (mut writer, mut assembly) = (Writer::new(write), Assembly::default());
+        let admitted = match &place {
+            Some(_) => Box::pin(self.admit(&mut tap, &mut assembly, credential)).await,
+            None => Err(Rejected::with(Refusal::of(ErrorCode::TooManyConnections))),
+        };
+        drop(place);
+        let end = match admitted {
+            Ok((session, identity)) => {
+                writer.add(self.dialect.greeting(session.user()));
+                self.serve(session, &identity, &mut tap, &mut assembly, &mut writer).await
+            }
+            Err(Some(Rejected { refusal, close })) => {
+                writer.add(self.error(refusal));
+                End::Ours(close)
+            }
+            Err(None) => End::Lost,
+        };
+        Box::pin(finish(end, &mut tap, &mut writer)).await;
+    }
+
+    fn error(&self, refusal: Refusal) -> Bytes {
+        let body = ReplyBody::Refused { refusal, conversation: None };
+        self.dialect.reply(&Reply { correlation: Correlation::default(), body })
+    }
+
+    /// Finds out who it is: by the upgrade's credential, else by the first message.
+    async fn admit(
+        &self,
+        tap: &mut Tap,
+        assembly: &mut Assembly,
+        credential: Option<String>,
+    ) -> Result<(Session, Identity), Option<Rejected>> {
+        let token = match credential {
+            Some(token) => token,
+            None => self.first_message(tap, assembly).await?,
+        };
+        let identity = self.hub.authenticate(&token).await.map_err(|refusal| Some(Rejected::of(refusal)))?;
+        let session = self.hub.connect(&identity).map_err(|refusal| Some(Rejected::of(refusal)))?;
+        Ok((session, identity))
+    }
+
+    async fn first_message(
+        &self,
+        tap: &mut Tap,
+        assembly: &mut Assembly,
+    ) -> Result<String, Option<Rejected>> {
+        let required = || Rejected::with(Refusal::of(ErrorCode::Unauthenticated));
+        let mut burst = Burst::single(tap, assembly, MAX_FIRST_FRAME);
+        let text = timeout(self.timing.authentication, async {
+            loop {
+                match burst.next().await {
+                    Ok(Received::Text(text)) => return Ok(text),
+                    Ok(Received::Ping(_) | Received::Pong) => {}
+                    Ok(Received::Binary) => return Err(Rejected::closing(CloseCode::Unsupported)),
+                    Err(Ended::Broken(code)) => return Err(Rejected::closing(code)),
+                    Ok(Received::Close(_)) | Err(Ended::Lost) => return Err(None),
+                }
+            }
+        });
+        match self.dialect.decode(&text.await.map_err(|_| required())??) {
+            Ok(Incoming::Auth { token }) => Ok(token),
+            _ => Err(required()),
+        }
+    }
+
+    async fn serve(
+        &self,
+        mut session: Session,
+        identity: &Identity,
+        tap: &mut Tap,
+        assembly: &mut Assembly,
+        writer: &mut Writer,
+    ) -> End {
+        let (life, outbox) = (Life::new(identity), session.outbox().clone());
+        tokio::select! {
+            biased;
+            end = self.output(&outbox, writer) => end,
+            end = self.input(&mut session, &life, tap, assembly) => end,
+            never = self.clock(&outbox, &life) => match never {},
+        }
+    }
+
+    /// Frames become commands, one after the other: while one is done, the client's next ones wait in its socket.
+    async fn input(
+        &self,
+        session: &mut Session,
+        life: &Life,
+        tap: &mut Tap,
+        assembly: &mut Assembly,
+    ) -> End {
+        loop {
+            let mut burst = match Burst::begin(tap, assembly, MAX_FRAME).await {
+                Ok(burst) => burst,
+                Err(_) => return End::Lost,
+            };
+            loop {
+                match burst.next().await {
+                    Ok(Received::Text(text)) => self.message(&text, session, life).await,
+                    Ok(Received::Ping(payload)) => {
+                        session.count();
+                        session.outbox().push(Outgoing::Raw(frame::control(OpCode::Pong, &payload)));
+                    }
+                    Ok(Received::Pong) => {}
+                    Ok(Received::Binary) => return close(session, CloseCode::Unsupported).await,
+                    Ok(Received::Close(code)) => return End::Client(code),
+                    Err(Ended::Broken(code)) => return close(session, code).await,
+                    Err(Ended::Lost) => return End::Lost,
+                }
+                life.saw();
+                if burst.at_rest() {
+                    break;
+                }
+            }
+        }
+    }
+
+    async fn message(&self, text: &str, session: &mut Session, life: &Life) {
+        match self.dialect.decode(text) {
+            Ok(Incoming::Command(command)) => session.handle(command).await,
+            Ok(Incoming::Auth { token }) => Box::pin(self.extend(&token, session, life)).await,
+            Err(Undecodable { refusal, correlation }) => session.reject(correlation, refusal),
+        }
+    }
+
+    /// A new token for the same user keeps the connection going. With any other, the one it has goes on to count.
+    async fn extend(&self, token: &str, session: &Session, life: &Life) {
+        let outcome = match self.hub.authenticate(token).await {
+            Ok(identity) if identity.user != session.user() => {
+                Err(Refusal::new(ErrorCode::Forbidden, "the token is another user's"))
+            }
+            outcome => outcome,
+        };
+        let answer = match outcome {
+            Ok(identity) => {
+                life.extend(identity.expires_at);
+                self.dialect.greeting(session.user())
+            }
+            Err(refusal) => self.error(refusal),
+        };
+        session.outbox().push(Outgoing::Raw(answer));
+    }
+
+    /// The outbox becomes writes, as many frames in one as there are.
+    async fn output(&self, outbox: &Outbox, writer: &mut Writer) -> End {
+        let mut batch = VecDeque::new();
+        loop {
+            tokio::select! {
+                biased;
+                written = writer.write() => if written.is_err() { return End::Lost },
+                close = outbox.overflowed() => {
+                    writer.give_up();
+                    return End::Ours(close);
+                }
+            }
+            if let Err(close) = outbox.take(&mut batch).await {
+                return End::Ours(close);
+            }
+            batch.drain(..).for_each(|item| writer.add(self.encode(item)));
+        }
+    }
+
+    fn encode(&self, item: Outgoing) -> Bytes {
+        match item {
+            Outgoing::Event(event) => event.encoded(self.dialect.slot(), |body| self.dialect.event(body)),
+            Outgoing::Reply(reply) => self.dialect.reply(&reply),
+            Outgoing::Raw(bytes) => bytes,
+        }
+    }
+
+    /// Pings, and ends the connection when the client is silent, its token is over, or the server goes away.
+    async fn clock(&self, outbox: &Outbox, life: &Life) -> Infallible {
+        let heartbeat = self.timing.heartbeat;
+        let mut ping_at = heartbeat.map(|interval| Instant::now() + interval);
+        loop {
+            let left = life.expires_at().since(self.hub.now()).min(CLOCK_CHECK);
+            let wake_at = ping_at.unwrap_or(Instant::now() + CLOCK_CHECK).min(Instant::now() + left);
+            tokio::select! {
+                () = self.hub.closing(), if !outbox.is_closed() => outbox.close(CloseCode::GoingAway),
+                () = sleep_until(wake_at) => {}
+            }
+            if self.hub.now() >= life.expires_at() && !outbox.is_closed() {
+                outbox.push(Outgoing::Raw(self.error(Refusal::of(ErrorCode::TokenExpired))));
+                outbox.close(unauthenticated("Token expired"));
+            }
+            if let (Some(at), Some(interval)) = (ping_at, heartbeat)
+                && at <= Instant::now()
+            {
+                if life.silent_for() > interval * 2 {
+                    outbox.close(CloseCode::TooSlow);
+                }
+                outbox.push(Outgoing::Raw(frame::control(OpCode::Ping, b"")));
+                ping_at = Some(Instant::now() + interval);
+            }
+            if outbox.is_closed() {
+                // Nothing is left to do but to end a connection that does not take its last frames.
+                ping_at = ping_at.or(Some(Instant::now() + CLOSE_WRITE));
+                sleep_until(Instant::now() + CLOSE_WRITE).await;
+                outbox.close(CloseCode::TooSlow);
+            }
+        }
+    }
+}
+
+impl Rejected {
+    fn of(refusal: Refusal) -> Self {
+        let close = match refusal.code {
+            ErrorCode::TooManyConnections => CloseCode::TooManyConnections.into(),
+            ErrorCode::Internal => CloseCode::Internal.into(),
+            ErrorCode::TokenExpired => unauthenticated("Token expired"),
+            ErrorCode::Unauthenticated => CloseCode::Unauthenticated.into(),
+            _ => unauthenticated("Invalid token"),
+        };
+        Self { refusal, close }
+    }
+
+    fn with(refusal: Refusal) -> Option<Self> {
+        Some(Self::of(refusal))
+    }
+
+    /// What came was not even a text frame.
+    fn closing(code: CloseCode) -> Option<Self> {
+        Some(Self { refusal: Refusal::of(ErrorCode::Unauthenticated), close: code.into() })
+    }
+}
+
+fn unauthenticated(reason: &'static str) -> Close {
+    Close { code: CloseCode::Unauthenticated, reason: Cow::Borrowed(reason) }
+}
+
+/// Says that the connection ends, and reads nothing more: the output ends it.
+async fn close(session: &Session, code: CloseCode) -> End {
+    session.outbox().close(code);
+    pending().await
+}
+
+/// The closing handshake (RFC 6455 §7.1).
+async fn finish(end: End, tap: &mut Tap, writer: &mut Writer) {
+    match end {
+        End::Lost => {
+            tracing::debug!("socket lost");
+            return;
+        }
+        End::Client(code) => {
+            tracing::debug!(code, "socket closed by the client");
+            writer.add(if code == 1005 { frame::control(OpCode::Close, b"") } else { frame::close_with(code, "") });
+        }
+        End::Ours(close) => {
+            tracing::debug!(code = close.code.as_u16(), reason = %close.reason, "socket closed");
+            writer.add(frame::close(&close));
+        }
+    }
+    if timeout(CLOSE_WRITE, writer.write()).await.is_ok_and(|written| written.is_ok()) {
+        let _ = writer.shutdown().await;
+        let _ = timeout(LINGER, tap.discard()).await;
+    }
+}

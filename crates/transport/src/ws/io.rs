@@ -1,0 +1,165 @@
+//! The two halves of an upgraded connection.
+
+use super::scan::Scanner;
+use bytes::Bytes;
+use fastwebsockets::upgrade::UpgradeFut;
+use hyper::upgrade::Upgraded;
+use hyper_util::rt::TokioIo;
+use parking_lot::Mutex;
+use std::io;
+use std::pin::Pin;
+use std::task::{Context, Poll, ready};
+use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
+use tokio::net::TcpStream;
+use tokio::net::tcp::{OwnedReadHalf, OwnedWriteHalf};
+
+/// An upgraded connection.
+pub(crate) struct Socket {
+    pub(crate) read: Tap,
+    pub(crate) write: WriteSide,
+}
+
+/// Plain TCP has halves without a lock, and can say that something has come before there is a buffer for it. Whoever
+/// serves Parlor's routes from a server of their own may have another stream (TLS, say).
+enum ReadSide {
+    Tcp(OwnedReadHalf),
+    Other(tokio::io::ReadHalf<TokioIo<Upgraded>>),
+}
+
+/// The half that writes.
+pub(crate) enum WriteSide {
+    Tcp(OwnedWriteHalf),
+    Other(tokio::io::WriteHalf<TokioIo<Upgraded>>),
+}
+
+impl Socket {
+    /// Waits for the upgrade to complete.
+    pub(crate) async fn upgraded(upgrade: UpgradeFut) -> Result<Self, fastwebsockets::WebSocketError> {
+        // Nothing has been read through the WebSocket yet: taking it apart loses no byte.
+        let upgraded = upgrade.await?.into_inner().into_inner();
+        let (rest, read, write) = match upgraded.downcast::<TokioIo<TcpStream>>() {
+            Ok(parts) => {
+                let (read, write) = parts.io.into_inner().into_split();
+                (parts.read_buf, ReadSide::Tcp(read), WriteSide::Tcp(write))
+            }
+            Err(other) => {
+                let (read, write) = tokio::io::split(TokioIo::new(other));
+                (Bytes::new(), ReadSide::Other(read), WriteSide::Other(write))
+            }
+        };
+        Ok(Self { read: Tap { rest, side: read, scanner: Mutex::default() }, write })
+    }
+}
+
+/// The half that reads, with a scanner of what was read.
+pub(crate) struct Tap {
+    /// What the HTTP server read beyond the upgrade's request.
+    rest: Bytes,
+    side: ReadSide,
+    /// In a mutex because a reader borrows the tap while its owner asks how far it is. Never contended.
+    scanner: Mutex<Scanner>,
+}
+
+/// Bytes come from a tap, of which the scanner stays readable.
+pub(crate) struct TapReader<'a> {
+    /// Whether to stop at the end of each frame, so that who reads has never more than it returned.
+    single: bool,
+    rest: &'a mut Bytes,
+    side: &'a mut ReadSide,
+    scanner: &'a Mutex<Scanner>,
+}
+
+impl Tap {
+    /// Waits until there is something to read, without a buffer for it.
+    pub(crate) async fn readable(&mut self) -> io::Result<()> {
+        match &mut self.side {
+            _ if !self.rest.is_empty() => Ok(()),
+            ReadSide::Tcp(half) => half.readable().await,
+            ReadSide::Other(_) => Ok(()),
+        }
+    }
+
+    /// The bytes, and what the scanner knows of them.
+    pub(crate) fn parts(&mut self, single: bool) -> (TapReader<'_>, &Mutex<Scanner>) {
+        let Self { rest, side, scanner } = self;
+        (TapReader { single, rest, side, scanner }, scanner)
+    }
+
+    /// Reads and forgets until the other side closes.
+    pub(crate) async fn discard(&mut self) {
+        let mut buffer = [0; 512];
+        let (mut reader, _) = self.parts(false);
+        while tokio::io::AsyncReadExt::read(&mut reader, &mut buffer).await.is_ok_and(|count| count > 0) {}
+    }
+}
+
+impl AsyncRead for TapReader<'_> {
+    fn poll_read(
+        self: Pin<&mut Self>,
+        context: &mut Context<'_>,
+        buffer: &mut ReadBuf<'_>,
+    ) -> Poll<io::Result<()>> {
+        let this = self.get_mut();
+        let before = buffer.filled().len();
+        if this.rest.is_empty() {
+            ready!(match this.side {
+                ReadSide::Tcp(half) => Pin::new(half).poll_read(context, buffer),
+                ReadSide::Other(half) => Pin::new(half).poll_read(context, buffer),
+            })?;
+        } else {
+            let count = this.rest.len().min(buffer.remaining());
+            buffer.put_slice(&this.rest.split_to(count));
+        }
+        let mut scanner = this.scanner.lock();
+        let new = &buffer.filled()[before..];
+        let passed = if this.single { scanner.pass_frame(new) } else { scanner.pass(new).map(|()| new.len()) };
+        let end = passed.map_err(|_| io::Error::new(io::ErrorKind::InvalidData, "a frame without a mask"))?;
+        if end < new.len() {
+            let beyond = [&new[end..], &this.rest[..]].concat();
+            *this.rest = beyond.into();
+            buffer.set_filled(before + end);
+        }
+        Poll::Ready(Ok(()))
+    }
+}
+
+impl AsyncWrite for WriteSide {
+    fn poll_write(self: Pin<&mut Self>, context: &mut Context<'_>, bytes: &[u8]) -> Poll<io::Result<usize>> {
+        match self.get_mut() {
+            Self::Tcp(half) => Pin::new(half).poll_write(context, bytes),
+            Self::Other(half) => Pin::new(half).poll_write(context, bytes),
+        }
+    }
+
+    fn poll_flush(self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
+        match self.get_mut() {
+            Self::Tcp(half) => Pin::new(half).poll_flush(context),
+            Self::Other(half) => Pin::new(half).poll_flush(context),
+        }
+    }
+
+    fn poll_shutdown(self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
+        match self.get_mut() {
+            Self::Tcp(half) => Pin::new(half).poll_shutdown(context),
+            Self::Other(half) => Pin::new(half).poll_shutdown(context),
+        }
+    }
+
+    fn poll_write_vectored(
+        self: Pin<&mut Self>,
+        context: &mut Context<'_>,
+        slices: &[io::IoSlice<'_>],
+    ) -> Poll<io::Result<usize>> {
+        match self.get_mut() {
+            Self::Tcp(half) => Pin::new(half).poll_write_vectored(context, slices),
+            Self::Other(half) => Pin::new(half).poll_write_vectored(context, slices),
+        }
+    }
+
+    fn is_write_vectored(&self) -> bool {
+        match self {
+            Self::Tcp(half) => half.is_write_vectored(),
+            Self::Other(half) => half.is_write_vectored(),
+        }
+    }
+}

@@ -1,0 +1,10 @@
+//! One WebSocket, from its upgrade to its end. The only place that reads and writes sockets.
+
+mod connection;
+mod io;
+mod reader;
+mod scan;
+mod writer;
+
+pub(crate) use connection::{Connection, Timing};
+pub(crate) use io::Socket;
