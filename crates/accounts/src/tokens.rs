@@ -1,0 +1,121 @@
+//! Access tokens: JWTs (RFC 7519) signed with HMAC-SHA-256, for the bearer of which a client speaks.
+
+use async_trait::async_trait;
+use jsonwebtoken::{Algorithm, DecodingKey, EncodingKey, Header, Validation};
+use parlor_domain::ports::{Authenticator, Clock, Identity, Role};
+use parlor_domain::{ErrorCode, Timestamp, UserId};
+use serde::{Deserialize, Serialize};
+use std::fmt;
+use std::sync::Arc;
+use std::time::Duration;
+use uuid::Uuid;
+
+/// The one algorithm. What a token says of itself is never believed.
+const ALGORITHM: Algorithm = Algorithm::HS256;
+/// The `typ` claim that makes a token an access token.
+const ACCESS: &str = "access";
+
+/// The shortest secret, in bytes: as long as the hash (RFC 7518 §3.2).
+pub const SECRET_MIN: usize = 32;
+/// The longest token that is looked at, in bytes. Ours have some 300.
+pub const TOKEN_MAX: usize = 8 * 1024;
+
+/// Why there are no tokens.
+#[derive(Debug, thiserror::Error)]
+pub enum TokenError {
+    /// The secret could be guessed.
+    #[error("the secret has {0} bytes and needs at least {SECRET_MIN}")]
+    WeakSecret(usize),
+    /// The signing itself failed.
+    #[error("the token could not be signed")]
+    Signing(#[source] jsonwebtoken::errors::Error),
+}
+
+/// What a token says.
+#[derive(Debug, Serialize, Deserialize)]
+struct Claims {
+    sub: UserId,
+    role: String,
+    iat: i64,
+    exp: i64,
+    jti: Uuid,
+    typ: String,
+}
+
+/// Issues and verifies access tokens, all signed with one secret.
+pub struct Tokens {
+    signing: EncodingKey,
+    verifying: DecodingKey,
+    validation: Validation,
+    clock: Arc<dyn Clock>,
+}
+
+impl fmt::Debug for Tokens {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Tokens").finish_non_exhaustive()
+    }
+}
+
+impl Tokens {
+    /// Tokens signed with `secret`, which expire by `clock`.
+    ///
+    /// Errors: [`TokenError::WeakSecret`] under [`SECRET_MIN`] bytes.
+    pub fn new(secret: &[u8], clock: Arc<dyn Clock>) -> Result<Self, TokenError> {
+        if secret.len() < SECRET_MIN {
+            return Err(TokenError::WeakSecret(secret.len()));
+        }
+        let mut validation = Validation::new(ALGORITHM);
+        // The time is checked here, by our own clock and without leeway; there is no audience.
+        validation.required_spec_claims.clear();
+        validation.validate_exp = false;
+        validation.validate_aud = false;
+        let (signing, verifying) = (EncodingKey::from_secret(secret), DecodingKey::from_secret(secret));
+        Ok(Self { signing, verifying, validation, clock })
+    }
+
+    /// A token for `user`, good from `now` until `ttl` later, in whole seconds.
+    ///
+    /// Errors: [`TokenError::Signing`].
+    pub fn issue(
+        &self,
+        user: UserId,
+        role: Role,
+        ttl: Duration,
+        now: Timestamp,
+    ) -> Result<String, TokenError> {
+        let claims = Claims {
+            sub: user,
+            role: role.as_str().to_owned(),
+            iat: now.as_second(),
+            exp: now.plus(ttl).as_second(),
+            jti: Uuid::new_v4(),
+            typ: ACCESS.to_owned(),
+        };
+        jsonwebtoken::encode(&Header::new(ALGORITHM), &claims, &self.signing).map_err(TokenError::Signing)
+    }
+
+    fn verify(&self, token: &str) -> Result<Identity, ErrorCode> {
+        if token.len() > TOKEN_MAX {
+            return Err(ErrorCode::InvalidToken);
+        }
+        let token = jsonwebtoken::decode::<Claims>(token, &self.verifying, &self.validation)
+            .map_err(|_| ErrorCode::InvalidToken)?;
+        // We understand no extension, and must refuse what demands one (RFC 7515 §4.1.11).
+        if token.claims.typ != ACCESS || token.header.crit.is_some() {
+            return Err(ErrorCode::InvalidToken);
+        }
+        let role = token.claims.role.parse().map_err(|_| ErrorCode::InvalidToken)?;
+        if self.clock.now().as_second() >= token.claims.exp {
+            return Err(ErrorCode::TokenExpired);
+        }
+        let expires_at = Timestamp::from_microsecond(token.claims.exp.saturating_mul(1_000_000));
+        Ok(Identity { user: token.claims.sub, role, expires_at })
+    }
+}
+
+#[async_trait]
+impl Authenticator for Tokens {
+    async fn authenticate(&self, token: &str) -> Result<Identity, ErrorCode> {
+        self.verify(token)
+    }
+}
