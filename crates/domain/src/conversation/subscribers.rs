@@ -133,6 +133,17 @@ impl Subscribers {
     }
 }
 
+impl Drop for Subscribers {
+    /// Where the conversation's task panics, its connections must not wait for events that never come: they end,
+    /// and resume.
+    fn drop(&mut self) {
+        if std::thread::panicking() {
+            let waiting = self.catching_up.values().map(|waiting| &waiting.outbox);
+            self.live.iter().chain(waiting).for_each(|outbox| outbox.close(CloseCode::Internal));
+        }
+    }
+}
+
 impl CatchingUp {
     /// Keeps an entry of the log. What is no entry (typing, a live turn) is shown anew when it goes live.
     fn keep(&mut self, event: &Arc<Event>) {
