@@ -1,0 +1,7 @@
+//! The parts of the benchmark, each a question of its own.
+
+pub(crate) mod fanout;
+pub(crate) mod idle;
+pub(crate) mod relay;
+pub(crate) mod sends;
+pub(crate) mod start;

@@ -1,0 +1,145 @@
+//! A server under test, as a child process: what it uses, and its certain end.
+
+use crate::Result;
+use std::fs;
+use std::io::ErrorKind;
+use std::net::{Ipv4Addr, SocketAddr, TcpListener};
+use std::path::{Path, PathBuf};
+use std::process::Stdio;
+use std::time::{Duration, Instant};
+use tempfile::TempDir;
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::TcpStream;
+use tokio::process::{Child, Command};
+use tokio::time::{sleep, timeout};
+
+/// How long a server may take until it is ready.
+const READY_WITHIN: Duration = Duration::from_secs(20);
+
+/// A running server. It is killed when this is dropped.
+pub(crate) struct Process {
+    child: Child,
+    pid: u32,
+    /// Where it listens.
+    pub(crate) address: SocketAddr,
+    /// From the start of the process to the first answer that says that it is ready.
+    pub(crate) ready_after: Duration,
+    /// Its working folder, with its log; gone with it.
+    folder: TempDir,
+}
+
+impl Process {
+    /// Starts `command` in `folder` with nothing of our environment and waits until `/health/ready` answers 200.
+    pub(crate) async fn start(mut command: Command, address: SocketAddr, folder: TempDir) -> Result<Self> {
+        let log = folder.path().join("bench-server.log");
+        let output = fs::File::create(&log)?;
+        let started = Instant::now();
+        let child = command
+            .current_dir(folder.path())
+            .stdin(Stdio::piped())
+            .stdout(output.try_clone()?)
+            .stderr(output)
+            .kill_on_drop(true)
+            .spawn()?;
+        let pid = child.id().ok_or("the server has ended already")?;
+        let mut process = Self { child, pid, address, ready_after: Duration::ZERO, folder };
+        while !is_ready(address).await {
+            if let Some(status) = process.child.try_wait()? {
+                return Err(format!("the server ended with {status}:\n{}", process.log_tail()).into());
+            }
+            if started.elapsed() > READY_WITHIN {
+                return Err(format!("not ready within {READY_WITHIN:?}:\n{}", process.log_tail()).into());
+            }
+            sleep(Duration::from_millis(1)).await;
+        }
+        process.ready_after = started.elapsed();
+        Ok(process)
+    }
+
+    /// Processor time that its threads have used, user and kernel.
+    pub(crate) fn cpu(&self) -> Result<Duration> {
+        match scheduled_nanos(self.pid) {
+            Ok(nanos) => Ok(Duration::from_nanos(nanos)),
+            Err(error) if error.kind() == ErrorKind::NotFound => ticks(self.pid),
+            Err(error) => Err(error.into()),
+        }
+    }
+
+    /// Resident memory, in bytes.
+    pub(crate) fn resident(&self) -> Result<u64> {
+        let status = fs::read_to_string(format!("/proc/{}/status", self.pid))?;
+        let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:")).ok_or("no VmRSS")?;
+        let kib: u64 = line.trim().trim_end_matches(" kB").parse()?;
+        Ok(kib * 1024)
+    }
+
+    /// The end of its log, to explain a failure.
+    pub(crate) fn log_tail(&self) -> String {
+        let text = fs::read_to_string(self.folder.path().join("bench-server.log")).unwrap_or_default();
+        let lines: Vec<_> = text.lines().rev().take(10).collect();
+        lines.into_iter().rev().collect::<Vec<_>>().join("\n")
+    }
+
+    /// Ends it and waits until it is gone.
+    pub(crate) async fn stop(mut self) -> Result<()> {
+        Ok(self.child.kill().await?)
+    }
+}
+
+/// The sum over the process's threads of the time on a processor, which the scheduler counts to the nanosecond.
+fn scheduled_nanos(pid: u32) -> std::io::Result<u64> {
+    let mut sum = 0;
+    for task in fs::read_dir(format!("/proc/{pid}/task"))? {
+        let text = match fs::read_to_string(task?.path().join("schedstat")) {
+            // A thread may end between the listing and here; the main thread's file must be there.
+            Err(error) if error.kind() == ErrorKind::NotFound && sum > 0 => continue,
+            other => other?,
+        };
+        sum += text.split_whitespace().next().and_then(|nanos| nanos.parse::<u64>().ok()).unwrap_or(0);
+    }
+    Ok(sum)
+}
+
+/// The same from `/proc/PID/stat`, in ticks of 10 ms, where the kernel keeps no schedstat.
+fn ticks(pid: u32) -> Result<Duration> {
+    let stat = fs::read_to_string(format!("/proc/{pid}/stat"))?;
+    // The name in parentheses may hold anything, also spaces: fields are counted from its end.
+    let (_, fields) = stat.rsplit_once(')').ok_or("no process name in stat")?;
+    let mut ticks = 0;
+    for field in fields.split_whitespace().skip(11).take(2) {
+        ticks += field.parse::<u64>()?;
+    }
+    Ok(Duration::from_millis(ticks * 10))
+}
+
+async fn is_ready(address: SocketAddr) -> bool {
+    let ask = async {
+        let mut stream = TcpStream::connect(address).await?;
+        let request = format!("GET /health/ready HTTP/1.1\r\nHost: {address}\r\nConnection: close\r\n\r\n");
+        stream.write_all(request.as_bytes()).await?;
+        let mut answer = [0; 12];
+        stream.read_exact(&mut answer).await?;
+        Ok::<_, std::io::Error>(answer == *b"HTTP/1.1 200")
+    };
+    matches!(timeout(Duration::from_secs(2), ask).await, Ok(Ok(true)))
+}
+
+/// A port that nothing listens on now.
+pub(crate) fn free_address() -> Result<SocketAddr> {
+    Ok(TcpListener::bind((Ipv4Addr::LOCALHOST, 0))?.local_addr()?)
+}
+
+/// Copies the files in `from`, and its folders with theirs, to `to`.
+pub(crate) fn copy_folder(from: &Path, to: &Path) -> Result<()> {
+    fs::create_dir_all(to)?;
+    for entry in fs::read_dir(from)? {
+        let entry = entry?;
+        let target: PathBuf = to.join(entry.file_name());
+        if entry.file_type()?.is_dir() {
+            copy_folder(&entry.path(), &target)?;
+        } else {
+            fs::copy(entry.path(), target)?;
+        }
+    }
+    Ok(())
+}
