@@ -28,16 +28,29 @@ pub(crate) fn draft(draft: &Draft, max_text: usize) -> Result<(), Refusal> {
     let names = [
         (Some(draft.kind.as_str()), KIND_MAX, "the message's type"),
         (draft.client_id.as_deref(), CLIENT_ID_MAX, "the client's message id"),
-        (draft.model.as_deref(), MODEL_MAX, "the model's name"),
     ];
-    for (name, max, what) in names {
-        if name.is_some_and(|name| name.is_empty() || name.len() > max || name.contains('\0')) {
-            let words = format!("{what} has 1 to {max} bytes and no NUL");
-            return Err(Refusal::new(ErrorCode::InvalidRequest, words));
-        }
+    for (word, max, what) in names {
+        name(word, max, what)?;
     }
+    model(draft.model.as_deref())?;
     if [KIND_ASSISTANT, "system"].contains(&draft.kind.as_str()) {
-        return Err(Refusal::new(ErrorCode::InvalidRequest, "only the assistant writes messages of this type"));
+        return Err(Refusal::new(
+            ErrorCode::InvalidRequest,
+            "only the assistant writes messages of this type",
+        ));
+    }
+    Ok(())
+}
+
+/// Checks the name of a model.
+pub(crate) fn model(model: Option<&str>) -> Result<(), Refusal> {
+    name(model, MODEL_MAX, "the model's name")
+}
+
+fn name(name: Option<&str>, max: usize, what: &str) -> Result<(), Refusal> {
+    if name.is_some_and(|name| name.is_empty() || name.len() > max || name.contains('\0')) {
+        let words = format!("{what} has 1 to {max} bytes and no NUL");
+        return Err(Refusal::new(ErrorCode::InvalidRequest, words));
     }
     Ok(())
 }

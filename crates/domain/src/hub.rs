@@ -137,7 +137,11 @@ impl Hub {
     }
 
     /// Makes a conversation with no messages. For who embeds Parlor; clients make theirs by sending.
-    pub async fn conversation_create(&self, owner: UserId, title: &str) -> Result<ConversationId, StoreError> {
+    pub async fn conversation_create(
+        &self,
+        owner: UserId,
+        title: &str,
+    ) -> Result<ConversationId, StoreError> {
         let id = ConversationId::new();
         self.0.store.conversation_create(id, owner, title, self.now()).await?;
         Ok(id)
@@ -187,7 +191,10 @@ impl Hub {
         self.0.draining.cancel();
         self.0.live_turns.close();
         if tokio::time::timeout(deadline, self.0.live_turns.wait()).await.is_err() {
-            tracing::warn!(turns = self.0.live_turns.len(), "the drain's deadline is over: turns are interrupted");
+            tracing::warn!(
+                turns = self.0.live_turns.len(),
+                "the drain's deadline is over: turns are interrupted"
+            );
             self.0.hard_stop.cancel();
             if tokio::time::timeout(INTERRUPTION, self.0.live_turns.wait()).await.is_err() {
                 tracing::error!("turns could not be written down as ended; the next start does it");

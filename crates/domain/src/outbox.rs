@@ -5,7 +5,6 @@
 //! skipped, the client resumes instead.
 
 use crate::event::{Event, EventBody, Reply};
-use crate::message::Author;
 use crate::{CloseCode, ConnectionId, MessageId, UserId};
 use bytes::Bytes;
 use parking_lot::Mutex;
@@ -31,7 +30,7 @@ pub enum Outgoing {
 }
 
 impl Outgoing {
-    fn weight(&self) -> usize {
+    pub(crate) fn weight(&self) -> usize {
         match self {
             Self::Event(event) => event.weight(),
             Self::Reply(reply) => reply.weight(),
@@ -63,34 +62,45 @@ impl From<CloseCode> for Close {
     }
 }
 
-/// An event on its way to the subscribers of a conversation.
+/// Something on its way to the subscribers of a conversation.
 #[derive(Debug)]
-pub(crate) struct Delivery {
-    pub(crate) event: Arc<Event>,
-    pub(crate) except: Except,
-}
-
-/// Who gets something else than the event.
-#[derive(Debug)]
-pub(crate) enum Except {
-    Nobody,
-    /// This connection gets the answer to its command, in the event's place.
-    Origin(ConnectionId, Box<Reply>),
-    /// This user's connections get nothing.
-    User(UserId),
+pub(crate) enum Delivery {
+    /// An event for all of them.
+    All(Arc<Event>),
+    /// An event for all but this user's connections.
+    AllBut(UserId, Arc<Event>),
+    /// An event whose cause is a command: its connection gets the answer, in the event's place.
+    Caused { event: Arc<Event>, connection: ConnectionId, answer: Box<Reply> },
+    /// Only an answer to one connection, which must not outrun the events before it.
+    Answer(ConnectionId, Box<Reply>),
 }
 
 impl Delivery {
     pub(crate) fn to_all(body: EventBody) -> Self {
-        Self { event: Event::new(body), except: Except::Nobody }
+        Self::All(Event::new(body))
     }
 
-    pub(crate) fn typing(body: EventBody, who: Author) -> Self {
-        let except = match who {
-            Author::User(user) => Except::User(user),
-            Author::Assistant => Except::Nobody,
-        };
-        Self { event: Event::new(body), except }
+    pub(crate) fn event(&self) -> Option<&Arc<Event>> {
+        match self {
+            Self::All(event) | Self::AllBut(_, event) | Self::Caused { event, .. } => Some(event),
+            Self::Answer(..) => None,
+        }
+    }
+
+    /// What the connection of this outbox gets.
+    pub(crate) fn item_for(&self, outbox: &Outbox) -> Option<Outgoing> {
+        match self {
+            Self::AllBut(user, _) if *user == outbox.user => None,
+            Self::Caused { connection, answer, .. } if *connection == outbox.connection => {
+                Some(Outgoing::Reply(answer.clone()))
+            }
+            Self::All(event) | Self::AllBut(_, event) | Self::Caused { event, .. } => {
+                Some(Outgoing::Event(Arc::clone(event)))
+            }
+            Self::Answer(connection, answer) => {
+                (*connection == outbox.connection).then(|| Outgoing::Reply(answer.clone()))
+            }
+        }
     }
 }
 
@@ -151,16 +161,11 @@ impl Outbox {
         self.push(Outgoing::Reply(Box::new(reply)))
     }
 
-    /// Puts a batch of events in, under one lock and with one waking.
+    /// Puts a batch in, under one lock and with one waking.
     pub(crate) fn deliver(&self, deliveries: &[Delivery]) -> bool {
         self.change(|state, limit| {
-            deliveries.iter().all(|delivery| match &delivery.except {
-                Except::Origin(connection, reply) if *connection == self.connection => {
-                    state.offer(Outgoing::Reply(reply.clone()), limit)
-                }
-                Except::User(user) if *user == self.user => true,
-                _ => state.offer(Outgoing::Event(Arc::clone(&delivery.event)), limit),
-            })
+            let mut items = deliveries.iter().filter_map(|delivery| delivery.item_for(self));
+            items.all(|item| state.offer(item, limit))
         })
     }
 
@@ -200,7 +205,11 @@ impl Outbox {
         poll_fn(|context| self.poll_take(context, batch)).await
     }
 
-    fn poll_take(&self, context: &mut Context<'_>, batch: &mut VecDeque<Outgoing>) -> Poll<Result<(), Close>> {
+    fn poll_take(
+        &self,
+        context: &mut Context<'_>,
+        batch: &mut VecDeque<Outgoing>,
+    ) -> Poll<Result<(), Close>> {
         let mut state = self.state.lock();
         state.in_flight = 0;
         let outcome = if !state.queue.is_empty() {
@@ -251,10 +260,8 @@ impl Outbox {
         if state.close.is_some() {
             self.closed.store(true, Ordering::Release);
         }
-        let (reader, producer) = (
-            state.reader.take(),
-            if state.close.is_some() { state.producer.take() } else { None },
-        );
+        let (reader, producer) =
+            (state.reader.take(), if state.close.is_some() { state.producer.take() } else { None });
         drop(state);
         reader.into_iter().chain(producer).for_each(Waker::wake);
         accepted
@@ -306,8 +313,11 @@ impl State {
         if first + before.len() as u64 != *offset {
             return false; // the stream was restarted in between: the two are not one text
         }
-        let body =
-            EventBody::TurnDelta { turn: *turn, offset: *first, text: [before.as_str(), text.as_str()].concat() };
+        let body = EventBody::TurnDelta {
+            turn: *turn,
+            offset: *first,
+            text: [before.as_str(), text.as_str()].concat(),
+        };
         self.bytes += text.len();
         *waiting = Event::new(body);
         true

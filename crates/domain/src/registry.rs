@@ -23,7 +23,10 @@ impl Registry {
         let mut connections = self.0.write();
         let of_user = connections.of.get(&outbox.user()).map_or(0, Vec::len);
         if limits.connections.is_some_and(|most| connections.total >= most) {
-            return Err(Refusal::new(ErrorCode::TooManyConnections, "the server has no room for a connection"));
+            return Err(Refusal::new(
+                ErrorCode::TooManyConnections,
+                "the server has no room for a connection",
+            ));
         }
         if limits.connections_per_user.is_some_and(|most| of_user >= most) {
             return Err(Refusal::new(ErrorCode::TooManyConnections, "this user has too many connections"));
@@ -37,7 +40,9 @@ impl Registry {
     pub(crate) fn remove(&self, outbox: &Outbox) {
         let mut connections = self.0.write();
         let Some(of_user) = connections.of.get_mut(&outbox.user()) else { return };
-        let Some(index) = of_user.iter().position(|it| it.connection() == outbox.connection()) else { return };
+        let Some(index) = of_user.iter().position(|it| it.connection() == outbox.connection()) else {
+            return;
+        };
         of_user.swap_remove(index);
         if of_user.is_empty() {
             connections.of.remove(&outbox.user());

@@ -64,7 +64,9 @@ impl Session {
         match action {
             Action::Send(draft) => self.send(draft, correlation).await,
             Action::Heads => self.heads(correlation),
-            Action::Typing { conversation, is_typing } => self.typing(conversation, is_typing, correlation).await,
+            Action::Typing { conversation, is_typing } => {
+                self.typing(conversation, is_typing, correlation).await
+            }
             Action::Leave(conversation) => self.leave(conversation, correlation).await,
             // Boxed: they are rare and large, and every connection's task has room for what is not.
             other => Box::pin(self.handle_rare(other, correlation)).await,
@@ -137,8 +139,7 @@ impl Session {
     /// Subscribes; the caller answers and then says [`Self::go_live`].
     async fn subscribe(&mut self, conversation: ConversationId, start: Start) -> Result<Access, Refusal> {
         let outbox = Arc::clone(&self.outbox);
-        let (handle, access) =
-            self.ask(conversation, |respond| Work::Join { outbox, start, respond }).await;
+        let (handle, access) = self.ask(conversation, |respond| Work::Join { outbox, start, respond }).await;
         if access.is_ok() {
             self.joined.insert(conversation, handle);
         }
@@ -277,7 +278,7 @@ impl Session {
         model: Option<String>,
         correlation: Correlation,
     ) {
-        let ready = match self.refuse_while_draining() {
+        let ready = match check::model(model.as_deref()).and_then(|()| self.refuse_while_draining()) {
             Ok(()) => self.ensure_joined(conversation).await,
             refused => refused,
         };

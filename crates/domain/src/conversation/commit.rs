@@ -2,9 +2,9 @@
 
 use super::turns::Plan;
 use super::{Conversation, Origin};
-use crate::event::{Event, EventBody, Reply, ReplyBody};
+use crate::event::{Event, EventBody, ReplyBody};
 use crate::message::{Message, SEQ_MAX, Seq};
-use crate::outbox::{Delivery, Except, Outgoing};
+use crate::outbox::{Delivery, Outgoing};
 use crate::ports::{StoreError, TurnEnd, Written};
 use crate::{MessageId, Refusal, UserId};
 use std::sync::Arc;
@@ -15,11 +15,21 @@ const GAP_PAGE: usize = 256;
 /// What a pending write is followed by.
 #[derive(Debug)]
 pub(super) enum Waiting {
-    Sent { origin: Origin, plan: Option<Plan> },
-    Opened { origin: Origin, plan: Plan },
+    Sent {
+        origin: Origin,
+        plan: Option<Plan>,
+    },
+    Opened {
+        origin: Origin,
+        plan: Plan,
+    },
     Checkpoint(MessageId),
     /// `end` is kept to try again: a turn's end must not be lost.
-    TurnEnd { turn: MessageId, refusal: Option<Refusal>, end: Arc<TurnEnd> },
+    TurnEnd {
+        turn: MessageId,
+        refusal: Option<Refusal>,
+        end: Arc<TurnEnd>,
+    },
 }
 
 /// What one commit brings to the subscribers, in the order of the log.
@@ -67,9 +77,13 @@ impl Conversation {
                     self.fill_gap(message.seq + 1, outcome).await;
                 }
                 let event = Event::new(EventBody::Message(Arc::new(*message)));
-                origin.reply(ReplyBody::Sent { event, duplicate: true });
+                let body = ReplyBody::Sent { event, duplicate: true };
+                let answer = self.subscribers.answer(origin, body);
+                outcome.deliveries.extend(answer.map(|(to, answer)| Delivery::Answer(to, answer)));
             }
-            (Waiting::Opened { plan, .. }, Written::TurnOpened(answers)) => outcome.opened.push((plan, answers)),
+            (Waiting::Opened { plan, .. }, Written::TurnOpened(answers)) => {
+                outcome.opened.push((plan, answers))
+            }
             (Waiting::TurnEnd { refusal, .. }, Written::Stored { message, message_count }) => {
                 self.fill_gap(message.seq, outcome).await;
                 let message = self.enter_log(*message, message_count);
@@ -101,14 +115,10 @@ impl Conversation {
     /// What the subscribers get of a message; its sender gets the answer in its place in the order.
     fn announce(&self, message: Arc<Message>, origin: Origin) -> Delivery {
         let event = Event::new(EventBody::Message(message));
-        let connection = origin.outbox.connection();
         let body = ReplyBody::Sent { event: Arc::clone(&event), duplicate: false };
-        if self.subscribers.is_live(connection) {
-            let reply = Reply { correlation: origin.correlation, body };
-            Delivery { event, except: Except::Origin(connection, Box::new(reply)) }
-        } else {
-            origin.reply(body); // it has left meanwhile
-            Delivery { event, except: Except::Nobody }
+        match self.subscribers.answer(origin, body) {
+            Some((connection, answer)) => Delivery::Caused { event, connection, answer },
+            None => Delivery::All(event), // it has left meanwhile
         }
     }
 
@@ -168,6 +178,9 @@ impl Conversation {
             return;
         }
         self.subscribers.deliver(deliveries);
+        if deliveries.iter().all(|delivery| delivery.event().is_none()) {
+            return; // nothing has changed
+        }
         let mut elsewhere = None;
         for user in &self.participants {
             if self.shared.registry.count(*user) > self.subscribers.count_of(*user) {
@@ -193,7 +206,7 @@ impl Conversation {
 fn messages_elsewhere(deliveries: &[Delivery]) -> Vec<Arc<Event>> {
     deliveries
         .iter()
-        .filter_map(|delivery| delivery.event.entry())
+        .filter_map(|delivery| delivery.event()?.entry())
         .map(|message| Event::new(EventBody::MessageElsewhere(Arc::clone(message))))
         .collect()
 }

@@ -1,6 +1,7 @@
 //! The connections that get a conversation's events.
 
-use crate::event::{Event, EventBody};
+use super::Origin;
+use crate::event::{Event, EventBody, Reply, ReplyBody};
 use crate::outbox::{Delivery, Outbox, Outgoing};
 use crate::{CloseCode, ConnectionId, UserId};
 use std::collections::HashMap;
@@ -18,10 +19,10 @@ pub(crate) struct Subscribers {
     catching_up: HashMap<ConnectionId, CatchingUp>,
 }
 
-/// A connection that reads the log, and the entries that came meanwhile.
+/// A connection that reads the log, and the entries and answers that came meanwhile.
 struct CatchingUp {
     outbox: Arc<Outbox>,
-    entries: Vec<Arc<Event>>,
+    kept: Vec<Outgoing>,
     bytes: usize,
 }
 
@@ -35,7 +36,7 @@ impl Subscribers {
     }
 
     /// Whether the connection gets events at once.
-    pub(crate) fn is_live(&self, connection: ConnectionId) -> bool {
+    fn is_live(&self, connection: ConnectionId) -> bool {
         self.index.contains_key(&connection)
     }
 
@@ -45,7 +46,7 @@ impl Subscribers {
     }
 
     /// Adds a connection that gets everything from now on.
-    pub(crate) fn add_live(&mut self, outbox: Arc<Outbox>) {
+    fn add_live(&mut self, outbox: Arc<Outbox>) {
         if self.is_live(outbox.connection()) {
             return;
         }
@@ -60,7 +61,7 @@ impl Subscribers {
     pub(crate) fn add_catching_up(&mut self, outbox: Arc<Outbox>) {
         self.remove(outbox.connection());
         *self.per_user.entry(outbox.user()).or_default() += 1;
-        let waiting = CatchingUp { outbox: Arc::clone(&outbox), entries: Vec::new(), bytes: 0 };
+        let waiting = CatchingUp { outbox: Arc::clone(&outbox), kept: Vec::new(), bytes: 0 };
         self.catching_up.insert(outbox.connection(), waiting);
     }
 
@@ -68,8 +69,8 @@ impl Subscribers {
     pub(crate) fn go_live(&mut self, connection: ConnectionId) -> Option<Arc<Outbox>> {
         let waiting = self.catching_up.get_mut(&connection)?;
         let outbox = Arc::clone(&waiting.outbox);
-        for entry in std::mem::take(&mut waiting.entries) {
-            outbox.push(Outgoing::Event(entry));
+        for item in std::mem::take(&mut waiting.kept) {
+            outbox.push(item);
         }
         self.add_live(Arc::clone(&outbox));
         Some(outbox)
@@ -116,7 +117,18 @@ impl Subscribers {
         closed.into_iter().for_each(|connection| self.remove(connection));
     }
 
-    /// Puts the events into every outbox. Where one is closed, its connection is no subscriber any more.
+    /// An answer that must not outrun what its connection is still to get. None where that is no subscriber: it has
+    /// its answer at once.
+    pub(crate) fn answer(&self, origin: Origin, body: ReplyBody) -> Option<(ConnectionId, Box<Reply>)> {
+        let connection = origin.outbox.connection();
+        if !self.contains(connection) {
+            origin.reply(body);
+            return None;
+        }
+        Some((connection, Box::new(Reply { correlation: origin.correlation, body })))
+    }
+
+    /// Puts all into every outbox. Where one is closed, its connection is no subscriber any more.
     pub(crate) fn deliver(&mut self, deliveries: &[Delivery]) {
         let mut index = 0;
         while let Some(outbox) = self.live.get(index) {
@@ -128,7 +140,7 @@ impl Subscribers {
             }
         }
         for waiting in self.catching_up.values_mut() {
-            deliveries.iter().for_each(|delivery| waiting.keep(&delivery.event));
+            deliveries.iter().for_each(|delivery| waiting.keep(delivery));
         }
     }
 }
@@ -145,19 +157,29 @@ impl Drop for Subscribers {
 }
 
 impl CatchingUp {
-    /// Keeps an entry of the log. What is no entry (typing, a live turn) is shown anew when it goes live.
-    fn keep(&mut self, event: &Arc<Event>) {
-        let Some(message) = event.entry().filter(|_| !self.outbox.is_closed()) else { return };
-        let entry = match event.body() {
-            EventBody::Message(_) => Arc::clone(event),
-            // It never saw this turn begin: for it, the turn's end is simply a message.
-            _ => Event::new(EventBody::Message(Arc::clone(message))),
-        };
-        self.bytes += entry.weight();
-        self.entries.push(entry);
+    /// Keeps an entry of the log, or the answer in its place. What is neither (typing, a live turn) is shown anew when
+    /// the connection goes live.
+    fn keep(&mut self, delivery: &Delivery) {
+        let Some(item) = delivery.item_for(&self.outbox).and_then(lasting) else { return };
+        if self.outbox.is_closed() {
+            return;
+        }
+        self.bytes += item.weight();
+        self.kept.push(item);
         if self.bytes > CATCH_UP_LIMIT {
-            self.entries = Vec::new();
+            self.kept = Vec::new();
             self.outbox.close(CloseCode::TooSlow);
         }
+    }
+}
+
+/// What of an item is worth keeping.
+fn lasting(item: Outgoing) -> Option<Outgoing> {
+    let Outgoing::Event(event) = item else { return Some(item) };
+    let message = Arc::clone(event.entry()?);
+    match event.body() {
+        EventBody::Message(_) => Some(Outgoing::Event(event)),
+        // It never saw this turn begin: for it, the turn's end is simply a message.
+        _ => Some(Outgoing::Event(Event::new(EventBody::Message(message)))),
     }
 }

@@ -127,7 +127,7 @@ impl Conversation {
         if changed {
             let who = Author::User(user);
             let body = EventBody::Typing { conversation: self.summary.id, who, is_typing };
-            self.subscribers.deliver(&[Delivery::typing(body, who)]);
+            self.subscribers.deliver(&[Delivery::AllBut(user, Event::new(body))]);
         }
     }
 

@@ -90,11 +90,7 @@ impl Turns {
 
 impl OpenTurn {
     fn reference(&self) -> TurnRef {
-        TurnRef {
-            id: self.turn.id,
-            conversation: self.turn.conversation,
-            in_reply_to: self.turn.in_reply_to,
-        }
+        TurnRef { id: self.turn.id, conversation: self.turn.conversation, in_reply_to: self.turn.in_reply_to }
     }
 
     /// Shows the turn to one connection from its beginning.
@@ -152,7 +148,9 @@ impl Conversation {
             return self.interrupt_turns();
         }
         while self.turns.streaming() < self.shared.settings.turns.live {
-            let Some(index) = self.turns.open.iter().position(|open| open.state == State::Waiting) else { break };
+            let Some(index) = self.turns.open.iter().position(|open| open.state == State::Waiting) else {
+                break;
+            };
             self.start_turn(index);
         }
     }
@@ -220,7 +218,9 @@ impl Conversation {
 
     fn end_turn(&mut self, ended: Ended) {
         let now = self.shared.clock.now();
-        let Some(open) = self.turns.find(ended.turn).filter(|open| open.state != State::Ending) else { return };
+        let Some(open) = self.turns.find(ended.turn).filter(|open| open.state != State::Ending) else {
+            return;
+        };
         open.state = State::Ending;
         let reply = Reply {
             in_reply_to: open.turn.in_reply_to,

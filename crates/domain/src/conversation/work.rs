@@ -82,19 +82,33 @@ type Respond<T> = oneshot::Sender<Result<T, Refusal>>;
 #[derive(Debug)]
 pub(crate) enum Work {
     /// Make the connection a subscriber: events are kept for it until [`Work::GoLive`].
-    Join { outbox: Arc<Outbox>, start: Start, respond: Respond<Access> },
+    Join {
+        outbox: Arc<Outbox>,
+        start: Start,
+        respond: Respond<Access>,
+    },
     /// The connection has its answer, and what it missed up to the head that it was told: give it what has come
     /// since, the turns that are live, and everything from now on.
     GoLive(ConnectionId),
     /// Only tell whether the user is a member.
-    Enter { user: UserId, respond: Respond<Access> },
+    Enter {
+        user: UserId,
+        respond: Respond<Access>,
+    },
     Leave(ConnectionId),
     /// Some connection has closed.
     Sweep,
     Send(Box<SendWork>),
     Stream(Box<StreamWork>),
-    Stop { origin: Box<Origin>, turn: Option<MessageId>, respond: Respond<StopAnswer> },
-    Typing { origin: Box<Origin>, is_typing: bool },
+    Stop {
+        origin: Box<Origin>,
+        turn: Option<MessageId>,
+        respond: Respond<StopAnswer>,
+    },
+    Typing {
+        origin: Box<Origin>,
+        is_typing: bool,
+    },
     /// End the turn of a dead node.
     EndOrphan(OrphanTurn),
     /// The user was made a participant.

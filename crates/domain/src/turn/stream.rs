@@ -88,11 +88,7 @@ async fn try_backends(
             break;
         }
     }
-    if served {
-        broken(progress)
-    } else {
-        (TurnStatus::Failed, Some(Refusal::of(ErrorCode::ModelNotFound)))
-    }
+    if served { broken(progress) } else { (TurnStatus::Failed, Some(Refusal::of(ErrorCode::ModelNotFound))) }
 }
 
 /// The end of a turn that no backend finished.

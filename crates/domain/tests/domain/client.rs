@@ -1,0 +1,178 @@
+//! A client without a socket: it asks, and it reads what its outbox holds.
+
+use crate::line;
+use futures_util::FutureExt;
+use parlor_domain::message::Message;
+use parlor_domain::testing::TestHub;
+use parlor_domain::{
+    Action, Close, Command, ConversationId, Correlation, Draft, EventBody, MessageId, Outgoing, Position,
+    ReplyBody, Session,
+};
+use std::collections::VecDeque;
+use std::sync::Arc;
+use std::time::Duration;
+
+/// Lets every task do all that it can do without time. Only where tokio's time is paused: it then moves on by this
+/// millisecond when nothing else can run.
+pub(crate) async fn settle() {
+    pass(Duration::from_millis(1)).await;
+}
+
+/// Lets time pass for timers, as [`settle`] does.
+pub(crate) async fn pass(time: Duration) {
+    tokio::time::sleep(time).await;
+}
+
+/// Lets `seconds` pass, for timers and for the domain's clock.
+pub(crate) async fn pass_with_clock(server: &TestHub, seconds: u64) {
+    for _ in 0..seconds {
+        server.clock.advance(Duration::from_secs(1));
+        pass(Duration::from_secs(1)).await;
+    }
+}
+
+pub(crate) struct Client {
+    pub(crate) session: Session,
+}
+
+impl Client {
+    pub(crate) async fn connect(server: &TestHub, name: &str) -> Self {
+        Self { session: server.connect(&format!("{name}@example.org")).await }
+    }
+
+    /// Connects and joins, and forgets the answer.
+    pub(crate) async fn join(server: &TestHub, name: &str, conversation: ConversationId) -> Self {
+        let mut client = Self::connect(server, name).await;
+        client.act(Action::Join(conversation)).await;
+        settle().await;
+        assert!(client.lines()[0].starts_with("joined"));
+        client
+    }
+
+    pub(crate) async fn act(&mut self, action: Action) {
+        self.session.handle(Command { action, correlation: Correlation::default() }).await;
+    }
+
+    /// Sends a message that no AI answers.
+    pub(crate) async fn note(&mut self, conversation: ConversationId, content: &str) {
+        self.act(Action::Send(draft(conversation, content, "note", None))).await;
+    }
+
+    /// The same, with a name by which a resend is known.
+    pub(crate) async fn note_as(&mut self, client_id: &str, conversation: ConversationId, content: &str) {
+        self.act(Action::Send(draft(conversation, content, "note", Some(client_id)))).await;
+    }
+
+    /// Sends a message that the AI answers.
+    pub(crate) async fn ask(&mut self, conversation: ConversationId, content: &str) {
+        self.act(Action::Send(draft(conversation, content, "user", None))).await;
+    }
+
+    pub(crate) async fn ask_as(&mut self, client_id: &str, conversation: ConversationId, content: &str) {
+        self.act(Action::Send(draft(conversation, content, "user", Some(client_id)))).await;
+    }
+
+    pub(crate) async fn stop(&mut self, conversation: ConversationId, turn: Option<MessageId>) {
+        self.act(Action::Stop { conversation, turn }).await;
+    }
+
+    pub(crate) async fn follow(&mut self, conversation: ConversationId, message: MessageId) {
+        self.act(Action::Stream { conversation, message, model: None }).await;
+    }
+
+    pub(crate) async fn resume(&mut self, conversation: ConversationId, seq: u64) {
+        self.act(Action::Resume(vec![Position { conversation, seq, epoch: None }])).await;
+    }
+
+    /// Everything that waits now.
+    pub(crate) fn take(&self) -> Vec<Outgoing> {
+        let (mut all, mut batch) = (Vec::new(), VecDeque::new());
+        while let Some(Ok(())) = self.session.outbox().take(&mut batch).now_or_never() {
+            all.extend(batch.drain(..));
+        }
+        all
+    }
+
+    /// The lines of what waits now, but for summaries.
+    pub(crate) fn lines(&self) -> Vec<String> {
+        line::lines(&without_updates(self.take()))
+    }
+
+    /// The lines of what has come when nothing more can happen without time, but for summaries.
+    pub(crate) async fn seen(&self) -> Vec<String> {
+        settle().await;
+        self.lines()
+    }
+
+    /// The next thing but a summary, however long it takes.
+    pub(crate) async fn next(&self) -> Outgoing {
+        loop {
+            let mut batch = VecDeque::new();
+            let taken =
+                tokio::time::timeout(Duration::from_secs(600), self.session.outbox().take(&mut batch));
+            taken.await.expect("nothing came for ten minutes").expect("the connection is open");
+            assert!(batch.len() == 1 || batch.iter().all(is_update), "more than one thing came: {batch:?}");
+            if let Some(item) = batch.pop_front().filter(|item| !is_update(item)) {
+                return item;
+            }
+        }
+    }
+
+    /// How the connection was closed, if it was; what waited is thrown away.
+    pub(crate) fn close(&self) -> Option<Close> {
+        let mut batch = VecDeque::new();
+        loop {
+            match self.session.outbox().take(&mut batch).now_or_never() {
+                Some(Ok(())) => batch.clear(),
+                Some(Err(close)) => return Some(close),
+                None => return None,
+            }
+        }
+    }
+
+    /// The messages of the log that have come: also those that this client wrote.
+    pub(crate) fn entries(&self) -> Vec<Arc<Message>> {
+        self.take().iter().filter_map(entry).collect()
+    }
+}
+
+fn is_update(item: &Outgoing) -> bool {
+    matches!(item, Outgoing::Event(event) if matches!(event.body(), EventBody::Updated(_)))
+}
+
+fn without_updates(mut items: Vec<Outgoing>) -> Vec<Outgoing> {
+    items.retain(|item| !is_update(item));
+    items
+}
+
+/// The entry of the log that `item` tells of for the first time.
+pub(crate) fn entry(item: &Outgoing) -> Option<Arc<Message>> {
+    let body = match item {
+        Outgoing::Event(event) => event.body(),
+        Outgoing::Reply(reply) => match &reply.body {
+            ReplyBody::Sent { event, duplicate: false } => event.body(),
+            ReplyBody::Missed(message) => return Some(Arc::new(Message::clone(message))),
+            _ => return None,
+        },
+        Outgoing::Raw(_) => return None,
+    };
+    match body {
+        EventBody::Message(message) | EventBody::TurnEnded { message, .. } => Some(Arc::clone(message)),
+        _ => None,
+    }
+}
+
+pub(crate) fn draft(
+    conversation: impl Into<Option<ConversationId>>,
+    content: &str,
+    kind: &str,
+    client_id: Option<&str>,
+) -> Draft {
+    Draft {
+        conversation: conversation.into(),
+        content: content.into(),
+        kind: kind.into(),
+        client_id: client_id.map(Into::into),
+        model: None,
+    }
+}

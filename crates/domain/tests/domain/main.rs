@@ -1,0 +1,11 @@
+//! The domain's rules, seen through its public doors alone: a hub in memory, its sessions and their outboxes.
+//!
+//! Time stands still in most of these tests (tokio's is paused, the domain's clock is moved by hand). There, "a
+//! moment passes" ([`client::settle`]) means that every task has done all that it can do without time.
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a test fails by panicking")]
+
+mod client;
+mod line;
+mod world;
+
+mod sending;

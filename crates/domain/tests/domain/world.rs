@@ -1,0 +1,51 @@
+//! Servers and conversations as the tests need them, and the log as it really is.
+
+use parlor_domain::message::{Message, SEQ_MAX};
+use parlor_domain::ports::{Delta, Store};
+use parlor_domain::testing::{MemoryStore, Script, TestHub};
+use parlor_domain::{ConversationId, Settings};
+use std::time::Duration;
+
+/// Settings under which no test runs into a limit that it does not mean.
+pub(crate) fn unlimited() -> Settings {
+    let mut settings = Settings::default();
+    settings.limits.frames = None;
+    settings.limits.connections_per_user = None;
+    settings
+}
+
+pub(crate) async fn server() -> TestHub {
+    TestHub::with(unlimited()).await
+}
+
+/// A conversation of these people.
+pub(crate) async fn conversation(server: &TestHub, names: &[&str]) -> ConversationId {
+    let owner = server.user(&format!("{}@example.org", names[0])).await;
+    let id = server.hub.conversation_create(owner, "a conversation").await.unwrap();
+    for name in &names[1..] {
+        let user = server.user(&format!("{name}@example.org")).await;
+        assert!(server.hub.participant_add(id, user).await.unwrap());
+    }
+    id
+}
+
+/// The whole log of a conversation.
+pub(crate) async fn log(store: &MemoryStore, conversation: ConversationId) -> Vec<Message> {
+    store.log_after(conversation, 0, SEQ_MAX, usize::MAX).await.unwrap()
+}
+
+/// The log as lines: seq and text.
+pub(crate) async fn log_lines(store: &MemoryStore, conversation: ConversationId) -> Vec<String> {
+    let log = log(store, conversation).await;
+    log.iter().map(|message| format!("{} {}", message.seq, message.content)).collect()
+}
+
+pub(crate) fn say(text: &str) -> Script {
+    Script::Say(Delta::Content(text.into()))
+}
+
+pub(crate) fn wait(seconds: u64) -> Script {
+    Script::Wait(Duration::from_secs(seconds))
+}
+
+pub(crate) const END: Script = Script::Say(Delta::End);
