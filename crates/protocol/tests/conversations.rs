@@ -108,7 +108,11 @@ fn server_frames() -> Vec<ServerFrame<'static>> {
             duplicate: true,
             request_id: Some("r-1".into()),
         }),
-        ServerFrame::MessageAdded(MessageEvent { message: answer.clone(), duplicate: false, request_id: None }),
+        ServerFrame::MessageAdded(MessageEvent {
+            message: answer.clone(),
+            duplicate: false,
+            request_id: None,
+        }),
         ServerFrame::ConversationUpdated(ConversationUpdated {
             conversation: Conversation {
                 id: conversation_id,
@@ -209,9 +213,9 @@ fn server_frames_keep_their_shape() {
 /// The two tables that clients are written against.
 #[test]
 fn codes_keep_their_meaning() {
-    let errors = ErrorCode::ALL.iter().map(|code| {
-        format!("{code} {} retry:{} {}\n", code.http_status(), code.retryable(), code.meaning())
-    });
+    let errors = ErrorCode::ALL
+        .iter()
+        .map(|code| format!("{code} {} retry:{} {}\n", code.http_status(), code.retryable(), code.meaning()));
     let closes = parlor_protocol::CloseCode::ALL.iter().map(|code| {
         format!("{} {} reconnect:{} {}\n", code.as_u16(), code.reason(), code.may_reconnect(), code.meaning())
     });
@@ -223,7 +227,12 @@ fn codes_keep_their_meaning() {
 fn bad_frames_are_refused_with_their_names() {
     let check = |text: &str, code: ErrorCode, request_id: Option<&str>| {
         let error = ClientFrame::parse(text).expect_err(text);
-        assert_eq!((error.code, error.request_id.as_deref()), (code, request_id), "{text}: {}", error.message);
+        assert_eq!(
+            (error.code, error.request_id.as_deref()),
+            (code, request_id),
+            "{text}: {}",
+            error.message
+        );
     };
     check("", ErrorCode::InvalidJson, None);
     check("[1,2]", ErrorCode::InvalidJson, None);

@@ -76,7 +76,10 @@ impl Server {
         };
         let unauthenticated = Arc::new(Semaphore::new(options.unauthenticated.min(Semaphore::MAX_PERMITS)));
         let (origins, sockets) = (options.origins, TaskTracker::new());
-        Self { state: Arc::new(State { hub, timing, unauthenticated, origins, sockets }), drain: options.drain }
+        Self {
+            state: Arc::new(State { hub, timing, unauthenticated, origins, sockets }),
+            drain: options.drain,
+        }
     }
 
     /// The routes alone. Who serves them also drains the hub.

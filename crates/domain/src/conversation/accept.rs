@@ -1,7 +1,7 @@
 //! What comes out of the inbox, one piece of work after the other. Nothing here waits.
 
 use super::commit::Waiting;
-use super::{Access, Conversation, SendWork, Start, StopAnswer, StreamWork, Work};
+use super::{Access, Conversation, SendWork, Standing, Start, StopAnswer, StreamWork, Work};
 use crate::message::{Author, KIND_ASSISTANT, Message, Reply, TurnStatus, Usage};
 use crate::outbox::Outbox;
 use crate::ports::{OrphanTurn, TurnEnd, Write};
@@ -11,7 +11,7 @@ use std::sync::Arc;
 impl Conversation {
     pub(super) fn accept(&mut self, work: Work) {
         self.timers.used();
-        if self.void {
+        if self.standing == Standing::Void {
             return work.refuse(Refusal::of(ErrorCode::ConversationNotFound));
         }
         match work {

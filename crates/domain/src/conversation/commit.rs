@@ -1,7 +1,7 @@
 //! What follows a commit: the answers, and the broadcast in the order of the log.
 
 use super::turns::Plan;
-use super::{Conversation, Origin};
+use super::{Conversation, Origin, Standing};
 use crate::event::{Event, EventBody, ReplyBody};
 use crate::message::{Message, SEQ_MAX, Seq};
 use crate::outbox::{Delivery, Outgoing};
@@ -64,7 +64,7 @@ impl Conversation {
     async fn settle(&mut self, waiting: Waiting, written: Written, outcome: &mut Outcome) {
         match (waiting, written) {
             (Waiting::Sent { origin, plan }, Written::Stored { message, message_count }) => {
-                self.nascent = false;
+                self.standing = Standing::Stored;
                 self.fill_gap(message.seq, outcome).await;
                 let seq = message.seq;
                 let message = self.enter_log(*message, message_count);
@@ -72,7 +72,7 @@ impl Conversation {
                 outcome.opened.extend(plan.map(|plan| (plan, seq)));
             }
             (Waiting::Sent { origin, .. }, Written::Duplicate(message)) => {
-                self.void |= self.nascent; // the message made another conversation, long ago
+                self.give_up_founding(); // the message made another conversation, long ago
                 if message.conversation == self.summary.id {
                     self.fill_gap(message.seq + 1, outcome).await;
                 }
@@ -96,11 +96,18 @@ impl Conversation {
             }
             (Waiting::Checkpoint(turn), Written::Refused(_)) => self.abandon_turn(turn),
             (Waiting::Sent { origin, .. } | Waiting::Opened { origin, .. }, Written::Refused(code)) => {
-                self.void |= self.nascent;
+                self.give_up_founding();
                 origin.refuse(Refusal::of(code), self.summary.id);
             }
             (Waiting::Checkpoint(_), _) => {}
             (waiting, written) => tracing::error!(?waiting, ?written, "the store answered another question"),
+        }
+    }
+
+    /// The message that was to make the conversation has not.
+    fn give_up_founding(&mut self) {
+        if self.standing == Standing::Nascent {
+            self.standing = Standing::Void;
         }
     }
 
@@ -160,7 +167,7 @@ impl Conversation {
         let refusal = Refusal::internal(error);
         self.timers.pause_writes();
         self.in_doubt = true;
-        self.void |= self.nascent;
+        self.give_up_founding();
         for waiting in waiting {
             match waiting {
                 Waiting::Sent { origin, .. } | Waiting::Opened { origin, .. } => {

@@ -53,13 +53,20 @@ pub(crate) struct Conversation {
     timers: Timers,
     pending: Vec<(Write, Waiting)>,
     in_flight: Option<InFlight>,
-    /// It was to be made by a message that has not been stored.
-    nascent: bool,
-    /// That message was refused, or it had made another conversation before: this one will never be.
-    void: bool,
+    standing: Standing,
     /// A write failed, and whether it was committed is not known.
     in_doubt: bool,
     stopping: bool,
+}
+
+/// Whether the conversation is in the store.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Standing {
+    /// A message that is yet to be stored will make it.
+    Nascent,
+    Stored,
+    /// That message was refused, or it had made another conversation before: this one will never be.
+    Void,
 }
 
 /// What the loop woke up for.
@@ -82,7 +89,7 @@ impl Conversation {
         mut inbox: mpsc::Receiver<Work>,
         head: Arc<AtomicU64>,
     ) -> Vec<Work> {
-        let (summary, participants, nascent) = match load(&shared, id, seed).await {
+        let (summary, participants, standing) = match load(&shared, id, seed).await {
             Ok(loaded) => loaded,
             Err(refusal) => {
                 refuse_all(&mut inbox, &refusal).await;
@@ -102,8 +109,7 @@ impl Conversation {
             timers,
             pending: Vec::new(),
             in_flight: None,
-            nascent,
-            void: false,
+            standing,
             in_doubt: false,
             stopping: false,
         };
@@ -136,7 +142,7 @@ impl Conversation {
         self.inbox.close();
         let mut late = Vec::new();
         while self.inbox.recv_many(&mut late, INBOX).await > 0 {}
-        if self.void || self.stopping {
+        if self.standing == Standing::Void || self.stopping {
             let refusal = Refusal::of(ErrorCode::ConversationNotFound);
             late.drain(..).for_each(|work: Work| work.refuse(refusal.clone()));
         }
@@ -176,7 +182,7 @@ impl Conversation {
 
     fn is_done(&mut self) -> bool {
         let at_rest = self.in_flight.is_none() && self.pending.is_empty() && !self.turns.any();
-        let unneeded = self.void
+        let unneeded = self.standing == Standing::Void
             || self.stopping
             || self.timers.is_idle() && self.subscribers.is_empty() && self.inbox.is_empty();
         at_rest && unneeded
@@ -192,14 +198,18 @@ async fn load(
     shared: &Shared,
     id: ConversationId,
     seed: Seed,
-) -> Result<(Summary, Vec<UserId>, bool), Refusal> {
+) -> Result<(Summary, Vec<UserId>, Standing), Refusal> {
     match seed {
         Seed::New { owner, title } => {
             let updated_at = shared.clock.now();
-            Ok((Summary { id, title, updated_at, message_count: 0, last_seq: 0 }, vec![owner], true))
+            Ok((
+                Summary { id, title, updated_at, message_count: 0, last_seq: 0 },
+                vec![owner],
+                Standing::Nascent,
+            ))
         }
         Seed::Existing => match shared.store.conversation_get(id).await {
-            Ok(Some(record)) => Ok((record.summary, record.participants, false)),
+            Ok(Some(record)) => Ok((record.summary, record.participants, Standing::Stored)),
             Ok(None) => Err(Refusal::of(ErrorCode::ConversationNotFound)),
             Err(error) => Err(Refusal::internal(&error)),
         },

@@ -305,7 +305,9 @@ impl Serialize for ClientFrame {
         map.serialize_entry("type", self.kind())?;
         match self {
             Self::Auth { token } => map.serialize_entry("token", token)?,
-            Self::JoinConversation(data) | Self::LeaveConversation(data) => map.serialize_entry("data", data)?,
+            Self::JoinConversation(data) | Self::LeaveConversation(data) => {
+                map.serialize_entry("data", data)?
+            }
             Self::SendMessage(data) => map.serialize_entry("data", data)?,
             Self::StreamResponse(data) => map.serialize_entry("data", data)?,
             Self::StopResponse(data) => map.serialize_entry("data", data)?,

@@ -194,13 +194,7 @@ impl Connection {
     }
 
     /// Frames become commands, one after the other: while one is done, the client's next ones wait in its socket.
-    async fn input(
-        &self,
-        session: &mut Session,
-        life: &Life,
-        tap: &mut Tap,
-        assembly: &mut Assembly,
-    ) -> End {
+    async fn input(&self, session: &mut Session, life: &Life, tap: &mut Tap, assembly: &mut Assembly) -> End {
         loop {
             let mut burst = match Burst::begin(tap, assembly, MAX_FRAME).await {
                 Ok(burst) => burst,
@@ -355,7 +349,11 @@ async fn finish(end: End, tap: &mut Tap, writer: &mut Writer) {
         }
         End::Client(code) => {
             tracing::debug!(code, "socket closed by the client");
-            writer.add(if code == 1005 { frame::control(OpCode::Close, b"") } else { frame::close_with(code, "") });
+            writer.add(if code == 1005 {
+                frame::control(OpCode::Close, b"")
+            } else {
+                frame::close_with(code, "")
+            });
         }
         End::Ours(close) => {
             tracing::debug!(code = close.code.as_u16(), reason = %close.reason, "socket closed");

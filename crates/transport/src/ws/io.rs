@@ -112,7 +112,8 @@ impl AsyncRead for TapReader<'_> {
         }
         let mut scanner = this.scanner.lock();
         let new = &buffer.filled()[before..];
-        let passed = if this.single { scanner.pass_frame(new) } else { scanner.pass(new).map(|()| new.len()) };
+        let passed =
+            if this.single { scanner.pass_frame(new) } else { scanner.pass(new).map(|()| new.len()) };
         let end = passed.map_err(|_| io::Error::new(io::ErrorKind::InvalidData, "a frame without a mask"))?;
         if end < new.len() {
             let beyond = [&new[end..], &this.rest[..]].concat();

@@ -46,7 +46,11 @@ pub(crate) struct Burst<'a> {
 
 impl<'a> Burst<'a> {
     /// Waits for the first byte, then begins to read. A message has at most `max` bytes.
-    pub(crate) async fn begin(tap: &'a mut Tap, assembly: &'a mut Assembly, max: usize) -> Result<Self, Ended> {
+    pub(crate) async fn begin(
+        tap: &'a mut Tap,
+        assembly: &'a mut Assembly,
+        max: usize,
+    ) -> Result<Self, Ended> {
         tap.readable().await.map_err(|_| Ended::Lost)?;
         Ok(Self::on(tap, assembly, max, false))
     }

@@ -177,14 +177,12 @@ fn reply_frame<'a>(body: &'a ReplyBody, correlation: &'a Correlation) -> ServerF
                 echo,
             })
         }
-        ReplyBody::History { conversation, messages, has_more } => {
-            ServerFrame::History(wire::HistoryPage {
-                conversation_id: *conversation,
-                messages: messages.iter().map(message).collect(),
-                has_more: *has_more,
-                echo,
-            })
-        }
+        ReplyBody::History { conversation, messages, has_more } => ServerFrame::History(wire::HistoryPage {
+            conversation_id: *conversation,
+            messages: messages.iter().map(message).collect(),
+            has_more: *has_more,
+            echo,
+        }),
         ReplyBody::Missed(missed) => ServerFrame::MessageReceived(message_event(missed)),
         ReplyBody::Resumed { conversation, from_seq, last_seq, recovered, epoch } => {
             ServerFrame::Resumed(wire::Resumed {
@@ -272,7 +270,11 @@ fn conversation(summary: &Summary) -> wire::ConversationUpdated<'_> {
 }
 
 fn typing(conversation_id: parlor_domain::ConversationId, user_id: &str, is_typing: bool) -> ServerFrame<'_> {
-    ServerFrame::TypingIndicator(wire::TypingIndicator { conversation_id, user_id: user_id.into(), is_typing })
+    ServerFrame::TypingIndicator(wire::TypingIndicator {
+        conversation_id,
+        user_id: user_id.into(),
+        is_typing,
+    })
 }
 
 fn stream_start(turn: &TurnRef) -> ServerFrame<'static> {
@@ -319,3 +321,6 @@ fn turn_ended(frames: &mut Frames, message: &Message, refusal: Option<&Refusal>)
         seq: message.seq,
     }));
 }
+
+#[cfg(test)]
+mod tests;
