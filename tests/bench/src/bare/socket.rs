@@ -6,6 +6,7 @@ use crate::Result;
 use bytes::{Buf, Bytes};
 use fastwebsockets::upgrade::UpgradeFut;
 use fastwebsockets::{Frame, OpCode, Role, after_handshake_split};
+use hyper::upgrade::Upgraded;
 use hyper_util::rt::TokioIo;
 use parlor_protocol::ConversationId;
 use parlor_protocol::conversations::{
@@ -16,9 +17,9 @@ use std::collections::VecDeque;
 use std::io::{Cursor, IoSlice};
 use std::str;
 use std::sync::Arc;
-use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::io::{AsyncReadExt, AsyncWriteExt, Chain};
 use tokio::net::TcpStream;
-use tokio::net::tcp::OwnedWriteHalf;
+use tokio::net::tcp::{OwnedReadHalf, OwnedWriteHalf};
 use tokio::sync::mpsc;
 use tokio::time::{Instant, sleep_until};
 
@@ -36,14 +37,9 @@ async fn run(
     shared: &Arc<Shared>,
 ) -> std::result::Result<(), fastwebsockets::WebSocketError> {
     // Nothing was read from the WebSocket yet, so its parts lose nothing.
-    let upgraded = upgrade.await?.into_inner().into_inner();
-    let Ok(parts) = upgraded.downcast::<TokioIo<TcpStream>>() else { return Ok(()) };
-    let (read, write) = parts.io.into_inner().into_split();
+    let Some((reading, write)) = halves(upgrade.await?.into_inner().into_inner()) else { return Ok(()) };
     let (outbox, frames) = mpsc::channel(OUTBOX);
     shared.tasks.spawn(write_frames(write, frames, shared.heartbeat));
-    // A copy, so that hyper's buffer of 8 KiB does not live as long as the connection.
-    let early = parts.read_buf.to_vec();
-    let reading = AsyncReadExt::chain(Cursor::new(early), read);
     let (mut reading, _) = after_handshake_split(reading, tokio::io::sink(), Role::Server);
     let mut joined = HashMap::new();
     loop {
@@ -55,6 +51,18 @@ async fn run(
             _ => {}
         }
     }
+}
+
+/// What was read with the request and then the socket, and the way to write to it.
+type Halves = (Chain<Cursor<Vec<u8>>, OwnedReadHalf>, OwnedWriteHalf);
+
+/// The socket under an upgraded connection.
+///
+/// What hyper has read is copied, so that its buffer of 8 KiB does not live as long as the connection.
+fn halves(upgraded: Upgraded) -> Option<Halves> {
+    let parts = upgraded.downcast::<TokioIo<TcpStream>>().ok()?;
+    let (read, write) = parts.io.into_inner().into_split();
+    Some((AsyncReadExt::chain(Cursor::new(parts.read_buf.to_vec()), read), write))
 }
 
 /// Conversations that a connection has joined, by the text of their ids.
