@@ -26,6 +26,11 @@ impl Handle {
         self.head.load(Ordering::Acquire)
     }
 
+    /// Whether the task takes no more work: it has gone, or goes.
+    pub(crate) fn is_over(&self) -> bool {
+        self.inbox.is_closed()
+    }
+
     /// Puts work in without waiting; where there is no room, it is dropped.
     pub(crate) fn hint(&self, work: Work) {
         let _ = self.inbox.try_send(work);
@@ -43,12 +48,17 @@ impl Directory {
 }
 
 impl Shared {
+    /// The task of a conversation, if it has one.
+    pub(crate) fn live(&self, id: ConversationId) -> Option<Handle> {
+        self.directory.0.lock().get(&id).cloned()
+    }
+
     /// Gives work to a conversation's task, and starts that if need be. Waits where its inbox is full.
-    pub(crate) async fn route(self: &Arc<Self>, id: ConversationId, mut work: Work) -> Handle {
+    pub(crate) async fn route(self: &Arc<Self>, id: ConversationId, mut work: Work) {
         loop {
             let handle = self.conversation(id, Seed::Existing);
             match handle.inbox.send(work).await {
-                Ok(()) => return handle,
+                Ok(()) => return,
                 Err(refused) => work = refused.0,
             }
             handle.gone.cancelled().await; // it is retiring: its successor takes the work

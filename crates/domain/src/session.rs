@@ -65,7 +65,7 @@ impl Session {
             Action::Send(draft) => self.send(draft, correlation).await,
             Action::Heads => self.heads(correlation),
             Action::Typing { conversation, is_typing } => {
-                self.typing(conversation, is_typing, correlation).await
+                self.typing(conversation, is_typing, correlation).await;
             }
             Action::Leave(conversation) => self.leave(conversation, correlation).await,
             // Boxed: they are rare and large, and every connection's task has room for what is not.
@@ -128,22 +128,22 @@ impl Session {
         &self,
         conversation: ConversationId,
         work: impl FnOnce(oneshot::Sender<Result<T, Refusal>>) -> Work,
-    ) -> (Handle, Result<T, Refusal>) {
+    ) -> Result<T, Refusal> {
         let (respond, response) = oneshot::channel();
-        let handle = self.shared.route(conversation, work(respond)).await;
+        self.shared.route(conversation, work(respond)).await;
         // No answer: its task panicked, which has been logged.
-        let answer = response.await.unwrap_or_else(|_| Err(Refusal::of(ErrorCode::Internal)));
-        (handle, answer)
+        response.await.unwrap_or_else(|_| Err(Refusal::of(ErrorCode::Internal)))
     }
 
     /// Subscribes; the caller answers and then says [`Self::go_live`].
     async fn subscribe(&mut self, conversation: ConversationId, start: Start) -> Result<Access, Refusal> {
         let outbox = Arc::clone(&self.outbox);
-        let (handle, access) = self.ask(conversation, |respond| Work::Join { outbox, start, respond }).await;
-        if access.is_ok() {
+        let access = self.ask(conversation, |respond| Work::Join { outbox, start, respond }).await?;
+        // The task that answered: a subscriber keeps it alive.
+        if let Some(handle) = self.shared.live(conversation) {
             self.joined.insert(conversation, handle);
         }
-        access
+        Ok(access)
     }
 
     async fn go_live(&self, conversation: ConversationId) {
@@ -162,7 +162,7 @@ impl Session {
 
     /// Joins without an answer of its own, where this connection has not.
     async fn ensure_joined(&mut self, conversation: ConversationId) -> Result<(), Refusal> {
-        if !self.joined.contains_key(&conversation) {
+        if self.joined.get(&conversation).is_none_or(Handle::is_over) {
             self.subscribe(conversation, Start::Now).await?;
             self.go_live(conversation).await;
         }
@@ -178,11 +178,12 @@ impl Session {
 
     async fn typing(&mut self, conversation: ConversationId, is_typing: bool, correlation: Correlation) {
         let origin = Box::new(self.origin(correlation));
-        self.shared.route(conversation, Work::Typing { origin, is_typing }).await;
+        self.shared.route(conversation, Work::Typing { origin, conversation, is_typing }).await;
     }
 
     fn heads(&self, correlation: Correlation) {
-        let heads = self.joined.iter().map(|(id, handle)| (*id, handle.head())).collect();
+        let live = self.joined.iter().filter(|(_, handle)| !handle.is_over());
+        let heads = live.map(|(id, handle)| (*id, handle.head())).collect();
         self.reply(correlation, ReplyBody::Heads(heads));
     }
 
@@ -299,7 +300,7 @@ impl Session {
         correlation: Correlation,
     ) {
         let origin = Box::new(self.origin(correlation.clone()));
-        let (_, answer) = self.ask(conversation, |respond| Work::Stop { origin, turn, respond }).await;
+        let answer = self.ask(conversation, |respond| Work::Stop { origin, turn, respond }).await;
         let settled = match answer {
             Ok(StopAnswer::Follows) => return,
             Ok(StopAnswer::NotLive) => self.how_it_ended(conversation, turn).await,
@@ -349,7 +350,7 @@ impl Session {
         limit: usize,
     ) -> Result<(Vec<Message>, bool), Refusal> {
         let user = self.user();
-        self.ask(conversation, |respond| Work::Enter { user, respond }).await.1?;
+        self.ask(conversation, |respond| Work::Enter { user, respond }).await?;
         let read = self.shared.store.log_before(conversation, before, limit + 1).await;
         let mut messages = read.map_err(|error| Refusal::internal(&error))?;
         let mut bytes = 0;

@@ -1,35 +1,27 @@
 //! What comes out of the inbox, one piece of work after the other. Nothing here waits.
 
 use super::commit::Waiting;
-use super::{Access, Conversation, SendWork, Standing, Start, StopAnswer, StreamWork, Work};
+use super::{Access, Conversation, Origin, SendWork, Start, StopAnswer, StreamWork, Work};
 use crate::message::{Author, KIND_ASSISTANT, Message, Reply, TurnStatus, Usage};
 use crate::outbox::Outbox;
 use crate::ports::{OrphanTurn, TurnEnd, Write};
-use crate::{ConnectionId, ErrorCode, Refusal, UserId};
+use crate::{ConnectionId, ErrorCode, MessageId, Refusal, UserId};
 use std::sync::Arc;
 
 impl Conversation {
     pub(super) fn accept(&mut self, work: Work) {
         self.timers.used();
-        if self.standing == Standing::Void {
-            return work.refuse(Refusal::of(ErrorCode::ConversationNotFound));
-        }
         match work {
             // Who asked may be gone: then nobody wants the answer.
-            Work::Join { outbox, start, respond } => drop(respond.send(self.join(outbox, start))),
+            Work::Join { outbox, start, respond } => drop(respond.send(self.join(&outbox, start))),
             Work::Enter { user, respond } => drop(respond.send(self.enter(user))),
             Work::GoLive(connection) => self.go_live(connection),
             Work::Leave(connection) => self.subscribers.remove(connection),
             Work::Sweep => self.subscribers.sweep(),
             Work::Send(work) => self.send(*work),
             Work::Stream(work) => self.stream(*work),
-            Work::Stop { origin, turn, respond } => {
-                let answer = self.enter(origin.user()).map(|_| {
-                    if self.stop_turn(turn, *origin) { StopAnswer::Follows } else { StopAnswer::NotLive }
-                });
-                drop(respond.send(answer));
-            }
-            Work::Typing { origin, is_typing } => match self.enter(origin.user()) {
+            Work::Stop { origin, turn, respond } => drop(respond.send(self.stop(turn, *origin))),
+            Work::Typing { origin, is_typing, .. } => match self.enter(origin.user()) {
                 Ok(_) => self.set_typing(origin.user(), is_typing),
                 Err(refusal) => origin.refuse(refusal, self.summary.id),
             },
@@ -52,7 +44,7 @@ impl Conversation {
     }
 
     /// From here on the connection's events are kept for it; they flow at [`Work::GoLive`], after its answer.
-    fn join(&mut self, outbox: Arc<Outbox>, start: Start) -> Result<Access, Refusal> {
+    fn join(&mut self, outbox: &Arc<Outbox>, start: Start) -> Result<Access, Refusal> {
         let mut access = self.enter(outbox.user())?;
         if let Start::After { seq, same_log } = start {
             let missed = access.head.checked_sub(seq);
@@ -94,12 +86,22 @@ impl Conversation {
         if self.show_answer(message, &origin.outbox) {
             return;
         }
+        let Some(origin) = self.follow_planned(message, origin) else { return };
         match self.plan_turn(message, model) {
             Ok(plan) => {
-                self.pending.push((Write::TurnOpen(plan.turn.clone()), Waiting::Opened { origin, plan }));
+                let write = Write::TurnOpen(plan.turn.clone());
+                self.pending.push((write, Waiting::Opened { origins: vec![origin], plan }));
             }
             Err(refusal) => origin.refuse(refusal, self.summary.id),
         }
+    }
+
+    /// Without a name, a turn that is about to begin is meant too.
+    fn stop(&mut self, turn: Option<MessageId>, origin: Origin) -> Result<StopAnswer, Refusal> {
+        self.enter(origin.user())?;
+        let origin = if turn.is_none() { self.stop_planned(origin) } else { Some(origin) };
+        let not_live = origin.and_then(|origin| self.stop_turn(turn, origin));
+        Ok(if not_live.is_some() { StopAnswer::NotLive } else { StopAnswer::Follows })
     }
 
     fn end_orphan(&mut self, orphan: OrphanTurn) {
@@ -123,6 +125,6 @@ impl Conversation {
             created_at: self.shared.clock.now(),
             reply: Some(reply),
         };
-        self.write_end(orphan.turn, None, Arc::new(TurnEnd { message, from_checkpoint: true }));
+        self.write_end(Arc::new(TurnEnd { message, from_checkpoint: true }));
     }
 }

@@ -1,12 +1,12 @@
 //! What follows a commit: the answers, and the broadcast in the order of the log.
 
-use super::turns::Plan;
+use super::plans::Plan;
 use super::{Conversation, Origin, Standing};
 use crate::event::{Event, EventBody, ReplyBody};
 use crate::message::{Message, SEQ_MAX, Seq};
 use crate::outbox::{Delivery, Outgoing};
 use crate::ports::{StoreError, TurnEnd, Written};
-use crate::{MessageId, Refusal, UserId};
+use crate::{CloseCode, MessageId, Refusal, UserId};
 use std::sync::Arc;
 
 /// How many missing entries are read at once.
@@ -20,16 +20,41 @@ pub(super) enum Waiting {
         plan: Option<Plan>,
     },
     Opened {
-        origin: Origin,
+        origins: Vec<Origin>,
         plan: Plan,
     },
     Checkpoint(MessageId),
-    /// `end` is kept to try again: a turn's end must not be lost.
-    TurnEnd {
-        turn: MessageId,
-        refusal: Option<Refusal>,
-        end: Arc<TurnEnd>,
-    },
+    /// Kept to try again: a turn's end must not be lost.
+    TurnEnd(Arc<TurnEnd>),
+}
+
+impl Waiting {
+    /// The turn that it will open.
+    pub(super) fn plan(&self) -> Option<&Plan> {
+        match self {
+            Self::Sent { plan, .. } => plan.as_ref(),
+            Self::Opened { plan, .. } => Some(plan),
+            Self::Checkpoint(_) | Self::TurnEnd(_) => None,
+        }
+    }
+
+    /// The same, to change it.
+    pub(super) fn plan_mut(&mut self) -> Option<&mut Plan> {
+        match self {
+            Self::Sent { plan, .. } => plan.as_mut(),
+            Self::Opened { plan, .. } => Some(plan),
+            Self::Checkpoint(_) | Self::TurnEnd(_) => None,
+        }
+    }
+
+    /// Who waits for it, and the turn that it was to open.
+    fn given_up(self) -> (Vec<Origin>, Option<Plan>) {
+        match self {
+            Self::Sent { origin, plan } => (vec![origin], plan),
+            Self::Opened { origins, plan } => (origins, Some(plan)),
+            Self::Checkpoint(_) | Self::TurnEnd(_) => (Vec::new(), None),
+        }
+    }
 }
 
 /// What one commit brings to the subscribers, in the order of the log.
@@ -65,49 +90,71 @@ impl Conversation {
         match (waiting, written) {
             (Waiting::Sent { origin, plan }, Written::Stored { message, message_count }) => {
                 self.standing = Standing::Stored;
-                self.fill_gap(message.seq, outcome).await;
+                self.catch_up_to(message.seq, outcome).await;
                 let seq = message.seq;
                 let message = self.enter_log(*message, message_count);
                 outcome.deliveries.push(self.announce(message, origin));
                 outcome.opened.extend(plan.map(|plan| (plan, seq)));
             }
-            (Waiting::Sent { origin, .. }, Written::Duplicate(message)) => {
+            (Waiting::Sent { origin, plan }, Written::Duplicate(message)) => {
                 self.give_up_founding(); // the message made another conversation, long ago
                 if message.conversation == self.summary.id {
-                    self.fill_gap(message.seq + 1, outcome).await;
+                    self.catch_up_to(message.seq + 1, outcome).await;
                 }
                 let event = Event::new(EventBody::Message(Arc::new(*message)));
                 let body = ReplyBody::Sent { event, duplicate: true };
                 let answer = self.subscribers.answer(origin, body);
                 outcome.deliveries.extend(answer.map(|(to, answer)| Delivery::Answer(to, answer)));
+                self.drop_plan(plan);
             }
             (Waiting::Opened { plan, .. }, Written::TurnOpened(answers)) => {
-                outcome.opened.push((plan, answers))
+                outcome.opened.push((plan, answers));
             }
-            (Waiting::TurnEnd { refusal, .. }, Written::Stored { message, message_count }) => {
-                self.fill_gap(message.seq, outcome).await;
+            (Waiting::TurnEnd(_), Written::Stored { message, message_count }) => {
+                self.catch_up_to(message.seq, outcome).await;
                 let message = self.enter_log(*message, message_count);
-                outcome.deliveries.push(self.close_turn(&message, refusal));
+                self.tell_entry(&message, &mut outcome.deliveries);
             }
-            (Waiting::TurnEnd { turn, .. }, Written::Refused(_)) => {
-                // Ended before, by another node or by an earlier try of ours: its message is in the log.
-                self.fill_gap(SEQ_MAX, outcome).await;
-                self.forget_turn(turn);
-            }
+            (Waiting::TurnEnd(end), Written::Refused(_)) => self.ended_before(end, outcome).await,
             (Waiting::Checkpoint(turn), Written::Refused(_)) => self.abandon_turn(turn),
-            (Waiting::Sent { origin, .. } | Waiting::Opened { origin, .. }, Written::Refused(code)) => {
+            (Waiting::Checkpoint(turn), _) => self.checkpoint_settled(turn, true),
+            (waiting, Written::Refused(code)) => {
                 self.give_up_founding();
-                origin.refuse(Refusal::of(code), self.summary.id);
+                self.refuse_waiting(waiting, &Refusal::of(code));
             }
-            (Waiting::Checkpoint(_), _) => {}
             (waiting, written) => tracing::error!(?waiting, ?written, "the store answered another question"),
         }
     }
 
-    /// The message that was to make the conversation has not.
+    /// A turn's end was refused: another node has ended it, or an earlier try of ours. Its message is in the log, but
+    /// no more than up to there may be read: what follows may be on its way to us.
+    async fn ended_before(&mut self, end: Arc<TurnEnd>, outcome: &mut Outcome) {
+        let turn = end.message.id;
+        match self.shared.store.message_get(self.summary.id, turn).await {
+            Ok(Some(message)) => self.catch_up_to(message.seq + 1, outcome).await,
+            Ok(None) => {}
+            Err(error) => {
+                tracing::error!(%turn, %error, "a turn's message could not be read");
+                self.timers.pause_writes();
+                return self.write_end(end);
+            }
+        }
+        self.forget_turn(turn);
+    }
+
+    fn refuse_waiting(&mut self, waiting: Waiting, refusal: &Refusal) {
+        let (origins, plan) = waiting.given_up();
+        for origin in origins {
+            origin.refuse(refusal.clone(), self.summary.id);
+        }
+        self.drop_plan(plan);
+    }
+
+    /// The message that was to make the conversation has not: whoever wants it from here on asks the store.
     fn give_up_founding(&mut self) {
         if self.standing == Standing::Nascent {
             self.standing = Standing::Void;
+            self.inbox.close();
         }
     }
 
@@ -129,37 +176,47 @@ impl Conversation {
         }
     }
 
+    /// Fills the gap before an entry that is about to be told. Where that is not possible, no subscriber may see the
+    /// entry: they end, and resume from what they have.
+    async fn catch_up_to(&mut self, next: Seq, outcome: &mut Outcome) {
+        if let Err(error) = self.fill_gap(next, outcome).await {
+            tracing::error!(conversation = %self.summary.id, %error, "a gap in the log could not be read");
+            self.subscribers.end_all(CloseCode::Internal);
+        }
+    }
+
     /// Reads the entries between our head and `next` from the log, if there are any: another node made them, or a
     /// write of ours whose outcome we never learned.
-    async fn fill_gap(&mut self, next: Seq, outcome: &mut Outcome) {
+    async fn fill_gap(&mut self, next: Seq, outcome: &mut Outcome) -> Result<(), StoreError> {
         while self.summary.last_seq + 1 < next {
             let (head, through) = (self.summary.last_seq, next - 1);
-            let page = match self.shared.store.log_after(self.summary.id, head, through, GAP_PAGE).await {
-                Ok(page) => page,
-                Err(error) => {
-                    // Subscribers see the gap in `seq` and resume.
-                    tracing::error!(conversation = %self.summary.id, %error, "a gap in the log could not be read");
-                    return;
-                }
-            };
+            let page = self.shared.store.log_after(self.summary.id, head, through, GAP_PAGE).await?;
             let complete = page.len() < GAP_PAGE;
             for message in page {
                 let count = self.summary.message_count + 1;
                 let message = self.enter_log(message, count);
-                outcome.deliveries.push(self.close_turn(&message, None));
+                self.tell_entry(&message, &mut outcome.deliveries);
             }
             if complete {
-                return;
+                break;
             }
         }
+        Ok(())
     }
 
-    /// After a failed write: what of it was committed all the same is told now.
+    /// After a failed write, with no other on its way: what of it was committed all the same is told now.
     pub(super) async fn reconcile(&mut self) {
-        self.in_doubt = false;
         let mut outcome = Outcome::default();
-        self.fill_gap(SEQ_MAX, &mut outcome).await;
+        let read = self.fill_gap(SEQ_MAX, &mut outcome).await;
         self.broadcast(&outcome.deliveries);
+        self.in_doubt = read.is_err();
+        if let Err(error) = read {
+            tracing::error!(conversation = %self.summary.id, %error, "the log could not be read after a failed write");
+            // What waits to be written goes first: if that succeeds, the gap shows by itself.
+            if self.pending.is_empty() {
+                self.timers.pause_writes();
+            }
+        }
     }
 
     /// The outcome is unknown: senders are told to send again, which finds out. Ends of turns try again themselves.
@@ -170,11 +227,11 @@ impl Conversation {
         self.give_up_founding();
         for waiting in waiting {
             match waiting {
-                Waiting::Sent { origin, .. } | Waiting::Opened { origin, .. } => {
-                    origin.refuse(refusal.clone(), self.summary.id);
-                }
-                Waiting::Checkpoint(_) => {}
-                Waiting::TurnEnd { turn, refusal, end } => self.write_end(turn, refusal, end),
+                Waiting::Checkpoint(turn) => self.checkpoint_settled(turn, false),
+                // The next start of this node, or another one, ends it.
+                Waiting::TurnEnd(end) if self.stopping => self.forget_turn(end.message.id),
+                Waiting::TurnEnd(end) => self.write_end(end),
+                waiting => self.refuse_waiting(waiting, &refusal),
             }
         }
     }

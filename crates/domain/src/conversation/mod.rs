@@ -6,6 +6,7 @@
 
 mod accept;
 mod commit;
+mod plans;
 mod subscribers;
 mod timers;
 mod turns;
@@ -65,7 +66,8 @@ enum Standing {
     /// A message that is yet to be stored will make it.
     Nascent,
     Stored,
-    /// That message was refused, or it had made another conversation before: this one will never be.
+    /// That message was refused, it had made another conversation before, or its fate is not known: this task is for
+    /// nothing, and whoever wants the conversation asks the store.
     Void,
 }
 
@@ -131,7 +133,7 @@ impl Conversation {
                 Step::HardStop => self.interrupt_turns(),
                 Step::Stop => self.stopping = true,
             }
-            if self.in_doubt && !self.timers.holds_writes() {
+            if self.in_doubt && self.in_flight.is_none() && !self.timers.holds_writes() {
                 self.reconcile().await;
             }
             self.submit().await;
@@ -142,8 +144,8 @@ impl Conversation {
         self.inbox.close();
         let mut late = Vec::new();
         while self.inbox.recv_many(&mut late, INBOX).await > 0 {}
-        if self.standing == Standing::Void || self.stopping {
-            let refusal = Refusal::of(ErrorCode::ConversationNotFound);
+        if self.stopping {
+            let refusal = Refusal::of(ErrorCode::Internal);
             late.drain(..).for_each(|work: Work| work.refuse(refusal.clone()));
         }
         late
@@ -156,7 +158,7 @@ impl Conversation {
             result = in_flight(&mut self.in_flight) => Step::Committed(result),
             _ = turns::receive(&mut self.turns.pieces, pieces) => Step::Pieces,
             Some(joined) = self.turns.tasks.join_next_with_id() => Step::TurnEnded(joined),
-            _ = self.inbox.recv_many(works, room), if room > 0 => Step::Work,
+            _ = self.inbox.recv_many(works, room), if room > 0 && self.standing != Standing::Void => Step::Work,
             () = self.timers.wait() => Step::Timer,
             () = self.shared.hard_stop.cancelled(), if self.turns.any() && !self.turns.interrupted => Step::HardStop,
             () = self.shared.stop.cancelled(), if !self.stopping => Step::Stop,

@@ -58,10 +58,10 @@ impl Subscribers {
     }
 
     /// Adds a connection whose entries are kept until [`Self::go_live`].
-    pub(crate) fn add_catching_up(&mut self, outbox: Arc<Outbox>) {
+    pub(crate) fn add_catching_up(&mut self, outbox: &Arc<Outbox>) {
         self.remove(outbox.connection());
         *self.per_user.entry(outbox.user()).or_default() += 1;
-        let waiting = CatchingUp { outbox: Arc::clone(&outbox), kept: Vec::new(), bytes: 0 };
+        let waiting = CatchingUp { outbox: Arc::clone(outbox), kept: Vec::new(), bytes: 0 };
         self.catching_up.insert(outbox.connection(), waiting);
     }
 
@@ -117,6 +117,13 @@ impl Subscribers {
         closed.into_iter().for_each(|connection| self.remove(connection));
     }
 
+    /// Ends every connection that is here.
+    pub(crate) fn end_all(&mut self, code: CloseCode) {
+        let waiting = self.catching_up.values().map(|waiting| &waiting.outbox);
+        self.live.iter().chain(waiting).for_each(|outbox| outbox.close(code));
+        *self = Self::default();
+    }
+
     /// An answer that must not outrun what its connection is still to get. None where that is no subscriber: it has
     /// its answer at once.
     pub(crate) fn answer(&self, origin: Origin, body: ReplyBody) -> Option<(ConnectionId, Box<Reply>)> {
@@ -141,6 +148,9 @@ impl Subscribers {
         }
         for waiting in self.catching_up.values_mut() {
             deliveries.iter().for_each(|delivery| waiting.keep(delivery));
+        }
+        if self.catching_up.values().any(|waiting| waiting.outbox.is_closed()) {
+            self.sweep();
         }
     }
 }

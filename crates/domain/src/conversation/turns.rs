@@ -1,13 +1,14 @@
 //! The turns of a conversation that have not ended: those that stream, and those that wait for their place.
 
 use super::commit::Waiting;
+use super::plans::Plan;
 use super::{Conversation, Origin};
-use crate::event::{EventBody, TurnRef};
+use crate::event::{EventBody, ReplyBody, TurnRef};
 use crate::message::{Author, KIND_ASSISTANT, Message, Reply, Seq, TurnStatus, Usage};
 use crate::outbox::{Delivery, Outbox, Outgoing};
 use crate::ports::{Checkpoint, NewTurn, TurnEnd, Write};
 use crate::turn::{self, Ended, Job, Piece};
-use crate::{ErrorCode, MessageId, Refusal};
+use crate::{MessageId, Refusal};
 use std::sync::Arc;
 use tokio::sync::mpsc;
 use tokio::task::{Id, JoinError, JoinSet};
@@ -38,8 +39,12 @@ pub(super) struct OpenTurn {
     text: String,
     /// How much of the text the last checkpoint had.
     checkpointed: usize,
+    /// A checkpoint is on its way.
+    checkpointing: bool,
     stop: CancellationToken,
     stoppers: Vec<Origin>,
+    /// Why it failed, once it has.
+    refusal: Option<Refusal>,
     state: State,
     /// Keeps the server from ending before the turn has.
     _guard: TaskTrackerToken,
@@ -51,13 +56,6 @@ enum State {
     Streaming(Id),
     /// Its end is on its way to the store.
     Ending,
-}
-
-/// What a turn will be, before it is written down.
-#[derive(Debug)]
-pub(super) struct Plan {
-    pub(super) turn: NewTurn,
-    pub(super) model: Option<String>,
 }
 
 pub(super) async fn receive(
@@ -75,12 +73,23 @@ impl Turns {
         !self.open.is_empty()
     }
 
+    pub(super) fn count(&self) -> usize {
+        self.open.len()
+    }
+
     fn find(&mut self, id: MessageId) -> Option<&mut OpenTurn> {
         self.open.iter_mut().find(|open| open.turn.id == id)
     }
 
     pub(super) fn is_open(&self, id: MessageId) -> bool {
         self.open.iter().any(|open| open.turn.id == id)
+    }
+
+    /// The turn that began last, of those that are not about to end anyway if there are any.
+    fn newest(&mut self) -> Option<&mut OpenTurn> {
+        let live = self.open.iter().rposition(|open| open.state != State::Ending);
+        let index = live.or(self.open.len().checked_sub(1))?;
+        self.open.get_mut(index)
     }
 
     fn streaming(&self) -> usize {
@@ -108,37 +117,26 @@ impl OpenTurn {
 }
 
 impl Conversation {
-    /// A new turn's identity; none where too many wait already. Counts those that are on their way to the store.
-    pub(super) fn plan_turn(&self, in_reply_to: MessageId, model: Option<String>) -> Result<Plan, Refusal> {
-        let settings = &self.shared.settings.turns;
-        if self.turns.open.len() >= settings.live + settings.waiting {
-            let wait = std::time::Duration::from_secs(1);
-            return Err(Refusal::retry_after(ErrorCode::ChatRateLimitExceeded, wait));
-        }
-        let turn = NewTurn {
-            id: MessageId::new(),
-            conversation: self.summary.id,
-            in_reply_to,
-            node: self.shared.node,
-            lease_until: self.shared.clock.now().plus(settings.lease),
-        };
-        Ok(Plan { turn, model })
-    }
-
     /// The turn is written down: it streams as soon as there is a place.
     pub(super) fn open_turn(&mut self, plan: Plan, answers: Seq) {
-        let Plan { turn, model } = plan;
+        let Plan { turn, model, stoppers } = plan;
+        let stopped = (!stoppers.is_empty()).then_some(turn.id);
         self.turns.open.push(OpenTurn {
             turn,
             answers,
             model,
             text: String::new(),
             checkpointed: 0,
+            checkpointing: false,
             stop: CancellationToken::new(),
-            stoppers: Vec::new(),
+            stoppers,
+            refusal: None,
             state: State::Waiting,
             _guard: self.shared.live_turns.token(),
         });
+        if let Some(id) = stopped {
+            self.end_turn(ended_early(id, TurnStatus::Stopped, None));
+        }
         self.timers.start_checkpoints(self.shared.settings.turns.checkpoint);
         self.start_waiting_turns();
     }
@@ -221,7 +219,13 @@ impl Conversation {
         let Some(open) = self.turns.find(ended.turn).filter(|open| open.state != State::Ending) else {
             return;
         };
+        if open.state == State::Waiting {
+            // It never ran, but who follows a turn sees its beginning before its end.
+            let started = EventBody::TurnStarted(open.reference());
+            self.subscribers.deliver(&[Delivery::to_all(started)]);
+        }
         open.state = State::Ending;
+        open.refusal = ended.refusal;
         let reply = Reply {
             in_reply_to: open.turn.in_reply_to,
             status: ended.status,
@@ -239,52 +243,58 @@ impl Conversation {
             created_at: now,
             reply: Some(reply),
         };
-        let end = TurnEnd { message, from_checkpoint: false };
-        self.write_end(ended.turn, ended.refusal, Arc::new(end));
+        self.write_end(Arc::new(TurnEnd { message, from_checkpoint: false }));
     }
 
     /// Sends a turn's end to the store; again, where the store failed.
-    pub(super) fn write_end(&mut self, turn: MessageId, refusal: Option<Refusal>, end: Arc<TurnEnd>) {
+    pub(super) fn write_end(&mut self, end: Arc<TurnEnd>) {
         let write = Write::TurnEnd(Box::new(TurnEnd::clone(&end)));
-        self.pending.push((write, Waiting::TurnEnd { turn, refusal, end }));
+        self.pending.push((write, Waiting::TurnEnd(end)));
     }
 
-    /// The turn is a message now. Returns what its followers get: those of them who stopped it get their answer.
-    pub(super) fn close_turn(&mut self, message: &Arc<Message>, refusal: Option<Refusal>) -> Delivery {
-        if let Some(index) = self.turns.open.iter().position(|open| open.turn.id == message.id) {
-            let open = self.turns.open.remove(index);
-            open.stop.cancel(); // only where another node ended it does its task still run
-            for stopper in open.stoppers {
-                stopper.reply(crate::event::ReplyBody::Stopped {
-                    conversation: message.conversation,
-                    turn: Some(message.id),
-                    status: message.reply.as_ref().map(|reply| reply.status),
-                });
-            }
-            return Delivery::to_all(EventBody::TurnEnded { message: Arc::clone(message), refusal });
+    /// An entry of the log that is told now: the end of a turn that was live here, or simply a message. Who stopped
+    /// the turn gets the answer after it.
+    pub(super) fn tell_entry(&mut self, message: &Arc<Message>, deliveries: &mut Vec<Delivery>) {
+        let Some(index) = self.turns.open.iter().position(|open| open.turn.id == message.id) else {
+            return deliveries.push(Delivery::to_all(EventBody::Message(Arc::clone(message))));
+        };
+        let open = self.turns.open.remove(index);
+        open.stop.cancel(); // only where another node ended it does its task still run
+        let ended = EventBody::TurnEnded { message: Arc::clone(message), refusal: open.refusal };
+        deliveries.push(Delivery::to_all(ended));
+        let status = message.reply.as_ref().map(|reply| reply.status);
+        let answer =
+            ReplyBody::Stopped { conversation: message.conversation, turn: Some(message.id), status };
+        for stopper in open.stoppers {
+            let answer = self.subscribers.answer(stopper, answer.clone());
+            deliveries.extend(answer.map(|(to, answer)| Delivery::Answer(to, answer)));
         }
-        Delivery::to_all(EventBody::Message(Arc::clone(message)))
     }
 
     /// Forgets a turn that ended without leaving a message that we can find.
     pub(super) fn forget_turn(&mut self, id: MessageId) {
-        self.turns.open.retain(|open| open.turn.id != id);
+        let Some(index) = self.turns.open.iter().position(|open| open.turn.id == id) else { return };
+        let conversation = self.summary.id;
+        for stopper in self.turns.open.remove(index).stoppers {
+            stopper.reply(ReplyBody::Stopped { conversation, turn: Some(id), status: None });
+        }
     }
 
-    /// Ends a turn early. None where it is not live; with no id, the one that began last is meant.
-    pub(super) fn stop_turn(&mut self, id: Option<MessageId>, origin: Origin) -> bool {
+    /// Ends a turn early; with no id, the live one that began last is meant. Its end is the answer. Gives the stopper
+    /// back where no such turn is live.
+    pub(super) fn stop_turn(&mut self, id: Option<MessageId>, origin: Origin) -> Option<Origin> {
         let open = match id {
             Some(id) => self.turns.find(id),
-            None => self.turns.open.last_mut(),
+            None => self.turns.newest(),
         };
-        let Some(open) = open else { return false };
+        let Some(open) = open else { return Some(origin) };
         open.stoppers.push(origin);
         open.stop.cancel();
         if open.state == State::Waiting {
             let id = open.turn.id;
             self.end_turn(ended_early(id, TurnStatus::Stopped, None));
         }
-        true
+        None
     }
 
     /// Another node has ended this turn: ours must not go on.
@@ -320,11 +330,14 @@ impl Conversation {
         answer.inspect(|open| open.show(outbox)).is_some()
     }
 
-    /// Writes down what the live turns have produced, and that this node lives.
+    /// Writes down what the live turns have produced, and that this node lives. One checkpoint of a turn is on its way
+    /// at the most: where the store is slow, the next one says all that was left out.
     pub(super) fn checkpoint_turns(&mut self) {
         let settings = &self.shared.settings.turns;
         let lease_until = self.shared.clock.now().plus(settings.lease);
-        for open in self.turns.open.iter_mut().filter(|open| open.state != State::Ending) {
+        let due = |open: &&mut OpenTurn| open.state != State::Ending && !open.checkpointing;
+        for open in self.turns.open.iter_mut().filter(due) {
+            open.checkpointing = true;
             let changed = open.text.len() > open.checkpointed;
             open.checkpointed = open.text.len();
             let content = changed.then(|| open.text.clone());
@@ -333,6 +346,16 @@ impl Conversation {
         }
         if self.turns.any() {
             self.timers.start_checkpoints(settings.checkpoint);
+        }
+    }
+
+    /// A checkpoint has its answer. Where it was not written, the next one has the whole text again.
+    pub(super) fn checkpoint_settled(&mut self, id: MessageId, written: bool) {
+        if let Some(open) = self.turns.find(id) {
+            open.checkpointing = false;
+            if !written {
+                open.checkpointed = 0;
+            }
         }
     }
 }

@@ -107,6 +107,7 @@ pub(crate) enum Work {
     },
     Typing {
         origin: Box<Origin>,
+        conversation: ConversationId,
         is_typing: bool,
     },
     /// End the turn of a dead node.
@@ -124,12 +125,8 @@ impl Work {
             Self::Stop { respond, .. } => drop(respond.send(Err(refusal))),
             Self::Send(work) => work.origin.refuse(refusal, work.new.message.conversation),
             Self::Stream(work) => work.origin.refuse(refusal, work.conversation),
-            Self::Typing { .. }
-            | Self::GoLive(_)
-            | Self::Leave(_)
-            | Self::Sweep
-            | Self::EndOrphan(_)
-            | Self::Admit(_) => {}
+            Self::Typing { origin, conversation, .. } => origin.refuse(refusal, conversation),
+            Self::GoLive(_) | Self::Leave(_) | Self::Sweep | Self::EndOrphan(_) | Self::Admit(_) => {}
         }
     }
 }

@@ -21,6 +21,11 @@ pub(super) struct Progress {
 }
 
 impl Progress {
+    /// Another backend answers: what the one before said of itself does not count.
+    fn forget_figures(&mut self) {
+        (self.model, self.reported) = (None, None);
+    }
+
     /// The backend's figures, or an estimate marked so.
     pub(super) fn usage(&self) -> Usage {
         self.reported.unwrap_or(Usage {
@@ -61,13 +66,11 @@ pub(super) async fn produce(
         max_tokens: shared.settings.turns.max_tokens,
     };
     let deadline = Instant::now() + shared.settings.turns.total;
-    match timeout_at(deadline, try_backends(shared, job, &request, progress)).await {
-        Ok(outcome) => outcome,
-        Err(_) => {
-            tracing::warn!(turn = %job.turn.id, "turn took too long");
-            broken(progress)
-        }
-    }
+    let tried = timeout_at(deadline, try_backends(shared, job, &request, progress)).await;
+    tried.unwrap_or_else(|_| {
+        tracing::warn!(turn = %job.turn.id, "turn took too long");
+        broken(progress)
+    })
 }
 
 async fn try_backends(
@@ -80,6 +83,7 @@ async fn try_backends(
     let mut served = false;
     for backend in shared.backends.iter().filter(|backend| backend.serves(model)) {
         served = true;
+        progress.forget_figures();
         match attempt(shared, job, backend, request.clone(), progress).await {
             Ok(()) => return (TurnStatus::Complete, None),
             Err(failure) => report(job, backend.name(), &failure),

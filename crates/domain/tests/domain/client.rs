@@ -104,20 +104,6 @@ impl Client {
         self.lines()
     }
 
-    /// The next thing but a summary, however long it takes.
-    pub(crate) async fn next(&self) -> Outgoing {
-        loop {
-            let mut batch = VecDeque::new();
-            let taken =
-                tokio::time::timeout(Duration::from_secs(600), self.session.outbox().take(&mut batch));
-            taken.await.expect("nothing came for ten minutes").expect("the connection is open");
-            assert!(batch.len() == 1 || batch.iter().all(is_update), "more than one thing came: {batch:?}");
-            if let Some(item) = batch.pop_front().filter(|item| !is_update(item)) {
-                return item;
-            }
-        }
-    }
-
     /// How the connection was closed, if it was; what waited is thrown away.
     pub(crate) fn close(&self) -> Option<Close> {
         let mut batch = VecDeque::new();
@@ -140,7 +126,7 @@ fn is_update(item: &Outgoing) -> bool {
     matches!(item, Outgoing::Event(event) if matches!(event.body(), EventBody::Updated(_)))
 }
 
-fn without_updates(mut items: Vec<Outgoing>) -> Vec<Outgoing> {
+pub(crate) fn without_updates(mut items: Vec<Outgoing>) -> Vec<Outgoing> {
     items.retain(|item| !is_update(item));
     items
 }

@@ -6,6 +6,9 @@
 
 mod client;
 mod line;
+mod slow_store;
 mod world;
 
+mod durability;
 mod sending;
+mod streaming;

@@ -1,9 +1,12 @@
 //! Servers and conversations as the tests need them, and the log as it really is.
 
 use parlor_domain::message::{Message, SEQ_MAX};
-use parlor_domain::ports::{Delta, Store};
-use parlor_domain::testing::{MemoryStore, Script, TestHub};
-use parlor_domain::{ConversationId, Settings};
+use parlor_domain::ports::{Backend, Clock, Delta, Store};
+use parlor_domain::testing::{
+    ManualClock, MemoryStore, Script, ScriptedBackend, TestHub, TrustingAuthenticator,
+};
+use parlor_domain::{ConversationId, Hub, Ports, Settings};
+use std::sync::Arc;
 use std::time::Duration;
 
 /// Settings under which no test runs into a limit that it does not mean.
@@ -16,6 +19,26 @@ pub(crate) fn unlimited() -> Settings {
 
 pub(crate) async fn server() -> TestHub {
     TestHub::with(unlimited()).await
+}
+
+pub(crate) struct WithBackends {
+    pub(crate) server: TestHub,
+    pub(crate) backends: Vec<Arc<ScriptedBackend>>,
+}
+
+/// A server with several backends, in this order, each serving one model or (none) every one.
+pub(crate) async fn server_with_backends(models: &[Option<&'static str>]) -> WithBackends {
+    let backends: Vec<_> = models.iter().map(|model| ScriptedBackend::serving(*model)).collect();
+    let (store, clock) = (Arc::new(MemoryStore::new()), Arc::new(ManualClock::default()));
+    let ports = Ports {
+        store: Arc::clone(&store) as Arc<_>,
+        clock: Arc::clone(&clock) as Arc<_>,
+        authenticator: Arc::new(TrustingAuthenticator(Arc::clone(&clock))),
+        backends: backends.iter().map(|backend| Arc::clone(backend) as Arc<dyn Backend>).collect(),
+    };
+    let hub = Hub::start(ports, unlimited()).await.unwrap();
+    let backend = Arc::clone(&backends[0]);
+    WithBackends { server: TestHub { hub, store, backend, clock }, backends }
 }
 
 /// A conversation of these people.
@@ -38,6 +61,12 @@ pub(crate) async fn log(store: &MemoryStore, conversation: ConversationId) -> Ve
 pub(crate) async fn log_lines(store: &MemoryStore, conversation: ConversationId) -> Vec<String> {
     let log = log(store, conversation).await;
     log.iter().map(|message| format!("{} {}", message.seq, message.content)).collect()
+}
+
+/// How many turns the store holds for live.
+pub(crate) async fn open_turns(server: &TestHub) -> usize {
+    let later = server.clock.now().plus(Duration::from_secs(3600));
+    server.store.turns_orphaned(uuid::Uuid::nil(), later).await.unwrap().len()
 }
 
 pub(crate) fn say(text: &str) -> Script {

@@ -1,0 +1,77 @@
+//! Turns that are on their way to the store: not yet live, but counted, joined and stopped as if they were.
+
+use super::commit::Waiting;
+use super::{Conversation, Origin};
+use crate::event::ReplyBody;
+use crate::ports::NewTurn;
+use crate::{ErrorCode, MessageId, Refusal};
+
+/// What a turn will be, before it is written down.
+#[derive(Debug)]
+pub(super) struct Plan {
+    pub(super) turn: NewTurn,
+    pub(super) model: Option<String>,
+    /// Who wants it to end as soon as it begins.
+    pub(super) stoppers: Vec<Origin>,
+}
+
+impl Conversation {
+    /// A new turn's identity; a refusal where too many run or wait already.
+    pub(super) fn plan_turn(
+        &mut self,
+        in_reply_to: MessageId,
+        model: Option<String>,
+    ) -> Result<Plan, Refusal> {
+        let settings = &self.shared.settings.turns;
+        let (lease, most) = (settings.lease, settings.live + settings.waiting);
+        if self.turns.count() + self.planned().count() >= most {
+            let wait = std::time::Duration::from_secs(1);
+            return Err(Refusal::retry_after(ErrorCode::ChatRateLimitExceeded, wait));
+        }
+        let turn = NewTurn {
+            id: MessageId::new(),
+            conversation: self.summary.id,
+            in_reply_to,
+            node: self.shared.node,
+            lease_until: self.shared.clock.now().plus(lease),
+        };
+        Ok(Plan { turn, model, stoppers: Vec::new() })
+    }
+
+    /// The writes on their way that will open a turn, newest last.
+    fn planned(&mut self) -> impl DoubleEndedIterator<Item = &mut Waiting> {
+        let in_flight = self.in_flight.iter_mut().flat_map(|(waiting, _)| waiting);
+        let pending = self.pending.iter_mut().map(|(_, waiting)| waiting);
+        in_flight.chain(pending).filter(|waiting| waiting.plan().is_some())
+    }
+
+    /// Joins who asks for another answer to those that have just asked for the same. Gives them back if there are none.
+    pub(super) fn follow_planned(&mut self, message: MessageId, origin: Origin) -> Option<Origin> {
+        for waiting in self.planned() {
+            if let Waiting::Opened { origins, plan } = waiting
+                && plan.turn.in_reply_to == message
+            {
+                origins.push(origin);
+                return None;
+            }
+        }
+        Some(origin)
+    }
+
+    /// Stops the newest turn that is about to begin. Gives the stopper back if there is none.
+    pub(super) fn stop_planned(&mut self, origin: Origin) -> Option<Origin> {
+        let Some(plan) = self.planned().next_back().and_then(Waiting::plan_mut) else { return Some(origin) };
+        plan.stoppers.push(origin);
+        None
+    }
+
+    /// The turn will not begin: a stop that was meant for it goes to the one that is live instead.
+    pub(super) fn drop_plan(&mut self, plan: Option<Plan>) {
+        for stopper in plan.into_iter().flat_map(|plan| plan.stoppers) {
+            if let Some(stopper) = self.stop_turn(None, stopper) {
+                let conversation = self.summary.id;
+                stopper.reply(ReplyBody::Stopped { conversation, turn: None, status: None });
+            }
+        }
+    }
+}

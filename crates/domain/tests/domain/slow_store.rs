@@ -1,0 +1,127 @@
+//! The store in memory, at a distance: its answers take time, as a database's do.
+
+use async_trait::async_trait;
+use parlor_domain::message::{Fingerprint, Message, Seq};
+use parlor_domain::ports::{ConversationRecord, OrphanTurn, Role, Store, StoreError, User, Write, Written};
+use parlor_domain::testing::{MemoryStore, ScriptedBackend, TestHub, TrustingAuthenticator};
+use parlor_domain::{ConversationId, Hub, MessageId, Ports, Settings, Timestamp, UserId};
+use std::sync::Arc;
+use std::time::Duration;
+use tokio::time::sleep;
+use uuid::Uuid;
+
+/// How long each way takes.
+#[derive(Debug, Clone, Copy, Default)]
+pub(crate) struct Delays {
+    /// From the call of a read to its moment.
+    pub(crate) read: Duration,
+    /// From the call of a write to its commit.
+    pub(crate) commit: Duration,
+    /// From a commit to its answer.
+    pub(crate) answer: Duration,
+}
+
+pub(crate) struct SlowStore {
+    pub(crate) store: Arc<MemoryStore>,
+    pub(crate) delays: Delays,
+}
+
+/// A server whose store is slow; its `store` is the one in memory behind it.
+pub(crate) async fn slow_server(delays: Delays, settings: Settings) -> TestHub {
+    slow_server_on(Arc::new(MemoryStore::new()), delays, settings).await
+}
+
+pub(crate) async fn slow_server_on(store: Arc<MemoryStore>, delays: Delays, settings: Settings) -> TestHub {
+    let (backend, clock) = (ScriptedBackend::new(), Arc::default());
+    let ports = Ports {
+        store: Arc::new(SlowStore { store: Arc::clone(&store), delays }),
+        clock: Arc::clone(&clock) as Arc<_>,
+        authenticator: Arc::new(TrustingAuthenticator(Arc::clone(&clock))),
+        backends: vec![Arc::clone(&backend) as Arc<_>],
+    };
+    TestHub { hub: Hub::start(ports, settings).await.unwrap(), store, backend, clock }
+}
+
+#[async_trait]
+impl Store for SlowStore {
+    async fn health(&self) -> Result<(), StoreError> {
+        self.store.health().await
+    }
+
+    async fn epoch(&self) -> Result<String, StoreError> {
+        self.store.epoch().await
+    }
+
+    async fn user_get(&self, id: UserId) -> Result<Option<User>, StoreError> {
+        self.store.user_get(id).await
+    }
+
+    async fn user_ensure(&self, email: &str, role: Role, now: Timestamp) -> Result<User, StoreError> {
+        self.store.user_ensure(email, role, now).await
+    }
+
+    async fn conversation_get(&self, id: ConversationId) -> Result<Option<ConversationRecord>, StoreError> {
+        sleep(self.delays.read).await;
+        self.store.conversation_get(id).await
+    }
+
+    async fn conversation_create(
+        &self,
+        id: ConversationId,
+        owner: UserId,
+        title: &str,
+        now: Timestamp,
+    ) -> Result<(), StoreError> {
+        self.store.conversation_create(id, owner, title, now).await
+    }
+
+    async fn participant_add(&self, id: ConversationId, user: UserId) -> Result<bool, StoreError> {
+        self.store.participant_add(id, user).await
+    }
+
+    async fn write(&self, writes: Vec<Write>) -> Result<Vec<Written>, StoreError> {
+        sleep(self.delays.commit).await;
+        let written = self.store.write(writes).await;
+        sleep(self.delays.answer).await;
+        written
+    }
+
+    async fn log_after(
+        &self,
+        conversation: ConversationId,
+        after: Seq,
+        through: Seq,
+        limit: usize,
+    ) -> Result<Vec<Message>, StoreError> {
+        sleep(self.delays.read).await;
+        self.store.log_after(conversation, after, through, limit).await
+    }
+
+    async fn log_before(
+        &self,
+        conversation: ConversationId,
+        before: Option<Seq>,
+        limit: usize,
+    ) -> Result<Vec<Message>, StoreError> {
+        sleep(self.delays.read).await;
+        self.store.log_before(conversation, before, limit).await
+    }
+
+    async fn message_that_created(&self, fingerprint: Fingerprint) -> Result<Option<Message>, StoreError> {
+        sleep(self.delays.read).await;
+        self.store.message_that_created(fingerprint).await
+    }
+
+    async fn message_get(
+        &self,
+        conversation: ConversationId,
+        id: MessageId,
+    ) -> Result<Option<Message>, StoreError> {
+        sleep(self.delays.read).await;
+        self.store.message_get(conversation, id).await
+    }
+
+    async fn turns_orphaned(&self, node: Uuid, now: Timestamp) -> Result<Vec<OrphanTurn>, StoreError> {
+        self.store.turns_orphaned(node, now).await
+    }
+}
