@@ -53,14 +53,14 @@ struct Window {
     left: usize,
     /// The messages that have a newer answer in the window: of alternatives, only the newest counts.
     answered: HashSet<MessageId>,
-    pieces: VecDeque<ContextMessage>,
-    found_target: bool,
+    /// Each with the question that it is or answers.
+    pieces: VecDeque<(MessageId, ContextMessage)>,
 }
 
 impl Window {
     fn new(target: MessageId, budget: usize, system: Option<&str>) -> Self {
         let left = budget.saturating_sub(system.map_or(0, estimate_tokens));
-        Self { target, left, answered: HashSet::new(), pieces: VecDeque::new(), found_target: false }
+        Self { target, left, answered: HashSet::new(), pieces: VecDeque::new() }
     }
 
     /// Takes one more message. False where it does not fit.
@@ -71,11 +71,11 @@ impl Window {
             return false;
         }
         self.left -= cost;
-        self.found_target |= message.id == self.target;
-        if let Some(reply) = &message.reply {
-            self.answered.insert(reply.in_reply_to);
+        let question = message.reply.as_ref().map_or(message.id, |reply| reply.in_reply_to);
+        if speaker == Speaker::Assistant {
+            self.answered.insert(question);
         }
-        self.pieces.push_front(ContextMessage { speaker, content: message.content });
+        self.pieces.push_front((question, ContextMessage { speaker, content: message.content }));
         true
     }
 
@@ -99,15 +99,13 @@ impl Window {
 
     /// The whole context; none where not even the message to answer fits.
     fn finish(mut self, system: Option<&str>) -> Option<Vec<ContextMessage>> {
-        if !self.found_target {
+        let asked = self.pieces.iter().filter(|(_, piece)| piece.speaker == Speaker::User);
+        let asked: HashSet<_> = asked.map(|(question, _)| *question).collect();
+        if !asked.contains(&self.target) {
             return None;
         }
-        while self.pieces.front().is_some_and(|piece| piece.speaker == Speaker::Assistant) {
-            self.pieces.pop_front(); // an answer whose question did not fit
-        }
-        if let Some(system) = system {
-            self.pieces.push_front(ContextMessage { speaker: Speaker::System, content: system.to_owned() });
-        }
-        Some(self.pieces.into())
+        self.pieces.retain(|(question, _)| asked.contains(question)); // no answer without its question
+        let system = system.map(|text| ContextMessage { speaker: Speaker::System, content: text.to_owned() });
+        Some(system.into_iter().chain(self.pieces.into_iter().map(|(_, piece)| piece)).collect())
     }
 }

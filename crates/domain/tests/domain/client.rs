@@ -1,9 +1,10 @@
 //! A client without a socket: it asks, and it reads what its outbox holds.
 
 use crate::line;
+use crate::world::say;
 use futures_util::FutureExt;
 use parlor_domain::message::Message;
-use parlor_domain::testing::TestHub;
+use parlor_domain::testing::{Script, TestHub};
 use parlor_domain::{
     Action, Close, Command, ConversationId, Correlation, Draft, EventBody, MessageId, Outgoing, Position,
     ReplyBody, Session,
@@ -161,4 +162,29 @@ pub(crate) fn draft(
         client_id: client_id.map(Into::into),
         model: None,
     }
+}
+
+/// The id of the turn that began last, among `items`.
+pub(crate) fn started(items: &[Outgoing]) -> MessageId {
+    let of = |item: &Outgoing| match item {
+        Outgoing::Event(event) => match event.body() {
+            EventBody::TurnStarted(turn) => Some(turn.id),
+            _ => None,
+        },
+        _ => None,
+    };
+    items.iter().rev().find_map(of).expect("a turn began")
+}
+
+/// A turn that says "so" and then hangs, followed by who asked. Gives the question's id and the turn's.
+pub(crate) async fn hanging_turn(
+    server: &TestHub,
+    client: &mut Client,
+    id: ConversationId,
+) -> (MessageId, MessageId) {
+    server.backend.play(vec![say("so"), Script::Hang]);
+    client.ask(id, "hello").await;
+    settle().await;
+    let items = client.take();
+    (entry(&items[0]).unwrap().id, started(&items))
 }

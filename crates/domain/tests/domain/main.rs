@@ -9,6 +9,12 @@ mod line;
 mod slow_store;
 mod world;
 
+mod backends;
+mod context;
 mod durability;
+mod nodes;
+mod places;
 mod sending;
+mod stopping;
 mod streaming;
+mod typing;

@@ -1,34 +1,13 @@
-//! A turn's way from the backend to its followers, and its stop.
+//! A turn's way from the backend to its followers.
 
-use crate::client::{Client, draft, pass, settle};
+use crate::client::{Client, hanging_turn, pass, settle};
 use crate::line::lines;
 use crate::world::{END, conversation, log, log_lines, open_turns, say, server, wait};
 use parlor_domain::message::{TurnStatus, Usage};
-use parlor_domain::ports::{BackendError, Delta};
-use parlor_domain::testing::{Script, TestHub};
-use parlor_domain::{Action, ConversationId, EventBody, MessageId, Outgoing};
+use parlor_domain::ports::Delta;
+use parlor_domain::testing::Script;
+use parlor_domain::{Action, MessageId};
 use std::time::Duration;
-
-/// The id of the turn that began last, among `items`.
-fn started(items: &[Outgoing]) -> MessageId {
-    let of = |item: &Outgoing| match item {
-        Outgoing::Event(event) => match event.body() {
-            EventBody::TurnStarted(turn) => Some(turn.id),
-            _ => None,
-        },
-        _ => None,
-    };
-    items.iter().rev().find_map(of).expect("a turn began")
-}
-
-/// A turn that says "so" and then hangs, followed by who asked. Gives the question's id and the turn's.
-async fn hanging_turn(server: &TestHub, client: &mut Client, id: ConversationId) -> (MessageId, MessageId) {
-    server.backend.play(vec![say("so"), Script::Hang]);
-    client.ask(id, "hello").await;
-    settle().await;
-    let items = client.take();
-    (crate::client::entry(&items[0]).unwrap().id, started(&items))
-}
 
 /// Protects a reply from its first piece to the message that it becomes.
 #[tokio::test(start_paused = true)]
@@ -181,97 +160,6 @@ async fn only_a_users_message_of_this_conversation_is_answered() {
     assert_eq!(open_turns(&server).await, 0);
 }
 
-/// Protects a stop by name: what was produced is kept, and it is answered once the turn has ended.
-#[tokio::test(start_paused = true)]
-async fn a_stop_keeps_what_was_produced() {
-    let server = server().await;
-    let id = conversation(&server, &["ann", "bob"]).await;
-    let mut ann = Client::join(&server, "ann", id).await;
-    let mut bob = Client::join(&server, "bob", id).await;
-    let (_, turn) = hanging_turn(&server, &mut ann, id).await;
-    bob.take();
-    server.store.hold_writes();
-    bob.stop(id, Some(turn)).await;
-    bob.stop(id, Some(turn)).await; // twice: the second waits for the same end
-    assert!(bob.seen().await.is_empty());
-    server.store.release_writes();
-    let mut seen = bob.seen().await;
-    seen.sort();
-    assert_eq!(seen, ["end 2 stopped so", "stopped stopped", "stopped stopped"]);
-    assert_eq!(ann.seen().await, ["end 2 stopped so"]);
-    bob.stop(id, Some(turn)).await; // late
-    assert_eq!(bob.seen().await, ["stopped stopped"]);
-    assert_eq!(server.hub.figures().turns, 0);
-}
-
-/// Protects the next turn from a stop that means the last one.
-#[tokio::test(start_paused = true)]
-async fn a_late_stop_does_not_reach_the_next_turn() {
-    let server = server().await;
-    let id = conversation(&server, &["ann"]).await;
-    let mut ann = Client::join(&server, "ann", id).await;
-    ann.ask(id, "one").await;
-    settle().await;
-    let first = started(&ann.take());
-    let (_, second) = hanging_turn(&server, &mut ann, id).await;
-    ann.stop(id, Some(first)).await;
-    ann.stop(id, Some(MessageId::new())).await;
-    assert_eq!(ann.seen().await, ["stopped complete", "refused MESSAGE_NOT_FOUND"]);
-    assert_eq!(server.hub.figures().turns, 1);
-    ann.stop(id, Some(second)).await;
-    let seen = ann.seen().await;
-    assert!(seen.contains(&"stopped stopped".into()), "{seen:?}");
-}
-
-/// Protects a stop without a name: it means the live turn that began last, and is harmless where there is none.
-#[tokio::test(start_paused = true)]
-async fn a_stop_without_a_name_means_the_turn_that_began_last() {
-    let server = server().await;
-    let id = conversation(&server, &["ann"]).await;
-    let mut ann = Client::join(&server, "ann", id).await;
-    ann.stop(id, None).await;
-    assert_eq!(ann.seen().await, ["stopped nothing"]);
-    let (first, _) = hanging_turn(&server, &mut ann, id).await;
-    let (second, _) = hanging_turn(&server, &mut ann, id).await;
-    server.store.hold_writes();
-    ann.stop(id, None).await;
-    settle().await;
-    ann.stop(id, None).await; // the newer one is on its way to its end: the older one is the live one
-    settle().await;
-    server.store.release_writes();
-    settle().await;
-    let ended: Vec<_> = ann.entries().iter().map(|it| it.reply.clone().unwrap().in_reply_to).collect();
-    assert_eq!(ended, [second, first]);
-    ann.stop(id, None).await;
-    assert_eq!(ann.seen().await, ["stopped nothing"]);
-}
-
-/// Protects a quick stop: one that comes right after the message stops the turn that the message opens, though that
-/// is still on its way to disk.
-#[tokio::test(start_paused = true)]
-async fn a_stop_reaches_a_turn_that_is_about_to_begin() {
-    let server = server().await;
-    let id = conversation(&server, &["ann"]).await;
-    let mut ann = Client::join(&server, "ann", id).await;
-    server.store.hold_writes();
-    ann.ask(id, "hello").await;
-    settle().await;
-    ann.stop(id, None).await;
-    settle().await;
-    server.store.release_writes();
-    assert_eq!(ann.seen().await, ["sent 1 hello", "start", "end 2 stopped ", "stopped stopped"]);
-    assert!(server.backend.requests().is_empty());
-
-    server.store.fail_next_writes(1, parlor_domain::testing::WriteFault::BeforeCommit);
-    server.store.hold_writes();
-    ann.ask(id, "hello").await;
-    settle().await;
-    ann.stop(id, None).await;
-    settle().await;
-    server.store.release_writes();
-    assert_eq!(ann.seen().await, ["refused INTERNAL", "stopped nothing"]);
-}
-
 /// Protects a turn from its reader's going: disconnecting is not stopping.
 #[tokio::test(start_paused = true)]
 async fn a_turn_goes_on_without_its_reader() {
@@ -291,100 +179,6 @@ async fn a_turn_goes_on_without_its_reader() {
     assert_eq!(log_lines(&server.store, id).await, ["1 hello", "2 one two three"]);
 }
 
-/// Protects a conversation from too many streams at once: four run, the rest wait for their place in order, and
-/// whoever comes when too many wait is refused.
-#[tokio::test(start_paused = true)]
-async fn four_turns_run_at_once_and_the_rest_wait() {
-    let server = server().await;
-    let id = conversation(&server, &["ann"]).await;
-    let mut ann = Client::join(&server, "ann", id).await;
-    for number in 0..6 {
-        server.backend.play(vec![wait(10 + number), say("x"), END]);
-    }
-    for number in 0..6 {
-        ann.ask(id, &number.to_string()).await;
-    }
-    settle().await;
-    assert_eq!(server.backend.requests().len(), 4);
-    assert_eq!(server.hub.figures().turns, 6);
-    assert_eq!(ann.lines().iter().filter(|line| *line == "start").count(), 4);
-    pass(Duration::from_secs(10)).await;
-    assert_eq!(server.backend.requests().len(), 5);
-    pass(Duration::from_secs(60)).await;
-    let answered: Vec<_> = server.backend.requests().iter().map(|it| it.context.len()).collect();
-    assert_eq!(answered.len(), 6);
-    assert_eq!(log_lines(&server.store, id).await.len(), 12);
-    assert_eq!(server.hub.figures().turns, 0);
-}
-
-/// Protects the memory and the order of things: of a flood of questions, 68 are taken (4 run, 64 wait), also where
-/// they come while the first commit is on its way, and the others are told when to come again.
-#[tokio::test(start_paused = true)]
-async fn too_many_waiting_turns_are_refused() {
-    let server = server().await;
-    let id = conversation(&server, &["ann"]).await;
-    let mut ann = Client::join(&server, "ann", id).await;
-    (0..68).for_each(|_| server.backend.play(vec![Script::Hang]));
-    server.store.hold_writes();
-    for number in 0..100 {
-        ann.ask(id, &number.to_string()).await;
-    }
-    settle().await;
-    server.store.release_writes();
-    let lines = ann.seen().await;
-    let count = |start: &str| lines.iter().filter(|line| line.starts_with(start)).count();
-    assert_eq!((count("sent"), count("start")), (68, 4));
-    assert_eq!(count("refused CHAT_RATE_LIMIT_EXCEEDED for 1 s"), 32);
-    ann.note(id, "no turn, no limit").await;
-    assert_eq!(ann.seen().await, ["sent 69 no turn, no limit"]);
-    ann.stop(id, None).await;
-    settle().await;
-    ann.take();
-    ann.ask(id, "again").await;
-    assert_eq!(ann.seen().await, ["sent 71 again"]);
-}
-
-/// Protects a stop of a turn that waits for its place: it ends without having asked a backend, and the place goes to
-/// nobody twice.
-#[tokio::test(start_paused = true)]
-async fn a_waiting_turn_can_be_stopped() {
-    let server = server().await;
-    let id = conversation(&server, &["ann"]).await;
-    let mut ann = Client::join(&server, "ann", id).await;
-    (0..4).for_each(|_| server.backend.play(vec![Script::Hang]));
-    for number in 0..5 {
-        ann.ask(id, &number.to_string()).await;
-    }
-    settle().await;
-    ann.take();
-    ann.stop(id, None).await;
-    assert_eq!(ann.seen().await, ["start", "end 6 stopped ", "stopped stopped"]);
-    assert_eq!(server.backend.requests().len(), 4);
-    ann.stop(id, None).await;
-    ann.ask(id, "next").await;
-    let seen = ann.seen().await;
-    assert!(
-        seen.ends_with(&["start".into(), "delta 0 next".into(), "end 9 complete next".into()]),
-        "{seen:?}"
-    );
-}
-
-/// Protects the words on a failed turn: the model that was asked for is served by nobody.
-#[tokio::test(start_paused = true)]
-async fn a_model_that_nobody_serves_fails_the_turn() {
-    let server = crate::world::server_with_backends(&[Some("m-1"), Some("m-2")]).await;
-    let id = conversation(&server.server, &["ann"]).await;
-    let mut ann = Client::join(&server.server, "ann", id).await;
-    let mut ask = draft(id, "hello", "user", None);
-    ask.model = Some("m-3".into());
-    ann.act(Action::Send(ask.clone())).await;
-    assert_eq!(ann.seen().await, ["sent 1 hello", "start", "end 2 failed (MODEL_NOT_FOUND)"]);
-    ask.model = Some("m-2".into());
-    ann.act(Action::Send(ask)).await;
-    assert_eq!(ann.seen().await, ["sent 3 hello", "start", "delta 0 hello", "end 4 complete hello"]);
-    assert!(server.backends[0].requests().is_empty());
-}
-
 /// Protects a reader from a backend's text that comes in many small pieces: it is the whole text, each byte once.
 #[tokio::test(start_paused = true)]
 async fn many_small_pieces_make_the_whole() {
@@ -399,22 +193,4 @@ async fn many_small_pieces_make_the_whole() {
     let whole = pieces.concat();
     let items = ann.take();
     assert_eq!(lines(&crate::client::without_updates(items))[2], format!("delta 0 {whole}"));
-}
-
-/// Protects a conversation from a backend that panics: that turn fails, and the next one runs.
-#[tokio::test(start_paused = true)]
-async fn a_panic_in_a_backend_fails_its_turn_only() {
-    let server = server().await;
-    let id = conversation(&server, &["ann"]).await;
-    let mut ann = Client::join(&server, "ann", id).await;
-    server.backend.play(vec![say("so"), wait(1), Script::Panic]);
-    ann.ask(id, "hello").await;
-    pass(Duration::from_secs(2)).await;
-    assert_eq!(ann.lines(), ["sent 1 hello", "start", "delta 0 so", "end 2 failed so(INTERNAL)"]);
-    ann.ask(id, "next").await;
-    assert_eq!(ann.seen().await, ["sent 3 next", "start", "delta 0 next", "end 4 complete next"]);
-    let failure = BackendError::Malformed("x".into());
-    server.backend.play(vec![Script::Fail(failure)]);
-    ann.ask(id, "last").await;
-    assert_eq!(ann.seen().await[1..], ["start", "end 6 failed (AI_UNAVAILABLE)"]);
 }
