@@ -1,1 +1,51 @@
-//! End-to-end tests.
+//! The end-to-end tests' own tools: they start the real `parlor` binary and talk to it as strangers do.
+//!
+//! Where it stands in a message's way: outside, at both ends. Nothing of the server's code is used here, neither
+//! its frames nor its socket library, so that a mistake in them cannot hide itself.
+//!
+//! - [`TestApp`]: the server in a folder of its own, which can be killed, drained and started again.
+//! - [`Client`]: a WebSocket client on an independent implementation; [`raw::RawSocket`] sends what no client would.
+//! - [`Turn`]: one AI reply as a client sees it.
+//! - [`Mirror`]: what a client knows of a conversation, and whether a frame contradicts it.
+//! - [`FakeProvider`]: an LLM API that fails exactly as it is told; [`tools`] starts other people's programs.
+//! - [`Postgres`]: a database server of the test's own.
+//!
+//! ```
+//! use parlor_tests::Mirror;
+//! use serde_json::json;
+//!
+//! let mut mirror = Mirror::default();
+//! let message = |seq| json!({"type": "message_received", "data": {"message": {"id": format!("m{seq}"), "seq": seq, "content": "hi"}}});
+//! mirror.apply(&message(1)).unwrap();
+//! assert!(mirror.apply(&message(3)).unwrap_err().contains("gap"));
+//! ```
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::missing_panics_doc,
+    reason = "a test's tool reports by panicking: that is how the test fails"
+)]
+
+pub mod app;
+pub mod client;
+pub mod http;
+pub mod mirror;
+pub mod postgres;
+pub mod process;
+pub mod provider;
+pub mod raw;
+pub mod tools;
+pub mod turn;
+
+pub use app::{TestApp, TestAppBuilder};
+pub use client::{Client, Credential, Incoming};
+pub use mirror::Mirror;
+pub use postgres::Postgres;
+pub use provider::FakeProvider;
+pub use turn::{LiveTurn, Turn};
+
+use std::time::Duration;
+
+/// How long a test waits for what should come at once. Generous: the machine may be busy with other tests.
+pub const PATIENCE: Duration = Duration::from_secs(20);

@@ -1,0 +1,189 @@
+//! The real server, in a folder of its own.
+
+use crate::client::{Client, Credential};
+use crate::http::{self, Answer};
+use crate::process::Process;
+use crate::{PATIENCE, tools};
+use std::collections::BTreeMap;
+use std::net::SocketAddr;
+use std::path::Path;
+use std::process::{Command, ExitStatus, Output};
+use std::time::Duration;
+use tempfile::TempDir;
+
+/// A running `parlor serve`, its data folder and its settings. It is stopped when this is dropped.
+#[derive(Debug)]
+pub struct TestApp {
+    settings: BTreeMap<String, String>,
+    folder: TempDir,
+    process: Process,
+    address: SocketAddr,
+    /// What the earlier processes of this app said, before they were killed or drained.
+    earlier_log: String,
+}
+
+/// What a [`TestApp`] shall be.
+#[derive(Debug, Default)]
+pub struct TestAppBuilder {
+    settings: BTreeMap<String, String>,
+}
+
+impl TestAppBuilder {
+    /// Sets an environment variable of the server.
+    #[must_use]
+    #[expect(clippy::needless_pass_by_value, reason = "a number or a string stands plainly in the call")]
+    pub fn env(mut self, name: &str, value: impl ToString) -> Self {
+        self.settings.insert(name.to_owned(), value.to_string());
+        self
+    }
+
+    /// Turns off every limit on frames and on the user's connections, for tests of something else.
+    #[must_use]
+    pub fn without_limits(self) -> Self {
+        self.env("WS_RATE_LIMIT_REQUESTS", 0).env("WS_MAX_CONNECTIONS_PER_USER", 0)
+    }
+
+    /// Answers through the OpenAI-compatible API at `base_url`, with `model` unless a message names another.
+    #[must_use]
+    pub fn provider(self, base_url: &str, model: &str) -> Self {
+        self.env("OPENAI_BASE_URL", base_url)
+            .env("OPENAI_API_KEY", "sk-canary-key")
+            .env("OPENAI_MODEL", model)
+    }
+
+    /// Starts it on a free port and waits until it listens.
+    pub async fn start(self) -> TestApp {
+        let folder = tempfile::tempdir().unwrap();
+        let (process, address) = serve(folder.path(), &self.settings);
+        let app = TestApp { settings: self.settings, folder, process, address, earlier_log: String::new() };
+        app.wait_ready().await;
+        app
+    }
+}
+
+impl TestApp {
+    /// Choose settings first.
+    pub fn builder() -> TestAppBuilder {
+        TestAppBuilder::default()
+    }
+
+    /// The server as it is with no setting at all: `SQLite`, the demo assistant, every limit.
+    pub async fn start() -> Self {
+        Self::builder().start().await
+    }
+
+    /// Where it listens. Another after each [`restart`](Self::restart).
+    pub fn address(&self) -> SocketAddr {
+        self.address
+    }
+
+    /// Its data folder.
+    pub fn folder(&self) -> &Path {
+        self.folder.path()
+    }
+
+    /// An access token for `email`, by the real command line.
+    pub fn token(&self, email: &str) -> String {
+        self.token_for(email, "1h")
+    }
+
+    /// An access token that lasts for `ttl`, as the command line writes durations.
+    pub fn token_for(&self, email: &str, ttl: &str) -> String {
+        let output = self.command(&["token", email, "--ttl", ttl]);
+        assert!(output.status.success(), "parlor token: {}", String::from_utf8_lossy(&output.stderr));
+        let token = String::from_utf8(output.stdout).unwrap();
+        let token = token.strip_suffix('\n').expect("one line");
+        assert!(!token.is_empty() && !token.contains(char::is_whitespace), "not a token alone: {token:?}");
+        token.to_owned()
+    }
+
+    /// Runs another command of the binary on the same folder with the same settings.
+    pub fn command(&self, arguments: &[&str]) -> Output {
+        parlor(self.folder.path(), &self.settings).args(arguments).output().unwrap()
+    }
+
+    /// An authenticated connection.
+    pub async fn client(&self, token: &str) -> Client {
+        let mut client = Client::connect(self.address, Credential::Query(token)).await;
+        client.expect("auth_success").await;
+        client
+    }
+
+    /// `GET path`.
+    pub async fn get(&self, path: &str) -> Answer {
+        http::get(self.address, path).await
+    }
+
+    /// Everything that it has logged, through all restarts.
+    pub fn log(&self) -> String {
+        format!("{}{}", self.earlier_log, self.process.output())
+    }
+
+    /// Resident memory of the server, in bytes.
+    pub fn resident_bytes(&self) -> u64 {
+        let status = std::fs::read_to_string(format!("/proc/{}/status", self.process.id())).unwrap();
+        let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:")).unwrap();
+        line.trim().trim_end_matches(" kB").parse::<u64>().unwrap() * 1024
+    }
+
+    /// Kills it in the middle of whatever it does.
+    pub fn kill9(&mut self) {
+        self.process.kill();
+    }
+
+    /// Asks it to drain.
+    pub fn terminate(&self) {
+        self.process.signal(rustix::process::Signal::TERM);
+    }
+
+    /// Waits for its end.
+    pub async fn wait_exit(&mut self, limit: Duration) -> ExitStatus {
+        self.process.wait_end(limit).await
+    }
+
+    /// Whether it still runs.
+    pub fn is_running(&mut self) -> bool {
+        self.process.ended().is_none()
+    }
+
+    /// Starts it again on the same folder, after its end.
+    pub async fn restart(&mut self) {
+        assert!(!self.is_running(), "restart comes after the end");
+        self.earlier_log += &self.process.output();
+        (self.process, self.address) = serve(self.folder.path(), &self.settings);
+        self.wait_ready().await;
+    }
+
+    async fn wait_ready(&self) {
+        let answer = self.get("/health/ready").await;
+        assert_eq!(answer.status, 200, "a server that listens is ready: {}", answer.body);
+    }
+}
+
+fn serve(folder: &Path, settings: &BTreeMap<String, String>) -> (Process, SocketAddr) {
+    let mut command = parlor(folder, settings);
+    command.args(["serve", "--port", "0"]);
+    let mut process = Process::start("parlor", command, false);
+    let address = process.wait_for(PATIENCE, listening);
+    (process, address)
+}
+
+/// The command with nothing of this process's environment, so that the machine's own settings change no test.
+fn parlor(folder: &Path, settings: &BTreeMap<String, String>) -> Command {
+    let mut command = Command::new(tools::parlor_binary());
+    command
+        .env_clear()
+        .env("RUST_BACKTRACE", "1")
+        .env("PARLOR_DATA_DIR", folder.join("data"))
+        .envs(settings)
+        .current_dir(folder);
+    command
+}
+
+/// Finds `listening on ADDRESS` in the log.
+fn listening(log: &str) -> Option<SocketAddr> {
+    let start = log.find("listening on ")? + "listening on ".len();
+    let rest = log[start..].trim_start_matches("http://");
+    let end = rest.find(|c: char| !(c.is_ascii_digit() || c == '.' || c == ':'))?;
+    rest[..end].parse().ok()
+}

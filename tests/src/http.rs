@@ -1,0 +1,55 @@
+//! The smallest HTTP client: one request, one connection, the whole answer.
+
+use crate::PATIENCE;
+use std::net::SocketAddr;
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::TcpStream;
+use tokio::time::timeout;
+
+/// An HTTP answer.
+#[derive(Debug)]
+pub struct Answer {
+    /// The status code.
+    pub status: u16,
+    /// The header lines, as they came.
+    pub head: String,
+    /// The body.
+    pub body: String,
+}
+
+impl Answer {
+    /// The value of a header, if it is there.
+    pub fn header(&self, name: &str) -> Option<&str> {
+        self.head.lines().skip(1).find_map(|line| {
+            let (key, value) = line.split_once(':')?;
+            key.eq_ignore_ascii_case(name).then(|| value.trim())
+        })
+    }
+}
+
+/// `GET path`. Panics where there is no answer in time.
+pub async fn get(address: SocketAddr, path: &str) -> Answer {
+    try_get(address, path).await.unwrap_or_else(|error| panic!("GET {path}: {error}"))
+}
+
+/// `GET path`, or why there was no answer.
+pub async fn try_get(address: SocketAddr, path: &str) -> std::io::Result<Answer> {
+    let request = format!("GET {path} HTTP/1.1\r\nhost: {address}\r\nconnection: close\r\n\r\n");
+    timeout(PATIENCE, exchange(address, &request)).await?
+}
+
+async fn exchange(address: SocketAddr, request: &str) -> std::io::Result<Answer> {
+    let mut stream = TcpStream::connect(address).await?;
+    stream.write_all(request.as_bytes()).await?;
+    let mut bytes = Vec::new();
+    stream.read_to_end(&mut bytes).await?;
+    parse(&bytes).ok_or_else(|| std::io::Error::other("no HTTP answer"))
+}
+
+/// Reads a whole answer; a chunked body is left as it came.
+pub fn parse(bytes: &[u8]) -> Option<Answer> {
+    let text = String::from_utf8_lossy(bytes);
+    let (head, body) = text.split_once("\r\n\r\n")?;
+    let status = head.split(' ').nth(1)?.parse().ok()?;
+    Some(Answer { status, head: head.to_owned(), body: body.to_owned() })
+}

@@ -1,0 +1,193 @@
+//! An OpenAI-compatible API that behaves, or fails, as the model's name says. See [`script`] for the names.
+
+pub mod script;
+
+use script::{Reply, Step};
+use serde_json::Value;
+use std::net::SocketAddr;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::{TcpListener, TcpStream};
+use tokio::task::{JoinHandle, JoinSet};
+
+pub use script::words;
+
+/// A running provider; it stops when this is dropped.
+#[derive(Debug)]
+pub struct FakeProvider {
+    address: SocketAddr,
+    seen: Arc<Seen>,
+    task: JoinHandle<()>,
+}
+
+/// One request that it got.
+#[derive(Debug, Clone)]
+pub struct Request {
+    /// The head, as it came.
+    pub head: String,
+    /// The body.
+    pub body: Value,
+}
+
+impl Request {
+    /// The model that was asked for.
+    pub fn model(&self) -> &str {
+        self.body["model"].as_str().unwrap_or_default()
+    }
+}
+
+#[derive(Debug, Default)]
+struct Seen {
+    requests: Mutex<Vec<Request>>,
+    hangups: AtomicUsize,
+}
+
+impl FakeProvider {
+    /// Starts it on a free port.
+    pub async fn start() -> Self {
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let address = listener.local_addr().unwrap();
+        let seen = Arc::new(Seen::default());
+        let task = tokio::spawn(accept(listener, Arc::clone(&seen)));
+        Self { address, seen, task }
+    }
+
+    /// What goes into `OPENAI_BASE_URL`.
+    pub fn base_url(&self) -> String {
+        format!("http://{}/v1", self.address)
+    }
+
+    /// The requests so far.
+    pub fn requests(&self) -> Vec<Request> {
+        self.seen.requests.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    /// How many requests asked for `model`.
+    pub fn count(&self, model: &str) -> usize {
+        self.requests().iter().filter(|request| request.model() == model).count()
+    }
+
+    /// How many replies were abandoned by the other side before their end.
+    pub fn hangups(&self) -> usize {
+        self.seen.hangups.load(Ordering::SeqCst)
+    }
+}
+
+impl Drop for FakeProvider {
+    fn drop(&mut self) {
+        self.task.abort();
+    }
+}
+
+async fn accept(listener: TcpListener, seen: Arc<Seen>) {
+    // Dropped with this task, and its own tasks with it.
+    let mut connections = JoinSet::new();
+    while let Ok((stream, _)) = listener.accept().await {
+        connections.spawn(serve(stream, Arc::clone(&seen)));
+        while connections.try_join_next().is_some() {}
+    }
+}
+
+/// Answers the requests of one connection. A broken connection ends it.
+async fn serve(mut stream: TcpStream, seen: Arc<Seen>) {
+    let _ = stream.set_nodelay(true);
+    let mut unread = Vec::new();
+    while let Some(request) = read_request(&mut stream, &mut unread).await {
+        let model = request.model().to_owned();
+        let asked_before = {
+            let mut requests = seen.requests.lock().unwrap_or_else(PoisonError::into_inner);
+            let before = requests.iter().filter(|earlier| earlier.model() == model).count();
+            requests.push(request);
+            before
+        };
+        if answer(&mut stream, script::reply(&model, asked_before), &seen).await.is_none() {
+            return;
+        }
+    }
+}
+
+async fn read_request(stream: &mut TcpStream, unread: &mut Vec<u8>) -> Option<Request> {
+    loop {
+        if let Some(end) = unread.windows(4).position(|w| w == b"\r\n\r\n") {
+            let head = String::from_utf8_lossy(&unread[..end]).into_owned();
+            let length = content_length(&head);
+            if let Some(body) = unread.get(end + 4..end + 4 + length) {
+                let body = serde_json::from_slice(body).unwrap_or(Value::Null);
+                unread.drain(..end + 4 + length);
+                return Some(Request { head, body });
+            }
+        }
+        let count = stream.read_buf(unread).await.ok()?;
+        if count == 0 {
+            return None;
+        }
+    }
+}
+
+fn content_length(head: &str) -> usize {
+    let value = head.lines().find_map(|line| {
+        let (name, value) = line.split_once(':')?;
+        name.eq_ignore_ascii_case("content-length").then(|| value.trim().parse().ok())?
+    });
+    value.unwrap_or(0)
+}
+
+/// Sends a reply. None where the connection shall not be used again.
+async fn answer(stream: &mut TcpStream, reply: Reply, seen: &Seen) -> Option<()> {
+    match reply {
+        Reply::Status { status, headers, body } => {
+            let head = format!(
+                "HTTP/1.1 {status}\r\ncontent-type: application/json\r\n{headers}content-length: {}\r\n\r\n",
+                body.len()
+            );
+            stream.write_all(head.as_bytes()).await.ok()?;
+            stream.write_all(body.as_bytes()).await.ok()
+        }
+        Reply::Silence => {
+            wait_for_hangup(stream, seen).await;
+            None
+        }
+        Reply::Stream(steps) => {
+            let head =
+                "HTTP/1.1 200 OK\r\ncontent-type: text/event-stream\r\ntransfer-encoding: chunked\r\n\r\n";
+            stream.write_all(head.as_bytes()).await.ok()?;
+            for step in steps {
+                take(stream, step, seen).await?;
+            }
+            stream.write_all(b"0\r\n\r\n").await.ok()
+        }
+    }
+}
+
+async fn take(stream: &mut TcpStream, step: Step, seen: &Seen) -> Option<()> {
+    match step {
+        Step::Send(bytes) => {
+            let mut chunk = format!("{:x}\r\n", bytes.len()).into_bytes();
+            chunk.extend(bytes);
+            chunk.extend(b"\r\n");
+            let sent = stream.write_all(&chunk).await;
+            if sent.is_err() {
+                seen.hangups.fetch_add(1, Ordering::SeqCst);
+            }
+            sent.ok()
+        }
+        Step::Wait(span) => {
+            tokio::select! {
+                () = wait_for_hangup(stream, seen) => None,
+                () = tokio::time::sleep(span) => Some(()),
+            }
+        }
+        Step::Stall => {
+            wait_for_hangup(stream, seen).await;
+            None
+        }
+        Step::Cut => None,
+    }
+}
+
+/// A client sends nothing while it is answered: whatever can be read is its end.
+async fn wait_for_hangup(stream: &mut TcpStream, seen: &Seen) {
+    let _ = stream.read(&mut [0; 64]).await;
+    seen.hangups.fetch_add(1, Ordering::SeqCst);
+}

@@ -1,0 +1,178 @@
+//! What the fake provider does for which model name.
+//!
+//! | model | behaviour |
+//! |---|---|
+//! | `plain` | five words, usage, `[DONE]` |
+//! | `words-COUNT-MILLIS` | COUNT words, one each MILLIS ms |
+//! | `silent` | takes the request and never answers |
+//! | `stall-first` | sends the head of the answer and no token |
+//! | `stall-between` | three words, then nothing for ever |
+//! | `cut-first` | breaks the connection before any token |
+//! | `cut` | three words, then breaks the connection |
+//! | `no-end` | three words, then ends the answer properly but without `finish_reason` or `[DONE]` |
+//! | `no-done` | a whole answer with `finish_reason`, no usage and no `[DONE]` |
+//! | `status-CODE` | that status, always |
+//! | `status-CODE-once` | that status with `Retry-After: 1` the first time, then as `plain` |
+//! | `error-inside` | three words, then an error object in the stream |
+//! | `wrong-utf8` | three words, then two bytes that are not UTF-8, then `[DONE]` |
+//! | `long-line` | three words, then one line of 10 MB |
+//! | `garbage` | three words, then a data line that is not JSON |
+//! | `odd` | as `plain` by a stranger: comments, CRLF, unknown fields, empty choices, bytes split anywhere |
+
+use serde_json::{Value, json};
+use std::time::Duration;
+
+/// How the provider answers one request.
+#[derive(Debug, Clone)]
+pub enum Reply {
+    /// A plain HTTP answer.
+    Status {
+        /// The code with its phrase.
+        status: String,
+        /// More header lines, each with its CRLF.
+        headers: String,
+        /// A JSON body.
+        body: String,
+    },
+    /// 200 and a stream.
+    Stream(Vec<Step>),
+    /// No answer, until the client gives up.
+    Silence,
+}
+
+/// One step of a stream.
+#[derive(Debug, Clone)]
+pub enum Step {
+    /// Sends these bytes.
+    Send(Vec<u8>),
+    /// Waits.
+    Wait(Duration),
+    /// Sends nothing more, until the client gives up.
+    Stall,
+    /// Breaks the connection.
+    Cut,
+}
+
+/// The text of the first `count` words, two of every word's letters being of two bytes.
+pub fn words(count: usize) -> String {
+    (0..count).map(word).collect()
+}
+
+fn word(number: usize) -> String {
+    format!("wörd-{number}é ")
+}
+
+/// The reply to a request for `model`, of which there were `asked_before` earlier ones.
+pub fn reply(model: &str, asked_before: usize) -> Reply {
+    if let Some(numbers) = model.strip_prefix("words-") {
+        let (count, millis) = numbers.split_once('-').unwrap_or((numbers, "0"));
+        return paced(count.parse().unwrap_or(1), Duration::from_millis(millis.parse().unwrap_or(0)));
+    }
+    if let Some(status) = model.strip_prefix("status-") {
+        return match status.strip_suffix("-once") {
+            Some(_) if asked_before > 0 => Reply::Stream(plain()),
+            Some(code) => refuse(code, "retry-after: 1\r\n"),
+            None => refuse(status, ""),
+        };
+    }
+    match model {
+        "silent" => Reply::Silence,
+        "stall-first" => Reply::Stream(vec![event(&delta("")), Step::Stall]),
+        "stall-between" => three_then(&[Step::Stall]),
+        "cut-first" => Reply::Stream(vec![event(&delta("")), Step::Cut]),
+        "cut" => three_then(&[Step::Cut]),
+        "no-end" => three_then(&[]),
+        "no-done" => three_then(&[event(&finish())]),
+        "error-inside" => {
+            let error = json!({"error": {"message": "the model overheated", "type": "server_error"}});
+            three_then(&[event(&error)])
+        }
+        "wrong-utf8" => three_then(&[
+            Step::Send(b"data: {\"choices\":[{\"delta\":{\"content\":\"\xff\xfe\"}}]}\n\n".to_vec()),
+            done(),
+        ]),
+        "long-line" => three_then(&long_line()),
+        "garbage" => three_then(&[Step::Send(b"data: this is no JSON\n\n".to_vec()), done()]),
+        "odd" => Reply::Stream(odd()),
+        _ => Reply::Stream(plain()),
+    }
+}
+
+fn refuse(code: &str, headers: &str) -> Reply {
+    let body = json!({"error": {"message": format!("scripted {code}"), "type": "scripted", "code": code}});
+    Reply::Status { status: format!("{code} Scripted"), headers: headers.to_owned(), body: body.to_string() }
+}
+
+fn paced(count: usize, pace: Duration) -> Reply {
+    let mut steps = Vec::with_capacity(2 * count + 3);
+    for number in 0..count {
+        steps.push(event(&delta(&word(number))));
+        steps.push(Step::Wait(pace));
+    }
+    steps.extend([event(&finish()), event(&usage(count)), done()]);
+    Reply::Stream(steps)
+}
+
+fn plain() -> Vec<Step> {
+    let mut steps: Vec<Step> = (0..5).map(|number| event(&delta(&word(number)))).collect();
+    steps.extend([event(&finish()), event(&usage(5)), done()]);
+    steps
+}
+
+fn three_then(rest: &[Step]) -> Reply {
+    let mut steps: Vec<Step> = (0..3).map(|number| event(&delta(&word(number)))).collect();
+    // The words shall have arrived before the fault does: what a broken connection still holds may be lost.
+    steps.push(Step::Wait(Duration::from_millis(100)));
+    steps.extend_from_slice(rest);
+    Reply::Stream(steps)
+}
+
+fn long_line() -> Vec<Step> {
+    let mut steps = vec![Step::Send(b"data: {\"choices\":[{\"delta\":{\"content\":\"".to_vec())];
+    steps.extend(std::iter::repeat_n(Step::Send(vec![b'x'; 100_000]), 100));
+    steps.push(Step::Send(b"\"}}]}\n\n".to_vec()));
+    steps.push(done());
+    steps
+}
+
+/// What `plain` says, as a stranger's server might put it, three bytes at a time.
+fn odd() -> Vec<Step> {
+    let words = (0..5).map(|number| {
+        let mut chunk = delta(&word(number));
+        chunk["choices"][0]["delta"]["reasoning_content"] = json!("hm");
+        chunk["choices"][0]["delta"]["tool_calls"] = Value::Null;
+        chunk["x_unheard_of"] = json!({"deep": [[[[]]]]});
+        format!("data:{chunk}\r\n\r\n: keep-alive")
+    });
+    let mut blocks = vec![": a comment\r\nevent: message\r\nid: 7\r\nretry: 10".to_owned()];
+    blocks.extend(words);
+    blocks.push(format!("data: {}", json!({"choices": [], "prompt_filter_results": []})));
+    blocks.push(format!("data: {}", finish()));
+    blocks.push(format!("data: {}", usage(5)));
+    blocks.push("data: [DONE]\r\n\r\n".to_owned());
+    let text = blocks.join("\r\n\r\n");
+    text.as_bytes().chunks(3).map(|bytes| Step::Send(bytes.to_vec())).collect()
+}
+
+fn event(data: &Value) -> Step {
+    Step::Send(format!("data: {data}\n\n").into_bytes())
+}
+
+fn done() -> Step {
+    Step::Send(b"data: [DONE]\n\n".to_vec())
+}
+
+fn delta(content: &str) -> Value {
+    json!({"id": "chatcmpl-1", "object": "chat.completion.chunk", "created": 1, "model": "fake-1",
+           "choices": [{"index": 0, "delta": {"content": content}, "finish_reason": null}]})
+}
+
+fn finish() -> Value {
+    json!({"id": "chatcmpl-1", "object": "chat.completion.chunk", "created": 1, "model": "fake-1",
+           "choices": [{"index": 0, "delta": {}, "finish_reason": "stop"}]})
+}
+
+fn usage(completion: usize) -> Value {
+    json!({"id": "chatcmpl-1", "object": "chat.completion.chunk", "created": 1, "model": "fake-1", "choices": [],
+           "usage": {"prompt_tokens": 7, "completion_tokens": completion, "total_tokens": 7 + completion}})
+}

@@ -1,0 +1,23 @@
+//! The real server, driven from outside. One test binary, so that it is linked once.
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::too_many_lines,
+    reason = "a test fails by panicking, and reads best as one story"
+)]
+
+mod command_line;
+mod crash;
+mod credentials;
+mod drain;
+mod flow;
+mod limits;
+mod malformed;
+mod protocol_errors;
+mod providers;
+mod python;
+mod resume;
+mod sending;
+mod slow_reader;
+mod turns;
