@@ -1,1 +1,49 @@
-fn main() {}
+//! Parlor's server and its commands: configuration, wiring, and the process around them. All rules are in the crates.
+
+mod cli;
+mod commands;
+mod failure;
+mod log;
+mod serve;
+mod settings;
+mod wiring;
+
+use clap::Parser;
+use cli::{Cli, Order, Task};
+use failure::Failure;
+use settings::{Settings, Sources, Values};
+use std::process::ExitCode;
+
+/// Many small, short-lived allocations on several threads: what it is made for.
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
+fn main() -> ExitCode {
+    match run(Cli::parse().into()) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(failure) => {
+            eprintln!("parlor: {failure}");
+            failure.exit_code()
+        }
+    }
+}
+
+fn run(order: Order) -> Result<(), Failure> {
+    let environment = |name: &str| std::env::var_os(name);
+    let sources = Sources { file: order.file, environment: &environment, flags: order.flags };
+    let values = Values::collect(&sources)?;
+    // All of them, whatever the command: a mistake is best found by the first one that is run.
+    let settings = Settings::read(&values)?;
+    log::start(&settings.log);
+    match order.task {
+        Task::Serve => block_on(serve::run(&settings)),
+        Task::Token(wanted) => block_on(commands::token::run(&settings, wanted)),
+        Task::Migrate(wanted) => block_on(commands::migrate::run(&settings, &wanted)),
+        Task::Config => commands::config::run(&values),
+    }
+}
+
+fn block_on(work: impl Future<Output = Result<(), Failure>>) -> Result<(), Failure> {
+    let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build();
+    runtime.map_err(|error| Failure::while_doing("cannot start threads", &error))?.block_on(work)
+}

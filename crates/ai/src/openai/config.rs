@@ -67,8 +67,8 @@ pub enum InvalidConfig {
 }
 
 impl OpenAiConfig {
-    /// The URL that turns are posted to.
-    pub(super) fn endpoint(&self) -> Result<Url, InvalidConfig> {
+    /// The URL that turns are posted to. Error: [`InvalidConfig::BaseUrl`].
+    pub fn endpoint(&self) -> Result<Url, InvalidConfig> {
         let mut url = Url::parse(&self.base_url).map_err(|_| InvalidConfig::BaseUrl)?;
         if !matches!(url.scheme(), "http" | "https") {
             return Err(InvalidConfig::BaseUrl);

@@ -1,0 +1,52 @@
+//! The configuration: a table of settings, the layers that fill it, and one small struct a concern that is read
+//! from them. Only this reads the environment.
+
+mod accounts;
+mod ai;
+mod limits;
+mod log;
+mod read;
+mod server;
+mod show;
+mod store;
+mod table;
+mod values;
+
+pub(crate) use accounts::Accounts;
+pub(crate) use ai::Ai;
+pub(crate) use limits::Limits;
+pub(crate) use log::{Format, Log};
+pub(crate) use read::FromText;
+pub(crate) use server::Server;
+pub(crate) use show::{help, toml};
+pub(crate) use store::Store;
+pub(crate) use table::Key;
+pub(crate) use values::{Problem, Sources, Values};
+
+/// What the operator has chosen, checked.
+#[derive(Debug)]
+pub(crate) struct Settings {
+    pub(crate) server: Server,
+    pub(crate) limits: Limits,
+    pub(crate) store: Store,
+    pub(crate) ai: Ai,
+    pub(crate) accounts: Accounts,
+    pub(crate) log: Log,
+}
+
+impl Settings {
+    /// Reads every setting, so that none that is wrong goes unnoticed. Error: the first that is.
+    pub(crate) fn read(values: &Values) -> Result<Self, Problem> {
+        Ok(Self {
+            server: Server::read(values)?,
+            limits: Limits::read(values)?,
+            store: Store::read(values)?,
+            ai: Ai::read(values)?,
+            accounts: Accounts::read(values)?,
+            log: Log::read(values)?,
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,33 @@
+//! How many may come, and how fast they may ask.
+
+use super::{Key, Problem, Values};
+use std::time::Duration;
+
+/// Limits on connections and frames; none is no limit.
+#[derive(Debug)]
+pub(crate) struct Limits {
+    pub(crate) connections: Option<usize>,
+    pub(crate) unauthenticated: Option<usize>,
+    pub(crate) connections_per_user: Option<usize>,
+    pub(crate) frames: Option<u32>,
+    pub(crate) user_frames: Option<u32>,
+    /// In which so many frames may come. Not zero.
+    pub(crate) window: Duration,
+}
+
+impl Limits {
+    pub(super) fn read(values: &Values) -> Result<Self, Problem> {
+        let window: Duration = values.get(Key::WsRateLimitWindow)?;
+        if window.is_zero() {
+            return Err(values.problem(Key::WsRateLimitWindow));
+        }
+        Ok(Self {
+            connections: values.limit(Key::WebsocketMaxConnections)?,
+            unauthenticated: values.limit(Key::WebsocketMaxUnauthenticated)?,
+            connections_per_user: values.limit(Key::WsMaxConnectionsPerUser)?,
+            frames: values.limit(Key::WsRateLimitRequests)?,
+            user_frames: values.limit(Key::WsUserRateLimitRequests)?,
+            window,
+        })
+    }
+}

@@ -1,0 +1,103 @@
+//! From settings to the parts that a server is made of: the one place that knows them all.
+
+use crate::failure::{Failure, chain};
+use crate::settings::{self, Settings};
+use parlor_accounts::{Tokens, secret};
+use parlor_ai::{Demo, OpenAi};
+use parlor_domain::Quota;
+use parlor_domain::ports::{Backend, Clock};
+use parlor_store::{Database, OpenError};
+use std::fs::DirBuilder;
+use std::path::Path;
+use std::sync::Arc;
+use std::time::Duration;
+
+/// Stands for "no limit" where a time is needed: longer than anything runs, and short enough to reckon with.
+const NO_LIMIT: Duration = Duration::from_hours(100 * 365 * 24);
+
+/// Who answers: the configured provider, or else the demo.
+pub(crate) fn backend(ai: &settings::Ai) -> Result<Arc<dyn Backend>, Failure> {
+    let Some(config) = &ai.openai else { return Ok(Arc::new(Demo::default())) };
+    let openai = OpenAi::new(config.clone());
+    let openai = openai.map_err(|error| Failure::while_doing("the OpenAI-compatible backend", &error))?;
+    Ok(Arc::new(openai))
+}
+
+/// Who issues and checks tokens. Makes the secret if there is none.
+pub(crate) fn tokens(settings: &Settings, clock: Arc<dyn Clock>) -> Result<Tokens, Failure> {
+    let cannot = |error: &dyn std::error::Error| Failure::while_doing("the signing secret", error);
+    let tokens = match &settings.accounts.secret {
+        Some(secret) => Tokens::new(&secret.0, clock),
+        None => {
+            Tokens::new(&secret::load_or_create(&settings.server.data_dir).map_err(|it| cannot(&it))?, clock)
+        }
+    };
+    tokens.map_err(|error| cannot(&error))
+}
+
+/// The log. A server wants it for itself (`exclusive`); a command may run beside one.
+pub(crate) async fn store(settings: &Settings, exclusive: bool) -> Result<Database, Failure> {
+    prepare_data_dir(settings)?;
+    let options = parlor_store::Options { exclusive, ..parlor_store::Options::default() };
+    Database::open(&settings.store.url.0, &options).await.map_err(|error| not_opened(&error))
+}
+
+/// That the log cannot be opened: in an address that makes no sense the operator is wrong.
+pub(crate) fn not_opened(error: &OpenError) -> Failure {
+    match error {
+        OpenError::Address(_) => Failure::Configuration(format!("database_url: {}", chain(error))),
+        _ => Failure::Runtime(chain(error)),
+    }
+}
+
+/// Makes the data folder, for its owner alone, where the log is kept in it.
+pub(crate) fn prepare_data_dir(settings: &Settings) -> Result<(), Failure> {
+    let folder = &settings.server.data_dir;
+    let log = settings.store.url.0.strip_prefix("sqlite://").map(Path::new);
+    if !log.is_some_and(|log| log.starts_with(folder)) {
+        return Ok(());
+    }
+    let mut builder = DirBuilder::new();
+    builder.recursive(true);
+    #[cfg(unix)]
+    std::os::unix::fs::DirBuilderExt::mode(&mut builder, 0o700);
+    let doing = format!("cannot make the data folder {}", folder.display());
+    builder.create(folder).map_err(|error| Failure::while_doing(&doing, &error))
+}
+
+/// The domain's figures; those that nobody can choose yet are its own.
+pub(crate) fn domain_settings(settings: &Settings) -> parlor_domain::Settings {
+    let (limits, ai) = (&settings.limits, &settings.ai);
+    let quota = |frames: Option<u32>| frames.and_then(|frames| Quota::new(frames, limits.window));
+    let default = parlor_domain::Settings::default();
+    parlor_domain::Settings {
+        limits: parlor_domain::Limits {
+            connections: limits.connections,
+            connections_per_user: limits.connections_per_user,
+            frames: quota(limits.frames),
+            user_frames: quota(limits.user_frames),
+            ..default.limits
+        },
+        turns: parlor_domain::TurnSettings {
+            first_token: ai.first_token.unwrap_or(NO_LIMIT),
+            between_tokens: ai.between_tokens.unwrap_or(NO_LIMIT),
+            total: ai.total.unwrap_or(NO_LIMIT),
+            context_tokens: ai.context_tokens.unwrap_or(usize::MAX),
+            system_prompt: ai.system_prompt.clone(),
+            max_tokens: ai.max_tokens,
+            ..default.turns
+        },
+        ..default
+    }
+}
+
+/// The transport's figures.
+pub(crate) fn transport_options(settings: &Settings) -> parlor_transport::Options {
+    parlor_transport::Options {
+        heartbeat: settings.server.heartbeat.unwrap_or(Duration::ZERO),
+        unauthenticated: settings.limits.unauthenticated.unwrap_or(usize::MAX),
+        origins: settings.server.origins.clone(),
+        drain: settings.server.drain.unwrap_or(NO_LIMIT),
+        ..parlor_transport::Options::default()
+    }
+}
