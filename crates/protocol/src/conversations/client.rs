@@ -306,7 +306,7 @@ impl Serialize for ClientFrame {
         match self {
             Self::Auth { token } => map.serialize_entry("token", token)?,
             Self::JoinConversation(data) | Self::LeaveConversation(data) => {
-                map.serialize_entry("data", data)?
+                map.serialize_entry("data", data)?;
             }
             Self::SendMessage(data) => map.serialize_entry("data", data)?,
             Self::StreamResponse(data) => map.serialize_entry("data", data)?,

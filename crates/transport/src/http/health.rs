@@ -20,7 +20,12 @@ struct Health {
 #[derive(Serialize)]
 struct Checks {
     database: &'static str,
+    /// One node needs none.
+    bus: &'static str,
+    /// The backends, in the order in which they are asked.
     ai: String,
+    /// There are no files to scan yet.
+    scanner: &'static str,
 }
 
 /// `GET /health`: 200 and `healthy`, or 503 and `unhealthy` where the database does not answer.
@@ -35,7 +40,9 @@ pub(crate) async fn health(state: axum::extract::State<Arc<State>>) -> Response 
     };
     let checks = Checks {
         database: if database.is_ok() { "ok" } else { "unreachable" },
+        bus: "off",
         ai: state.hub.backends().join(", "),
+        scanner: "off",
     };
     let body = Health { status, agent: "Parlor", version: env!("CARGO_PKG_VERSION"), checks };
     (code, Json(body)).into_response()
