@@ -1,1 +1,56 @@
+//! The log on disk: the domain's [`Store`](parlor_domain::ports::Store) on SQLite and PostgreSQL, one of which is
+//! chosen by its URL at run time. No other crate of Parlor knows SQL.
+//!
+//! Where it stands in a message's way: the conversation's task hands its writes to [`Database`]; the writer commits
+//! those of many conversations in one transaction (a group commit, with no timer), and answers when they are on disk.
+//! Only then is anything confirmed or broadcast.
+//!
+//! - `writer`: the group commit.
+//! - `append`: the rules of the log inside a transaction, once for each database.
+//! - `users`, `conversations`, `messages`, `turns`, `state`: everything else, one file an aggregate, one query text for
+//!   both databases.
+//! - `sqlite`, `postgres`: opening, locks, migrations, connections.
+//!
+//! ```
+//! use parlor_domain::Timestamp;
+//! use parlor_domain::ports::{Role, Store};
+//! use parlor_store::{Database, Options};
+//!
+//! # #[tokio::main]
+//! # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+//! # let folder = tempfile::tempdir()?;
+//! # let path = folder.path().join("parlor.db");
+//! let url = format!("sqlite://{}", path.display());
+//! let database = Database::open(&url, &Options::default()).await?;
+//!
+//! let ann = database.user_ensure("Ann@example.org", Role::User, Timestamp::from_microsecond(0)).await?;
+//! assert_eq!(ann.email, "ann@example.org");
+//! assert_eq!(database.user_get(ann.id).await?, Some(ann));
+//!
+//! database.close().await;
+//! # Ok(())
+//! # }
+//! ```
 
+#![allow(clippy::doc_markdown, reason = "SQLite and PostgreSQL are names, not code")]
+
+mod append;
+mod conversations;
+mod database;
+mod error;
+mod messages;
+mod options;
+mod pools;
+mod postgres;
+mod schema;
+mod sqlite;
+mod state;
+mod turns;
+mod types;
+mod users;
+mod writer;
+
+pub use self::database::Database;
+pub use self::error::{Cause, OpenError};
+pub use self::options::Options;
+pub use self::writer::Figures;

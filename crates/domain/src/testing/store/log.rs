@@ -101,6 +101,9 @@ impl Log {
 
     fn message_add(&mut self, new: NewMessage) -> Result<Written, ErrorCode> {
         let NewMessage { message, fingerprint, creates, turn } = new;
+        if creates.is_none() && !self.conversations.contains_key(&message.conversation) {
+            return Err(ErrorCode::ConversationNotFound);
+        }
         if let Some(first) = self.duplicate_of(&message, fingerprint, creates.is_some()) {
             return Ok(Written::Duplicate(Box::new(first.clone())));
         }
@@ -172,7 +175,8 @@ impl Log {
         let asked = self.message(turn.conversation, turn.in_reply_to);
         let asked = asked.filter(|message| matches!(message.author, Author::User(_)));
         let seq = asked.ok_or(ErrorCode::MessageNotFound)?.seq;
-        if self.turns.get(&turn.id).is_some_and(|known| !known.live) {
+        let same = |known: &Turn| known.live && known.opened.conversation == turn.conversation;
+        if !self.turns.get(&turn.id).is_none_or(same) {
             return Err(ErrorCode::Conflict);
         }
         self.turn_insert(turn);
@@ -193,6 +197,9 @@ impl Log {
         let mut message = end.message;
         if !self.conversations.contains_key(&message.conversation) {
             return Err(ErrorCode::ConversationNotFound);
+        }
+        if self.places.contains_key(&message.id) {
+            return Err(ErrorCode::Conflict);
         }
         let turn = self.turns.get_mut(&message.id).filter(|turn| turn.live);
         let turn = turn.filter(|turn| turn.opened.conversation == message.conversation);

@@ -1,0 +1,285 @@
+//! The changes of a transaction, one statement a table: each column travels as one array, so that a statement's text
+//! is the same for any number of rows and is prepared once a connection.
+
+use super::known::Head;
+use crate::append::row::{ReplyColumns, Row};
+use crate::conversations::{NewConversation, NewParticipant};
+use crate::error::Result;
+use crate::types::{At, Id, sql};
+use diesel::pg::Pg;
+use diesel::prelude::*;
+use diesel::query_builder::{AstPass, QueryFragment, QueryId};
+use diesel::sql_types::{Array, BigInt, Bool, Nullable, Text};
+use diesel_async::{AsyncPgConnection, RunQueryDsl};
+use parlor_domain::message::Message;
+use parlor_domain::ports::NewTurn;
+use std::collections::HashMap;
+
+/// Defines a statement on arrays: its name, the text before them, each column with its SQL type and its Rust type,
+/// the text after them.
+macro_rules! bulk {
+    ($name:ident $before:literal { $($column:ident: $sql:ty = $rust:ty,)* } $after:literal) => {
+        #[derive(Debug, Default)]
+        struct $name<'a> {
+            $($column: Vec<$rust>,)*
+            borrowed: std::marker::PhantomData<&'a ()>,
+        }
+
+        impl QueryId for $name<'_> {
+            type QueryId = $name<'static>;
+            const HAS_STATIC_QUERY_ID: bool = true;
+        }
+
+        impl QueryFragment<Pg> for $name<'_> {
+            fn walk_ast<'b>(&'b self, mut out: AstPass<'_, 'b, Pg>) -> QueryResult<()> {
+                out.push_sql($before);
+                let mut separator = "";
+                $(
+                    out.push_sql(separator);
+                    out.push_bind_param::<Array<$sql>, _>(&self.$column)?;
+                    separator = ", ";
+                )*
+                let _ = separator;
+                out.push_sql($after);
+                Ok(())
+            }
+        }
+    };
+}
+
+bulk! {
+    InsertConversations
+    "INSERT INTO conversations (id, title, title_folded, created_at, updated_at) \
+     SELECT id, title, title_folded, created_at, created_at FROM unnest("
+    {
+        id: sql::Uid = Id,
+        title: Text = &'a str,
+        title_folded: Text = &'a str,
+        created_at: sql::Instant = At,
+    }
+    ") AS new (id, title, title_folded, created_at)"
+}
+
+pub(super) async fn conversations_insert(
+    connection: &mut AsyncPgConnection,
+    conversations: &[NewConversation<'_>],
+) -> Result<()> {
+    if conversations.is_empty() {
+        return Ok(());
+    }
+    let mut insert = InsertConversations::default();
+    for conversation in conversations {
+        insert.id.push(conversation.id);
+        insert.title.push(conversation.title);
+        insert.title_folded.push(&conversation.title_folded);
+        insert.created_at.push(conversation.created_at);
+    }
+    insert.execute(connection).await?;
+    Ok(())
+}
+
+bulk! {
+    InsertParticipants
+    "INSERT INTO participants (conversation_id, user_id, role, joined_at) SELECT * FROM unnest("
+    {
+        conversation: sql::Uid = Id,
+        user: sql::Uid = Id,
+        role: Text = &'a str,
+        joined_at: sql::Instant = At,
+    }
+    ") AS new (conversation_id, user_id, role, joined_at)"
+}
+
+pub(super) async fn participants_insert(
+    connection: &mut AsyncPgConnection,
+    participants: &[NewParticipant],
+) -> Result<()> {
+    if participants.is_empty() {
+        return Ok(());
+    }
+    let mut insert = InsertParticipants::default();
+    for participant in participants {
+        insert.conversation.push(participant.conversation_id);
+        insert.user.push(participant.user_id);
+        insert.role.push(participant.role);
+        insert.joined_at.push(participant.joined_at);
+    }
+    insert.execute(connection).await?;
+    Ok(())
+}
+
+bulk! {
+    InsertMessages
+    "INSERT INTO messages (conversation_id, seq, changed_seq, id, author_id, kind, content, client_id, fingerprint, \
+     created_at, in_reply_to, status, model, prompt_tokens, completion_tokens, usage_estimated) \
+     SELECT conversation_id, seq, seq, id, author_id, kind, content, client_id, fingerprint, created_at, in_reply_to, \
+     status, model, prompt_tokens, completion_tokens, usage_estimated FROM unnest("
+    {
+        conversation: sql::Uid = Id,
+        seq: BigInt = i64,
+        id: sql::Uid = Id,
+        author: Nullable<sql::Uid> = Option<Id>,
+        kind: Text = &'a str,
+        content: Text = &'a str,
+        client_id: Nullable<Text> = Option<&'a str>,
+        fingerprint: Nullable<sql::Uid> = Option<Id>,
+        created_at: sql::Instant = At,
+        in_reply_to: Nullable<sql::Uid> = Option<Id>,
+        status: Nullable<Text> = Option<&'a str>,
+        model: Nullable<Text> = Option<&'a str>,
+        prompt_tokens: Nullable<BigInt> = Option<i64>,
+        completion_tokens: Nullable<BigInt> = Option<i64>,
+        usage_estimated: Nullable<Bool> = Option<bool>,
+    }
+    ") AS new (conversation_id, seq, id, author_id, kind, content, client_id, fingerprint, created_at, in_reply_to, \
+     status, model, prompt_tokens, completion_tokens, usage_estimated)"
+}
+
+pub(super) async fn messages_insert(connection: &mut AsyncPgConnection, rows: &[Row<'_>]) -> Result<()> {
+    if rows.is_empty() {
+        return Ok(());
+    }
+    let mut insert = InsertMessages::default();
+    for row in rows {
+        insert.conversation.push(row.conversation);
+        insert.seq.push(row.seq);
+        insert.id.push(row.id);
+        insert.author.push(row.author);
+        insert.kind.push(row.kind);
+        insert.content.push(&row.content);
+        insert.client_id.push(row.client_id);
+        insert.fingerprint.push(row.fingerprint);
+        insert.created_at.push(row.created_at);
+        insert.in_reply_to.push(row.reply.in_reply_to);
+        insert.status.push(row.reply.status);
+        insert.model.push(row.reply.model);
+        insert.prompt_tokens.push(row.reply.prompt_tokens);
+        insert.completion_tokens.push(row.reply.completion_tokens);
+        insert.usage_estimated.push(row.reply.usage_estimated);
+    }
+    insert.execute(connection).await?;
+    Ok(())
+}
+
+bulk! {
+    InsertTurns
+    "INSERT INTO turns (id, conversation_id, in_reply_to, node, lease_until) SELECT * FROM unnest("
+    {
+        id: sql::Uid = Id,
+        conversation: sql::Uid = Id,
+        in_reply_to: sql::Uid = Id,
+        node: sql::Uid = Id,
+        lease_until: sql::Instant = At,
+    }
+    ") AS new (id, conversation_id, in_reply_to, node, lease_until)"
+}
+
+pub(super) async fn turns_insert(connection: &mut AsyncPgConnection, turns: &[&NewTurn]) -> Result<()> {
+    if turns.is_empty() {
+        return Ok(());
+    }
+    let mut insert = InsertTurns::default();
+    for turn in turns {
+        insert.id.push(turn.id.into());
+        insert.conversation.push(turn.conversation.into());
+        insert.in_reply_to.push(turn.in_reply_to.into());
+        insert.node.push(Id(turn.node));
+        insert.lease_until.push(turn.lease_until.into());
+    }
+    insert.execute(connection).await?;
+    Ok(())
+}
+
+bulk! {
+    CheckpointTurns
+    "UPDATE turns SET lease_until = new.lease_until, content = coalesce(new.content, turns.content) FROM unnest("
+    {
+        id: sql::Uid = Id,
+        lease_until: sql::Instant = At,
+        content: Nullable<Text> = Option<&'a str>,
+    }
+    ") AS new (id, lease_until, content) WHERE turns.id = new.id"
+}
+
+pub(super) async fn turns_checkpoint(
+    connection: &mut AsyncPgConnection,
+    checkpoints: &HashMap<Id, (At, Option<&str>)>,
+) -> Result<()> {
+    if checkpoints.is_empty() {
+        return Ok(());
+    }
+    let mut update = CheckpointTurns::default();
+    for (id, (lease_until, content)) in checkpoints {
+        update.id.push(*id);
+        update.lease_until.push(*lease_until);
+        update.content.push(*content);
+    }
+    update.execute(connection).await?;
+    Ok(())
+}
+
+bulk! {
+    EndTurns
+    "UPDATE turns SET content = '', status = new.status, model = new.model, prompt_tokens = new.prompt_tokens, \
+     completion_tokens = new.completion_tokens, usage_estimated = new.usage_estimated, ended_at = new.ended_at \
+     FROM unnest("
+    {
+        id: sql::Uid = Id,
+        status: Nullable<Text> = Option<&'a str>,
+        model: Nullable<Text> = Option<&'a str>,
+        prompt_tokens: Nullable<BigInt> = Option<i64>,
+        completion_tokens: Nullable<BigInt> = Option<i64>,
+        usage_estimated: Nullable<Bool> = Option<bool>,
+        ended_at: sql::Instant = At,
+    }
+    ") AS new (id, status, model, prompt_tokens, completion_tokens, usage_estimated, ended_at) WHERE turns.id = new.id"
+}
+
+pub(super) async fn turns_end(connection: &mut AsyncPgConnection, messages: &[&Message]) -> Result<()> {
+    if messages.is_empty() {
+        return Ok(());
+    }
+    let mut update = EndTurns::default();
+    for message in messages {
+        let reply = ReplyColumns::of(message);
+        update.id.push(message.id.into());
+        update.status.push(reply.status);
+        update.model.push(reply.model);
+        update.prompt_tokens.push(reply.prompt_tokens);
+        update.completion_tokens.push(reply.completion_tokens);
+        update.usage_estimated.push(reply.usage_estimated);
+        update.ended_at.push(message.created_at.into());
+    }
+    update.execute(connection).await?;
+    Ok(())
+}
+
+bulk! {
+    UpdateHeads
+    "UPDATE conversations SET last_seq = new.last_seq, message_count = new.message_count, \
+     updated_at = new.updated_at FROM unnest("
+    {
+        id: sql::Uid = Id,
+        last_seq: BigInt = i64,
+        message_count: BigInt = i64,
+        updated_at: sql::Instant = At,
+    }
+    ") AS new (id, last_seq, message_count, updated_at) WHERE conversations.id = new.id"
+}
+
+pub(super) async fn heads_update(
+    connection: &mut AsyncPgConnection,
+    heads: impl Iterator<Item = (&Id, &Head)>,
+) -> Result<()> {
+    let mut update = UpdateHeads::default();
+    for (id, head) in heads {
+        update.id.push(*id);
+        update.last_seq.push(head.last_seq);
+        update.message_count.push(head.message_count);
+        update.updated_at.push(head.updated_at);
+    }
+    if !update.id.is_empty() {
+        update.execute(connection).await?;
+    }
+    Ok(())
+}

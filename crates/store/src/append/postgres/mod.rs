@@ -1,0 +1,31 @@
+//! The append on PostgreSQL, in three steps: ask for all that the writes depend on, decide in memory, change all that
+//! is to be changed. How many round trips it takes does not depend on how many writes there are.
+//!
+//! Other nodes append to the same conversations at the same time. What keeps the seqs gapless and the resends out is
+//! the order of locks, the same in every transaction: first the fingerprints of messages that make a conversation
+//! (advisory locks, since there is no row yet), then the conversations, then the turns, each kind in the order of its
+//! keys. Nothing is looked up before what it depends on is locked, and each statement sees what was committed before
+//! it (READ COMMITTED).
+
+mod bulk;
+mod known;
+mod ledger;
+mod wanted;
+
+use self::known::Known;
+use self::ledger::Ledger;
+use self::wanted::Wanted;
+use crate::error::Result;
+use crate::writer::{Call, Outcome};
+use diesel_async::AsyncPgConnection;
+
+/// Does the writes of all calls in their order. Gives one outcome a write.
+pub(crate) async fn apply(connection: &mut AsyncPgConnection, calls: &[Call]) -> Result<Vec<Outcome>> {
+    let writes = || calls.iter().flat_map(|call| &call.writes);
+    let wanted = Wanted::by(writes());
+    let known = Known::load(connection, wanted).await?;
+    let mut ledger = Ledger::new(known);
+    let outcomes = writes().map(|write| ledger.write(write)).collect::<Result<Vec<_>>>()?;
+    ledger.flush(connection).await?;
+    Ok(outcomes)
+}

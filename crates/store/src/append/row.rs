@@ -1,0 +1,67 @@
+//! A message as a row to insert.
+
+use crate::messages::signed;
+use crate::types::{At, Id};
+use parlor_domain::message::{Author, Fingerprint, Message};
+use std::borrow::Cow;
+
+/// One row of `messages`, borrowed from the write that it comes from.
+#[derive(Debug)]
+pub(super) struct Row<'a> {
+    pub(super) conversation: Id,
+    pub(super) seq: i64,
+    pub(super) id: Id,
+    pub(super) author: Option<Id>,
+    pub(super) kind: &'a str,
+    pub(super) content: Cow<'a, str>,
+    pub(super) client_id: Option<&'a str>,
+    pub(super) fingerprint: Option<Id>,
+    pub(super) created_at: At,
+    pub(super) reply: ReplyColumns<'a>,
+}
+
+/// The columns that only an assistant's message has.
+#[derive(Debug, Default)]
+pub(super) struct ReplyColumns<'a> {
+    pub(super) in_reply_to: Option<Id>,
+    pub(super) status: Option<&'a str>,
+    pub(super) model: Option<&'a str>,
+    pub(super) prompt_tokens: Option<i64>,
+    pub(super) completion_tokens: Option<i64>,
+    pub(super) usage_estimated: Option<bool>,
+}
+
+impl<'a> Row<'a> {
+    pub(super) fn of(message: &'a Message, fingerprint: Option<Fingerprint>, seq: i64) -> Self {
+        let author = match message.author {
+            Author::User(user) => Some(user.into()),
+            Author::Assistant => None,
+        };
+        Self {
+            conversation: message.conversation.into(),
+            seq,
+            id: message.id.into(),
+            author,
+            kind: &message.kind,
+            content: Cow::Borrowed(&message.content),
+            client_id: message.client_id.as_deref(),
+            fingerprint: fingerprint.map(Id::from),
+            created_at: message.created_at.into(),
+            reply: ReplyColumns::of(message),
+        }
+    }
+}
+
+impl<'a> ReplyColumns<'a> {
+    pub(super) fn of(message: &'a Message) -> Self {
+        let Some(reply) = &message.reply else { return Self::default() };
+        Self {
+            in_reply_to: Some(reply.in_reply_to.into()),
+            status: Some(reply.status.as_str()),
+            model: reply.model.as_deref(),
+            prompt_tokens: Some(signed(reply.usage.prompt_tokens)),
+            completion_tokens: Some(signed(reply.usage.completion_tokens)),
+            usage_estimated: Some(reply.usage.estimated),
+        }
+    }
+}

@@ -1,0 +1,293 @@
+//! The append on SQLite: write by write.
+//!
+//! A conversation's head (its last seq and count) is read once and written once a transaction, however many messages
+//! it gets. A message is one execution of one prepared statement, which finds out by itself whether the message is a
+//! resend.
+
+use super::insert::InsertMessage;
+use super::row::{ReplyColumns, Row};
+use crate::conversations::{NewConversation, NewParticipant, OWNER};
+use crate::error::Result;
+use crate::messages::MessageRow;
+use crate::schema::{conversations, messages, participants, turns};
+use crate::types::{At, Id};
+use crate::writer::{Call, Outcome};
+use diesel::prelude::*;
+use parlor_domain::ErrorCode;
+use parlor_domain::message::{Author, Message, Seq};
+use parlor_domain::ports::{Checkpoint, NewMessage, NewTurn, TurnEnd, Write};
+use std::borrow::Cow;
+use std::collections::HashMap;
+use std::collections::hash_map::Entry;
+
+/// Does the writes of all calls in their order. Gives one outcome a write.
+pub(crate) fn apply(connection: &mut SqliteConnection, calls: &[Call]) -> Result<Vec<Outcome>> {
+    let mut log = Log { connection, heads: HashMap::new() };
+    let writes = calls.iter().flat_map(|call| &call.writes);
+    let outcomes = writes.map(|write| log.write(write)).collect::<Result<Vec<_>>>()?;
+    log.heads_update()?;
+    Ok(outcomes)
+}
+
+/// The end of a conversation's log.
+struct Head {
+    last_seq: i64,
+    message_count: i64,
+    updated_at: At,
+    changed: bool,
+}
+
+/// What became of a row.
+enum Inserted {
+    At {
+        seq: Seq,
+        message_count: u64,
+    },
+    /// A unique index refused it.
+    Known,
+    /// There is no such conversation.
+    Nowhere,
+}
+
+struct Log<'a> {
+    connection: &'a mut SqliteConnection,
+    /// The conversations that were asked for; none where there is no such.
+    heads: HashMap<Id, Option<Head>>,
+}
+
+impl Log<'_> {
+    fn write(&mut self, write: &Write) -> Result<Outcome> {
+        match write {
+            Write::Message(new) => self.message(new),
+            Write::TurnOpen(turn) => self.turn_open(turn),
+            Write::TurnCheckpoint(checkpoint) => self.turn_checkpoint(checkpoint),
+            Write::TurnEnd(end) => self.turn_end(end),
+        }
+    }
+
+    fn message(&mut self, new: &NewMessage) -> Result<Outcome> {
+        if let Some(title) = &new.creates
+            && let Some(outcome) = self.conversation_create(new, title)?
+        {
+            return Ok(outcome);
+        }
+        let row = Row::of(&new.message, new.fingerprint, 0);
+        let stored = match self.insert(row)? {
+            Inserted::At { seq, message_count } => Outcome::Stored { seq, message_count, content: None },
+            Inserted::Known => return self.duplicate(new),
+            Inserted::Nowhere => return Ok(Outcome::Refused(ErrorCode::ConversationNotFound)),
+        };
+        if let Some(turn) = &new.turn {
+            self.turn_insert(turn)?;
+        }
+        Ok(stored)
+    }
+
+    /// Makes the conversation of a first message; gives an outcome where it must not be made.
+    fn conversation_create(&mut self, new: &NewMessage, title: &str) -> Result<Option<Outcome>> {
+        if let Some(fingerprint) = new.fingerprint {
+            let query = messages::table
+                .filter(messages::fingerprint.eq(Id::from(fingerprint)))
+                .filter(messages::seq.eq(1))
+                .order(messages::conversation_id)
+                .select(MessageRow::as_select());
+            if let Some(first) = query.first(self.connection).optional()? {
+                return Ok(Some(duplicate_of(first)?));
+            }
+        }
+        if let Some(known) = self.by_id(&new.message)? {
+            return Ok(Some(known));
+        }
+        let Author::User(owner) = new.message.author else {
+            return Ok(Some(Outcome::Refused(ErrorCode::Conflict)));
+        };
+        let (id, now) = (new.message.conversation.into(), new.message.created_at.into());
+        let made = diesel::insert_into(conversations::table)
+            .values(&NewConversation::new(id, title, now))
+            .on_conflict_do_nothing()
+            .execute(self.connection)?;
+        if made == 0 {
+            return Ok(Some(Outcome::Refused(ErrorCode::Conflict)));
+        }
+        let owner =
+            NewParticipant { conversation_id: id, user_id: owner.into(), role: OWNER, joined_at: now };
+        diesel::insert_into(participants::table).values(&owner).execute(self.connection)?;
+        let head = Head { last_seq: 0, message_count: 0, updated_at: now, changed: false };
+        self.heads.insert(id, Some(head));
+        Ok(None)
+    }
+
+    /// Puts `row` at the end of its conversation, whose head gives it its seq.
+    fn insert(&mut self, mut row: Row<'_>) -> Result<Inserted> {
+        let Some(head) = head(self.connection, &mut self.heads, row.conversation)? else {
+            return Ok(Inserted::Nowhere);
+        };
+        let created_at = row.created_at;
+        row.seq = head.last_seq + 1;
+        if InsertMessage(row).execute(self.connection)? == 0 {
+            return Ok(Inserted::Known);
+        }
+        head.last_seq += 1;
+        head.message_count += 1;
+        head.updated_at = created_at;
+        head.changed = true;
+        let (seq, message_count) = (head.last_seq.unsigned_abs(), head.message_count.unsigned_abs());
+        Ok(Inserted::At { seq, message_count })
+    }
+
+    /// What to answer to a message that the unique indexes refused.
+    fn duplicate(&mut self, new: &NewMessage) -> Result<Outcome> {
+        if let Some(fingerprint) = new.fingerprint {
+            let query = messages::table
+                .filter(messages::fingerprint.eq(Id::from(fingerprint)))
+                .filter(messages::conversation_id.eq(Id::from(new.message.conversation)))
+                .select(MessageRow::as_select());
+            if let Some(first) = query.first(self.connection).optional()? {
+                return duplicate_of(first);
+            }
+        }
+        let known = self.by_id(&new.message)?;
+        Ok(known.unwrap_or(Outcome::Refused(ErrorCode::Conflict)))
+    }
+
+    /// What to answer to a message whose id is taken: a caller that tries again gets the message.
+    fn by_id(&mut self, message: &Message) -> Result<Option<Outcome>> {
+        let query =
+            messages::table.filter(messages::id.eq(Id::from(message.id))).select(MessageRow::as_select());
+        let Some(known) = query.first(self.connection).optional()? else { return Ok(None) };
+        if known.conversation_id == message.conversation.into() {
+            return duplicate_of(known).map(Some);
+        }
+        Ok(Some(Outcome::Refused(ErrorCode::Conflict)))
+    }
+
+    fn turn_insert(&mut self, turn: &NewTurn) -> Result<usize> {
+        let values = (
+            turns::id.eq(Id::from(turn.id)),
+            turns::conversation_id.eq(Id::from(turn.conversation)),
+            turns::in_reply_to.eq(Id::from(turn.in_reply_to)),
+            turns::node.eq(Id(turn.node)),
+            turns::lease_until.eq(At::from(turn.lease_until)),
+        );
+        let insert = diesel::insert_into(turns::table).values(values).on_conflict_do_nothing();
+        Ok(insert.execute(self.connection)?)
+    }
+
+    fn turn_open(&mut self, turn: &NewTurn) -> Result<Outcome> {
+        let conversation = Id::from(turn.conversation);
+        if head(self.connection, &mut self.heads, conversation)?.is_none() {
+            return Ok(Outcome::Refused(ErrorCode::ConversationNotFound));
+        }
+        let seq: Option<i64> = messages::table
+            .filter(messages::id.eq(Id::from(turn.in_reply_to)))
+            .filter(messages::conversation_id.eq(conversation))
+            .filter(messages::author_id.is_not_null())
+            .select(messages::seq)
+            .first(self.connection)
+            .optional()?;
+        let Some(seq) = seq else { return Ok(Outcome::Refused(ErrorCode::MessageNotFound)) };
+        if self.turn_insert(turn)? == 0 && self.live_content(turn.id.into(), conversation)?.is_none() {
+            return Ok(Outcome::Refused(ErrorCode::Conflict));
+        }
+        Ok(Outcome::TurnOpened(seq.unsigned_abs()))
+    }
+
+    /// The last checkpoint of a live turn; none where it is not a live turn of this conversation.
+    fn live_content(&mut self, turn: Id, conversation: Id) -> Result<Option<String>> {
+        let query = turns::table
+            .find(turn)
+            .filter(turns::conversation_id.eq(conversation))
+            .filter(turns::status.is_null())
+            .select(turns::content);
+        Ok(query.first(self.connection).optional()?)
+    }
+
+    fn turn_checkpoint(&mut self, checkpoint: &Checkpoint) -> Result<Outcome> {
+        let live = turns::table.find(Id::from(checkpoint.turn)).filter(turns::status.is_null());
+        let lease = turns::lease_until.eq(At::from(checkpoint.lease_until));
+        let changed = match &checkpoint.content {
+            Some(content) => {
+                diesel::update(live).set((lease, turns::content.eq(content))).execute(self.connection)?
+            }
+            None => diesel::update(live).set(lease).execute(self.connection)?,
+        };
+        Ok(if changed == 0 { Outcome::Refused(ErrorCode::Conflict) } else { Outcome::Done })
+    }
+
+    fn turn_end(&mut self, end: &TurnEnd) -> Result<Outcome> {
+        let message = &end.message;
+        let conversation = Id::from(message.conversation);
+        if head(self.connection, &mut self.heads, conversation)?.is_none() {
+            return Ok(Outcome::Refused(ErrorCode::ConversationNotFound));
+        }
+        let live = self.live_content(message.id.into(), conversation)?;
+        let Some(checkpoint) = live.filter(|_| message.reply.is_some()) else {
+            return Ok(Outcome::Refused(ErrorCode::Conflict));
+        };
+        let content = end.from_checkpoint.then_some(checkpoint);
+        let mut row = Row::of(message, None, 0);
+        if let Some(content) = &content {
+            row.content = Cow::Borrowed(content);
+        }
+        let Inserted::At { seq, message_count } = self.insert(row)? else {
+            return Ok(Outcome::Refused(ErrorCode::Conflict));
+        };
+        self.turn_close(message)?;
+        Ok(Outcome::Stored { seq, message_count, content })
+    }
+
+    fn turn_close(&mut self, message: &Message) -> Result<()> {
+        let reply = ReplyColumns::of(message);
+        let ended = (
+            turns::content.eq(""),
+            turns::status.eq(reply.status),
+            turns::model.eq(reply.model),
+            turns::prompt_tokens.eq(reply.prompt_tokens),
+            turns::completion_tokens.eq(reply.completion_tokens),
+            turns::usage_estimated.eq(reply.usage_estimated),
+            turns::ended_at.eq(At::from(message.created_at)),
+        );
+        diesel::update(turns::table.find(Id::from(message.id))).set(ended).execute(self.connection)?;
+        Ok(())
+    }
+
+    fn heads_update(&mut self) -> Result<()> {
+        for (id, head) in &self.heads {
+            let Some(head) = head.as_ref().filter(|head| head.changed) else { continue };
+            let moved = (
+                conversations::last_seq.eq(head.last_seq),
+                conversations::message_count.eq(head.message_count),
+                conversations::updated_at.eq(head.updated_at),
+            );
+            diesel::update(conversations::table.find(*id)).set(moved).execute(self.connection)?;
+        }
+        Ok(())
+    }
+}
+
+/// The head of a conversation, read at its first use. None where there is no such conversation.
+fn head<'a>(
+    connection: &mut SqliteConnection,
+    heads: &'a mut HashMap<Id, Option<Head>>,
+    conversation: Id,
+) -> Result<Option<&'a mut Head>> {
+    let slot = match heads.entry(conversation) {
+        Entry::Occupied(slot) => slot.into_mut(),
+        Entry::Vacant(slot) => {
+            let columns = (conversations::last_seq, conversations::message_count, conversations::updated_at);
+            let query = conversations::table.find(conversation).select(columns);
+            let found: Option<(i64, i64, At)> = query.first(connection).optional()?;
+            slot.insert(found.map(|(last_seq, message_count, updated_at)| Head {
+                last_seq,
+                message_count,
+                updated_at,
+                changed: false,
+            }))
+        }
+    };
+    Ok(slot.as_mut())
+}
+
+fn duplicate_of(first: MessageRow) -> Result<Outcome> {
+    Ok(Outcome::Duplicate(Box::new(first.into_message()?)))
+}

@@ -1,0 +1,221 @@
+//! The database as the rest of the server sees it.
+
+use crate::error::{OpenError, Result};
+use crate::options::{Address, Options};
+use crate::pools::Pools;
+use crate::sqlite::FileLock;
+use crate::writer::{Figures, Writer};
+use crate::{conversations, messages, postgres, sqlite, state, turns, users};
+use async_trait::async_trait;
+use parlor_domain::message::{Fingerprint, Message, Seq};
+use parlor_domain::ports::{
+    Clock, ConversationRecord, OrphanTurn, Role, Store, StoreError, SystemClock, User, Write, Written,
+};
+use parlor_domain::{ConversationId, MessageId, Timestamp, UserId};
+use std::path::Path;
+use std::sync::Arc;
+use tokio_util::task::TaskTracker;
+use uuid::Uuid;
+
+/// How often a read is tried.
+const READ_ATTEMPTS: u32 = 3;
+
+/// A database that is open: the [`Store`] on SQLite or PostgreSQL. A clone is the same one.
+///
+/// It needs a multi-threaded tokio runtime.
+#[derive(Clone)]
+pub struct Database {
+    inner: Arc<Inner>,
+}
+
+struct Inner {
+    pools: Pools,
+    writer: Writer,
+    /// The writer, and every query under way. A query runs in a task of its own, so that a caller that goes away
+    /// cannot leave a connection in the middle of it.
+    tasks: TaskTracker,
+    /// Whether no other process can have this database.
+    alone: bool,
+    _lock: Option<FileLock>,
+}
+
+impl Database {
+    /// Opens the database at `url`, `sqlite://PATH` (the file is made if need be, its folder not) or `postgres://…`,
+    /// and brings its tables up to date, one process at a time.
+    ///
+    /// Errors: the address makes no sense, the database cannot be reached, another server has the file, or the tables
+    /// cannot be changed.
+    pub async fn open(url: &str, options: &Options) -> Result<Self, OpenError> {
+        let (pools, lock) = match Address::parse(url)? {
+            Address::Sqlite(path) => {
+                let (lock, _) = open_file(&path, options.exclusive).await?;
+                (sqlite::pools(&path, options).await?, lock)
+            }
+            Address::Postgres(url) => {
+                let server = postgres::Server::parse(&url, options.connect_timeout)?;
+                server.migrate().await?;
+                (server.pools(options).await?, None)
+            }
+        };
+        let tasks = TaskTracker::new();
+        let writer = Writer::start(&pools, options.writers, &tasks);
+        let alone = lock.is_some();
+        Ok(Self { inner: Arc::new(Inner { pools, writer, tasks, alone, _lock: lock }) })
+    }
+
+    /// Brings the tables of the database at `url` up to date and gives the names of the steps that it took.
+    ///
+    /// Errors: as of [`open`](Self::open).
+    pub async fn migrate(url: &str) -> Result<Vec<String>, OpenError> {
+        let options = Options::default();
+        match Address::parse(url)? {
+            Address::Sqlite(path) => Ok(open_file(&path, true).await?.1),
+            Address::Postgres(url) => postgres::Server::parse(&url, options.connect_timeout)?.migrate().await,
+        }
+    }
+
+    /// Ends the writer, after it has committed and answered what it was given, and waits for the queries under way.
+    /// Writes that come later fail. The file and its lock are let go when the last clone is dropped.
+    pub async fn close(&self) {
+        self.inner.writer.stop();
+        self.inner.tasks.close();
+        self.inner.tasks.wait().await;
+        if let Pools::Sqlite { write, .. } = &self.inner.pools {
+            sqlite::tidy(write).await;
+        }
+    }
+
+    /// Says that this log is not a continuation of the one before: to be called when the database was put back from
+    /// a copy, so that clients do not trust positions in entries that are gone. Gives the new epoch.
+    pub async fn new_epoch(&self) -> Result<String, StoreError> {
+        self.change("change the epoch", state::new_epoch(self.pools())).await
+    }
+
+    /// What the writer has done since the database was opened.
+    pub fn figures(&self) -> Figures {
+        self.inner.writer.figures()
+    }
+
+    fn pools(&self) -> Pools {
+        self.inner.pools.clone()
+    }
+
+    /// Makes a change in a task of its own; `doing` says what for.
+    async fn change<T, F>(&self, doing: &'static str, change: F) -> Result<T, StoreError>
+    where
+        T: Send + 'static,
+        F: Future<Output = Result<T>> + Send + 'static,
+    {
+        let result = self.inner.tasks.spawn(change).await.unwrap_or_else(|error| Err(error.into()));
+        result.map_err(|error| error.while_doing(doing))
+    }
+
+    /// Reads in a task of its own; `doing` says what for. A read that lost its connection is tried again.
+    async fn read<T, Q, F>(&self, doing: &'static str, query: Q) -> Result<T, StoreError>
+    where
+        T: Send + 'static,
+        Q: Fn(Pools) -> F,
+        F: Future<Output = Result<T>> + Send + 'static,
+    {
+        let mut tries = 1;
+        loop {
+            let task = self.inner.tasks.spawn(query(self.pools()));
+            match task.await.unwrap_or_else(|error| Err(error.into())) {
+                Err(error) if tries < READ_ATTEMPTS && error.passes() => tries += 1,
+                result => return result.map_err(|error| error.while_doing(doing)),
+            }
+        }
+    }
+}
+
+async fn open_file(path: &Path, exclusive: bool) -> Result<(Option<FileLock>, Vec<String>), OpenError> {
+    let owned = path.to_owned();
+    let opened = tokio::task::spawn_blocking(move || sqlite::open(&owned, exclusive)).await;
+    opened.unwrap_or_else(|error| Err(OpenError::unreachable(path.display().to_string(), error)))
+}
+
+#[async_trait]
+impl Store for Database {
+    async fn health(&self) -> Result<(), StoreError> {
+        self.read("ask the database for a sign of life", state::ping).await
+    }
+
+    async fn epoch(&self) -> Result<String, StoreError> {
+        self.read("read the epoch", state::epoch).await
+    }
+
+    async fn user_get(&self, id: UserId) -> Result<Option<User>, StoreError> {
+        self.read("read a user", move |pools| users::get(pools, id)).await
+    }
+
+    async fn user_ensure(&self, email: &str, role: Role, now: Timestamp) -> Result<User, StoreError> {
+        self.change("make a user", users::ensure(self.pools(), email.to_owned(), role, now)).await
+    }
+
+    async fn conversation_get(&self, id: ConversationId) -> Result<Option<ConversationRecord>, StoreError> {
+        let query = move |pools| conversations::get(pools, id);
+        self.read("read a conversation", query).await
+    }
+
+    async fn conversation_create(
+        &self,
+        id: ConversationId,
+        owner: UserId,
+        title: &str,
+        now: Timestamp,
+    ) -> Result<(), StoreError> {
+        let change = conversations::create(self.pools(), id, owner, title.to_owned(), now);
+        self.change("make a conversation", change).await
+    }
+
+    async fn participant_add(&self, id: ConversationId, user: UserId) -> Result<bool, StoreError> {
+        let now = SystemClock.now();
+        let change = conversations::participant_add(self.pools(), id, user, now);
+        self.change("add a participant", change).await
+    }
+
+    async fn write(&self, writes: Vec<Write>) -> Result<Vec<Written>, StoreError> {
+        self.inner.writer.write(writes).await
+    }
+
+    async fn log_after(
+        &self,
+        conversation: ConversationId,
+        after: Seq,
+        through: Seq,
+        limit: usize,
+    ) -> Result<Vec<Message>, StoreError> {
+        let query = move |pools| messages::after(pools, conversation, after, through, limit);
+        self.read("read the log", query).await
+    }
+
+    async fn log_before(
+        &self,
+        conversation: ConversationId,
+        before: Option<Seq>,
+        limit: usize,
+    ) -> Result<Vec<Message>, StoreError> {
+        let query = move |pools| messages::before(pools, conversation, before, limit);
+        self.read("read the log", query).await
+    }
+
+    async fn message_that_created(&self, fingerprint: Fingerprint) -> Result<Option<Message>, StoreError> {
+        let query = move |pools| messages::that_created(pools, fingerprint);
+        self.read("look for a first message", query).await
+    }
+
+    async fn message_get(
+        &self,
+        conversation: ConversationId,
+        id: MessageId,
+    ) -> Result<Option<Message>, StoreError> {
+        let query = move |pools| messages::get(pools, conversation, id);
+        self.read("read a message", query).await
+    }
+
+    async fn turns_orphaned(&self, node: Uuid, now: Timestamp) -> Result<Vec<OrphanTurn>, StoreError> {
+        let alone = self.inner.alone;
+        let query = move |pools| turns::orphaned(pools, node, now, alone);
+        self.read("look for turns of dead nodes", query).await
+    }
+}

@@ -1,0 +1,95 @@
+//! The tables as diesel sees them, the same for both databases. The migrations make them and say what they are for.
+#![allow(clippy::wildcard_imports, reason = "the macro wants all SQL types in scope")]
+
+diesel::table! {
+    server_state (name) {
+        name -> Text,
+        value -> Text,
+    }
+}
+
+diesel::table! {
+    use diesel::sql_types::*;
+    use crate::types::sql::*;
+
+    users (id) {
+        id -> Uid,
+        email -> Text,
+        role -> Text,
+        created_at -> Instant,
+    }
+}
+
+diesel::table! {
+    use diesel::sql_types::*;
+    use crate::types::sql::*;
+
+    conversations (id) {
+        id -> Uid,
+        title -> Text,
+        title_folded -> Text,
+        last_seq -> BigInt,
+        message_count -> BigInt,
+        created_at -> Instant,
+        updated_at -> Instant,
+    }
+}
+
+diesel::table! {
+    use diesel::sql_types::*;
+    use crate::types::sql::*;
+
+    participants (conversation_id, user_id) {
+        conversation_id -> Uid,
+        user_id -> Uid,
+        role -> Text,
+        joined_at -> Instant,
+    }
+}
+
+diesel::table! {
+    use diesel::sql_types::*;
+    use crate::types::sql::*;
+
+    messages (conversation_id, seq) {
+        conversation_id -> Uid,
+        seq -> BigInt,
+        changed_seq -> BigInt,
+        id -> Uid,
+        author_id -> Nullable<Uid>,
+        kind -> Text,
+        content -> Text,
+        client_id -> Nullable<Text>,
+        fingerprint -> Nullable<Uid>,
+        in_reply_to -> Nullable<Uid>,
+        status -> Nullable<Text>,
+        model -> Nullable<Text>,
+        prompt_tokens -> Nullable<BigInt>,
+        completion_tokens -> Nullable<BigInt>,
+        usage_estimated -> Nullable<Bool>,
+        created_at -> Instant,
+    }
+}
+
+diesel::table! {
+    use diesel::sql_types::*;
+    use crate::types::sql::*;
+
+    turns (id) {
+        id -> Uid,
+        conversation_id -> Uid,
+        in_reply_to -> Uid,
+        node -> Uid,
+        lease_until -> Instant,
+        content -> Text,
+        status -> Nullable<Text>,
+        model -> Nullable<Text>,
+        prompt_tokens -> Nullable<BigInt>,
+        completion_tokens -> Nullable<BigInt>,
+        usage_estimated -> Nullable<Bool>,
+        ended_at -> Nullable<Instant>,
+    }
+}
+
+diesel::joinable!(participants -> conversations (conversation_id));
+diesel::allow_tables_to_appear_in_same_query!(conversations, participants);

@@ -1,0 +1,16 @@
+//! What every store must do: the same tests over the store in memory, an SQLite file, and a PostgreSQL server that the
+//! tests start themselves. Below them, what only the databases can do.
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a test fails by panicking")]
+#![allow(clippy::doc_markdown, reason = "SQLite and PostgreSQL are names, not code")]
+#![allow(missing_docs, unreachable_pub, reason = "a test binary has no readers of its docs, and no users")]
+
+mod accounts;
+mod concurrency;
+mod messages;
+mod model;
+mod opening;
+mod postgres;
+mod recovery;
+mod subject;
+mod turns;
+mod write;
