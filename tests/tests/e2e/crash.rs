@@ -161,14 +161,14 @@ async fn kill_again_and_again(builder: parlor_tests::TestAppBuilder, rounds: u64
         check(&app, &token, &senders, &mut verified).await;
     }
     eprintln!("{} messages were acknowledged, and none is lost", count.load(Ordering::SeqCst));
-    // The last round's turn may end a moment after the start.
+    // The last round's turn ends soon after the start; on PostgreSQL, where its node may live elsewhere, after its lease.
     let start = Instant::now();
     loop {
         let replies: u64 = verified.values().map(|conversation| conversation.replies).sum();
         if replies == rounds {
             break;
         }
-        assert!(start.elapsed() < PATIENCE, "{replies} of {rounds} turns ended");
+        assert!(start.elapsed() < 2 * PATIENCE, "{replies} of {rounds} turns ended");
         check(&app, &token, &senders, &mut verified).await;
     }
     assert_eq!(provider.requests().len() as u64, rounds, "no turn was begun twice");

@@ -1,7 +1,7 @@
 //! Limits on frames, connections, handshakes and origins.
 
 use parlor_tests::mirror::number;
-use parlor_tests::raw::RawSocket;
+use parlor_tests::raw::{RawSocket, Received, opcode};
 use parlor_tests::{Client, Credential, Incoming, TestApp, http};
 use serde_json::json;
 use std::time::{Duration, Instant};
@@ -183,6 +183,36 @@ async fn slow_handshakes_are_cut() {
     let (silent, trickle, ()) = tokio::join!(silent, trickle, others);
     assert!(silent < Duration::from_secs(15), "silent for {silent:?}");
     assert!(trickle < Duration::from_secs(15), "trickled for {trickle:?}");
+}
+
+/// Protects: a peer that is gone without a word is noticed within two heartbeats, and one that only listens is not
+/// taken for it.
+#[tokio::test(flavor = "multi_thread")]
+async fn two_heartbeats_without_a_sign_of_life_close() {
+    let app = TestApp::builder().env("WEBSOCKET_HEARTBEAT_INTERVAL", 1).start().await;
+    let token = app.token("ann@example.org");
+    let mut dead = RawSocket::upgrade(app.address(), &token, None).await;
+    let mut listener = app.client(&token).await;
+    let dead = async {
+        let start = Instant::now();
+        let mut pings = 0;
+        loop {
+            match dead.receive().await {
+                Received::Frame(opcode::PING, _) => pings += 1,
+                Received::Frame(opcode::CLOSE, payload) => {
+                    assert_eq!(payload[..2], 4008_u16.to_be_bytes());
+                    return (pings, start.elapsed());
+                }
+                Received::Frame(..) => {}
+                Received::End => panic!("a close frame was due"),
+            }
+        }
+    };
+    // Its library answers pings while it waits for frames that do not come.
+    let listener = listener.expect_silence(Duration::from_secs(6));
+    let ((pings, lived), ()) = tokio::join!(dead, listener);
+    assert!(pings >= 1, "it was asked first");
+    assert!((2.0..6.0).contains(&lived.as_secs_f64()), "{lived:?}");
 }
 
 /// Protects: a head without end is cut by its size, not only by its time.

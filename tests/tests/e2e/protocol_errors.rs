@@ -116,6 +116,32 @@ async fn a_close_is_answered() {
     }
 }
 
+/// Protects: a request that is no handshake gets an HTTP answer that says so.
+#[tokio::test(flavor = "multi_thread")]
+async fn what_is_no_handshake_is_told() {
+    let app = TestApp::start().await;
+    let head = "GET /api/v1/chat/ws HTTP/1.1\r\nhost: x\r\nconnection: upgrade\r\n";
+    let key = "sec-websocket-key: dGhlIHNhbXBsZSBub25jZQ==\r\n";
+    for rest in [
+        String::new(),
+        format!("upgrade: websocket\r\n{key}"),
+        format!("upgrade: websocket\r\nsec-websocket-version: 8\r\n{key}"),
+        "upgrade: websocket\r\nsec-websocket-version: 13\r\n".to_owned(),
+        format!("upgrade: h2c\r\nsec-websocket-version: 13\r\n{key}"),
+    ] {
+        let mut socket = RawSocket::connect(app.address()).await;
+        socket.write(format!("{head}{rest}\r\n").as_bytes()).await;
+        let answer = socket.read_head().await;
+        let status: u16 = answer.split(' ').nth(1).unwrap().parse().unwrap();
+        assert!([400, 426].contains(&status), "{rest}: {answer}");
+        assert!(answer.contains("application/problem+json"), "{rest}: {answer}");
+    }
+    let post = "POST /api/v1/chat/ws HTTP/1.1\r\nhost: x\r\ncontent-length: 0\r\n\r\n";
+    let mut socket = RawSocket::connect(app.address()).await;
+    socket.write(post.as_bytes()).await;
+    assert!(socket.read_head().await.starts_with("HTTP/1.1 405"));
+}
+
 /// Protects: a peer that dies without a word in the middle of a frame takes nothing with it.
 #[tokio::test(flavor = "multi_thread")]
 async fn a_frame_that_never_ends_harms_nobody() {

@@ -144,6 +144,25 @@ async fn a_provider_that_breaks_off_interrupts_the_turn() {
     assert!(!app.log().contains("panicked"));
 }
 
+/// Protects: a reply that never ends is ended, by the limit on a turn's whole time.
+#[tokio::test(flavor = "multi_thread")]
+async fn an_endless_reply_is_ended() {
+    let provider = FakeProvider::start().await;
+    let app = TestApp::builder()
+        .provider(&provider.base_url(), "words-1000-20")
+        .env("AI_TOTAL_TIMEOUT", 1)
+        .start()
+        .await;
+    let mut client = app.client(&app.token("ann@example.org")).await;
+    let start = Instant::now();
+    client.say(None, "user", "tell me everything").await;
+    let turn = Turn::follow(&mut client).await;
+    assert_eq!(turn.status, "interrupted");
+    assert!(words(1_000).starts_with(&turn.text) && turn.chunks > 5, "{}", turn.text);
+    assert!((1.0..4.0).contains(&start.elapsed().as_secs_f64()), "{:?}", start.elapsed());
+    assert_stored(&mut client, &turn).await;
+}
+
 /// Protects: a provider that asks for patience is not the end: asking again for the same message answers it.
 #[tokio::test(flavor = "multi_thread")]
 async fn a_refused_turn_can_be_asked_for_again() {

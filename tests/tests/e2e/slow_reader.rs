@@ -52,7 +52,7 @@ async fn a_reader_that_sleeps_harms_only_itself() {
     );
 
     let start = Instant::now();
-    while !app.log().contains("4008") {
+    while !app.log().contains("code=4008") {
         assert!(start.elapsed() < PATIENCE, "the sleeper is not closed:\n{}", app.log());
         tokio::time::sleep(Duration::from_millis(20)).await;
     }
