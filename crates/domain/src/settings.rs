@@ -11,7 +11,8 @@ pub struct Settings {
     pub turns: TurnSettings,
     /// The longest text of a message, in bytes.
     pub max_text: usize,
-    /// How much may wait for one connection, in bytes.
+    /// How much may wait for one connection, in bytes. More than twice [`Settings::max_text`]; an AI's reply has at
+    /// most half of it.
     pub outbox: usize,
     /// How long a conversation without connections, turns or work stays in memory.
     pub idle: Duration,
@@ -80,6 +81,17 @@ pub struct TurnSettings {
     pub live: usize,
     /// How many more may wait for their place.
     pub waiting: usize,
+}
+
+/// What an outbox needs for a message beside its text. Bytes.
+const MESSAGE_ENVELOPE: usize = 1_024;
+
+impl Settings {
+    /// The longest text of an AI's reply, in bytes: what is always sent in one piece, because it fits into half of an
+    /// outbox. A backend that says more is interrupted.
+    pub(crate) fn max_reply(&self) -> usize {
+        (self.outbox / 2).saturating_sub(MESSAGE_ENVELOPE)
+    }
 }
 
 impl Default for Settings {

@@ -44,6 +44,8 @@ enum Failure {
     Silent(Duration),
     /// Its stream ended without saying that the reply was whole.
     CutOff,
+    /// It says more than a message can hold.
+    Endless,
 }
 
 /// Asks one backend after the other until one begins to answer; from its first content on there is no other.
@@ -110,6 +112,7 @@ fn report(job: &Job, backend: &str, failure: &Failure) {
         Failure::Backend(error) => tracing::warn!(%turn, backend, %error, "backend failed"),
         Failure::Silent(limit) => tracing::warn!(%turn, backend, ?limit, "backend was silent"),
         Failure::CutOff => tracing::warn!(%turn, backend, "backend's stream was cut off"),
+        Failure::Endless => tracing::warn!(%turn, backend, "backend's reply is too long"),
     }
 }
 
@@ -134,7 +137,7 @@ async fn attempt(
                 .map_err(|_| Failure::Silent(limits.between_tokens))
         };
         match next?.ok_or(Failure::CutOff)?.map_err(Failure::Backend)? {
-            Delta::Content(text) => hand_on(job, text, progress).await,
+            Delta::Content(text) => hand_on(job, text, shared.settings.max_reply(), progress).await?,
             Delta::Usage(usage) => progress.reported = Some(usage),
             Delta::Model(model) => progress.model = Some(model),
             Delta::End => return Ok(()),
@@ -142,11 +145,15 @@ async fn attempt(
     }
 }
 
-async fn hand_on(job: &Job, text: String, progress: &mut Progress) {
-    if text.is_empty() {
-        return;
+/// Hands a piece of text on, or as much of it as the reply may still have.
+async fn hand_on(job: &Job, mut text: String, max: usize, progress: &mut Progress) -> Result<(), Failure> {
+    let room = text.floor_char_boundary(max.saturating_sub(progress.produced));
+    let endless = room < text.len();
+    text.truncate(room);
+    if !text.is_empty() {
+        progress.produced += text.len();
+        // The receiver lives as long as this turn: the conversation's task holds both.
+        let _ = job.pieces.send(Piece { turn: job.turn.id, text }).await;
     }
-    progress.produced += text.len();
-    // The receiver lives as long as this turn: the conversation's task holds both.
-    let _ = job.pieces.send(Piece { turn: job.turn.id, text }).await;
+    if endless { Err(Failure::Endless) } else { Ok(()) }
 }

@@ -149,3 +149,26 @@ async fn a_panic_in_a_backend_fails_its_turn_only() {
     ann.ask(id, "last").await;
     assert_eq!(ann.seen().await[1..], ["start", "end 6 failed (AI_UNAVAILABLE)"]);
 }
+
+/// Protects the memory, and every later resume, from a backend that does not stop: a reply that would not fit into
+/// half of an outbox is interrupted there, between two characters.
+#[tokio::test(start_paused = true)]
+async fn an_endless_reply_is_interrupted() {
+    let settings = parlor_domain::Settings { outbox: 16 * 1024, ..crate::world::unlimited() };
+    let most = 8 * 1024 - 1024;
+    for piece in ["ü".repeat(500), "ü".repeat(100_000)] {
+        let server = parlor_domain::testing::TestHub::with(settings.clone()).await;
+        let id = conversation(&server, &["ann"]).await;
+        let mut ann = Client::join(&server, "ann", id).await;
+        server.backend.play(std::iter::repeat_n([say("x"), say(&piece)], 50).flatten().collect());
+        ann.ask(id, "hello").await;
+        pass(Duration::from_secs(1)).await;
+        let reply = log(&server.store, id).await.pop().unwrap();
+        assert!((most - 1..=most).contains(&reply.content.len()), "{} bytes", reply.content.len());
+        assert_eq!(reply.reply.unwrap().status, parlor_domain::message::TurnStatus::Interrupted);
+        assert_eq!(ann.lines().last(), Some(&format!("end 2 interrupted {}", reply.content)));
+        let mut back = Client::connect(&server, "ann").await;
+        back.resume(id, 0).await;
+        assert_eq!(back.entries().len(), 2);
+    }
+}

@@ -11,10 +11,17 @@ mod world;
 
 mod backends;
 mod context;
+mod draining;
 mod durability;
+mod history;
+mod limits;
 mod nodes;
 mod places;
+mod resuming;
+mod retiring;
 mod sending;
+mod slow_readers;
 mod stopping;
+mod strangers;
 mod streaming;
 mod typing;
