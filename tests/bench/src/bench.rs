@@ -43,13 +43,11 @@ impl Bench {
         work: impl AsyncFn(&Subject) -> Result<Figures>,
     ) -> Result<Figures> {
         let subject = self.start(kind, environment, false).await?;
-        let outcome = match timeout(RUN_LIMIT, work(&subject)).await {
+        match timeout(RUN_LIMIT, work(&subject)).await {
             Ok(Ok(figures)) => Ok(figures),
             Ok(Err(error)) => Err(format!("{error}\n{}", subject.process.log_tail()).into()),
             Err(_) => Err(format!("not done within {RUN_LIMIT:?}\n{}", subject.process.log_tail()).into()),
-        };
-        subject.process.stop().await?;
-        outcome
+        }
     }
 
     /// Starts a server of `kind`. Parlor has the prepared users, or an `empty` data folder.

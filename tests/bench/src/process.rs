@@ -2,7 +2,6 @@
 
 use crate::Result;
 use std::fs;
-use std::io::ErrorKind;
 use std::net::{Ipv4Addr, SocketAddr, TcpListener};
 use std::path::{Path, PathBuf};
 use std::process::Stdio;
@@ -16,7 +15,7 @@ use tokio::time::{sleep, timeout};
 /// How long a server may take until it is ready.
 const READY_WITHIN: Duration = Duration::from_secs(20);
 
-/// A running server. It is killed when this is dropped.
+/// A running server. It ends when this is dropped.
 pub(crate) struct Process {
     child: Child,
     pid: u32,
@@ -29,7 +28,7 @@ pub(crate) struct Process {
 }
 
 impl Process {
-    /// Starts `command` in `folder` with nothing of our environment and waits until `/health/ready` answers 200.
+    /// Starts `command` in `folder` and waits until `/health/ready` answers 200.
     pub(crate) async fn start(mut command: Command, address: SocketAddr, folder: TempDir) -> Result<Self> {
         let log = folder.path().join("bench-server.log");
         let output = fs::File::create(&log)?;
@@ -58,11 +57,13 @@ impl Process {
 
     /// Processor time that its threads have used, user and kernel.
     pub(crate) fn cpu(&self) -> Result<Duration> {
-        match scheduled_nanos(self.pid) {
-            Ok(nanos) => Ok(Duration::from_nanos(nanos)),
-            Err(error) if error.kind() == ErrorKind::NotFound => ticks(self.pid),
-            Err(error) => Err(error.into()),
+        let process = PathBuf::from(format!("/proc/{}", self.pid));
+        let mut sum = Duration::ZERO;
+        for task in fs::read_dir(process.join("task"))? {
+            // A thread may end between the listing and here.
+            sum += scheduled(&task?.path()).unwrap_or_default();
         }
+        if sum.is_zero() { ticks(&process) } else { Ok(sum) }
     }
 
     /// Resident memory, in bytes.
@@ -79,30 +80,41 @@ impl Process {
         let lines: Vec<_> = text.lines().rev().take(10).collect();
         lines.into_iter().rev().collect::<Vec<_>>().join("\n")
     }
+}
 
-    /// Ends it and waits until it is gone.
-    pub(crate) async fn stop(mut self) -> Result<()> {
-        Ok(self.child.kill().await?)
+impl Drop for Process {
+    /// Ends it and waits a moment for that, so that its folder is nobody's any more when it is removed.
+    fn drop(&mut self) {
+        // It fails only where the process has ended already.
+        let _ = self.child.start_kill();
+        for _ in 0..100 {
+            if !matches!(self.child.try_wait(), Ok(None)) {
+                break;
+            }
+            std::thread::sleep(Duration::from_millis(10));
+        }
     }
 }
 
-/// The sum over the process's threads of the time on a processor, which the scheduler counts to the nanosecond.
-fn scheduled_nanos(pid: u32) -> std::io::Result<u64> {
-    let mut sum = 0;
-    for task in fs::read_dir(format!("/proc/{pid}/task"))? {
-        let text = match fs::read_to_string(task?.path().join("schedstat")) {
-            // A thread may end between the listing and here; the main thread's file must be there.
-            Err(error) if error.kind() == ErrorKind::NotFound && sum > 0 => continue,
-            other => other?,
-        };
-        sum += text.split_whitespace().next().and_then(|nanos| nanos.parse::<u64>().ok()).unwrap_or(0);
+/// Processor time that this thread has used, user and kernel.
+pub(crate) fn thread_cpu() -> Result<Duration> {
+    let thread = Path::new("/proc/thread-self");
+    match scheduled(thread) {
+        Some(time) if !time.is_zero() => Ok(time),
+        _ => ticks(thread),
     }
-    Ok(sum)
 }
 
-/// The same from `/proc/PID/stat`, in ticks of 10 ms, where the kernel keeps no schedstat.
-fn ticks(pid: u32) -> Result<Duration> {
-    let stat = fs::read_to_string(format!("/proc/{pid}/stat"))?;
+/// The time of a thread on a processor, which the scheduler counts to the nanosecond; none or zero where the kernel
+/// does not tell.
+fn scheduled(task: &Path) -> Option<Duration> {
+    let text = fs::read_to_string(task.join("schedstat")).ok()?;
+    Some(Duration::from_nanos(text.split_whitespace().next()?.parse().ok()?))
+}
+
+/// The same of a process or thread in ticks of 10 ms.
+fn ticks(task: &Path) -> Result<Duration> {
+    let stat = fs::read_to_string(task.join("stat"))?;
     // The name in parentheses may hold anything, also spaces: fields are counted from its end.
     let (_, fields) = stat.rsplit_once(')').ok_or("no process name in stat")?;
     let mut ticks = 0;

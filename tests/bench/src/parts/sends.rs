@@ -11,6 +11,7 @@ use crate::connection::Connection;
 use crate::figures::micros_each;
 use crate::frame::{Template, marker};
 use crate::parts::fanout::DELIVERY;
+use crate::process::thread_cpu;
 use crate::report::{Bound, Figures, Measure, Row};
 use crate::subject::{Kind, Subject};
 use memchr::memmem::Finder;
@@ -155,11 +156,4 @@ fn insert_for(window: Duration, senders: usize) -> Result<(f64, f64)> {
     }
     let rate = count as f64 / began.elapsed().as_secs_f64();
     Ok((rate, micros_each(thread_cpu()?.saturating_sub(cpu), count)))
-}
-
-/// Processor time of this thread.
-fn thread_cpu() -> Result<Duration> {
-    let text = std::fs::read_to_string("/proc/thread-self/schedstat")?;
-    let nanos = text.split_whitespace().next().ok_or("schedstat is empty")?;
-    Ok(Duration::from_nanos(nanos.parse()?))
 }

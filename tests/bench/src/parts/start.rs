@@ -30,7 +30,6 @@ pub(crate) async fn run(bench: &Bench) -> Result<Vec<Row>> {
             sleep(Duration::from_secs(1)).await;
             let memory = subject.process.resident()? as f64 / f64::from(1 << 20);
             let ready = subject.process.ready_after.as_secs_f64() * 1e3;
-            subject.process.stop().await?;
             Ok(vec![(READY, ready), (MEMORY, memory)])
         })
         .await?;
