@@ -238,6 +238,7 @@ impl Conversation {
 
     /// To the subscribers, and to the other connections of the participants.
     fn broadcast(&mut self, deliveries: &[Delivery]) {
+        let _ended = std::mem::take(&mut self.turns.ended);
         if deliveries.is_empty() {
             return;
         }

@@ -29,6 +29,8 @@ pub(crate) struct Turns {
     pub(super) pieces: Option<(mpsc::Sender<Piece>, mpsc::Receiver<Piece>)>,
     /// This node stops: no turn begins any more.
     pub(super) interrupted: bool,
+    /// Of the turns whose end is about to be told: until then, a drain waits.
+    pub(super) ended: Vec<TaskTrackerToken>,
 }
 
 /// A turn that has been written down as live.
@@ -47,7 +49,7 @@ pub(super) struct OpenTurn {
     refusal: Option<Refusal>,
     state: State,
     /// Keeps the server from ending before the turn has.
-    _guard: TaskTrackerToken,
+    guard: TaskTrackerToken,
 }
 
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -132,7 +134,7 @@ impl Conversation {
             stoppers,
             refusal: None,
             state: State::Waiting,
-            _guard: self.shared.live_turns.token(),
+            guard: self.shared.live_turns.token(),
         });
         if let Some(id) = stopped {
             self.end_turn(ended_early(id, TurnStatus::Stopped, None));
@@ -259,6 +261,7 @@ impl Conversation {
             return deliveries.push(Delivery::to_all(EventBody::Message(Arc::clone(message))));
         };
         let open = self.turns.open.remove(index);
+        self.turns.ended.push(open.guard);
         open.stop.cancel(); // only where another node ended it does its task still run
         let ended = EventBody::TurnEnded { message: Arc::clone(message), refusal: open.refusal };
         deliveries.push(Delivery::to_all(ended));

@@ -180,19 +180,13 @@ impl ClientFrame {
     /// Unknown fields are ignored. Errors: `INVALID_JSON` where it is not a JSON object, `UNKNOWN_TYPE`, and
     /// `INVALID_REQUEST` where a field is missing or has the wrong form.
     pub fn parse(text: &str) -> Result<Incoming, FrameError> {
+        // Serde would take an array's elements for the fields in their order.
+        if !text.trim_start().starts_with('{') {
+            return Err(unreadable(ErrorCode::InvalidJson, "a frame is a JSON object".to_owned()));
+        }
         let envelope: Envelope<'_> = serde_json::from_str(text).map_err(|error| {
-            let code = if error.is_data() && text.trim_start().starts_with('{') {
-                ErrorCode::InvalidRequest
-            } else {
-                ErrorCode::InvalidJson
-            };
-            FrameError {
-                code,
-                message: error.to_string(),
-                request_id: None,
-                request_id_outside: false,
-                client_message_id: None,
-            }
+            let code = if error.is_data() { ErrorCode::InvalidRequest } else { ErrorCode::InvalidJson };
+            unreadable(code, error.to_string())
         })?;
         let data = envelope.data.map_or("{}", RawValue::get);
         let names: Names = if data.contains("\"request_id\"") {
@@ -268,6 +262,11 @@ fn read(kind: &str, data: &str, token: Option<String>) -> Result<Option<ClientFr
         "ping" => ClientFrame::Ping,
         _ => return Ok(None),
     }))
+}
+
+/// A refusal of what has no names to repeat.
+fn unreadable(code: ErrorCode, message: String) -> FrameError {
+    FrameError { code, message, request_id: None, request_id_outside: false, client_message_id: None }
 }
 
 fn refuse(
