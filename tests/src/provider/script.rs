@@ -4,6 +4,7 @@
 //! |---|---|
 //! | `plain` | five words, usage, `[DONE]` |
 //! | `words-COUNT-MILLIS` | COUNT words, one each MILLIS ms |
+//! | `flood` | a megabyte of `é`, ten thousand bytes at a time |
 //! | `silent` | takes the request and never answers |
 //! | `stall-first` | sends the head of the answer and no token |
 //! | `stall-between` | three words, then nothing for ever |
@@ -77,6 +78,7 @@ pub fn reply(model: &str, asked_before: usize) -> Reply {
     }
     match model {
         "silent" => Reply::Silence,
+        "flood" => Reply::Stream(vec![event(&delta(&"é".repeat(5_000))); 100]),
         "stall-first" => Reply::Stream(vec![event(&delta("")), Step::Stall]),
         "stall-between" => three_then(&[Step::Stall]),
         "cut-first" => Reply::Stream(vec![event(&delta("")), Step::Cut]),

@@ -163,6 +163,20 @@ async fn an_endless_reply_is_ended() {
     assert_stored(&mut client, &turn).await;
 }
 
+/// Protects: a reply without measure is cut where a message ends that every reader can still be given.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_reply_that_is_too_long_is_cut() {
+    let provider = FakeProvider::start().await;
+    let (_app, mut client) = app_at(&provider.base_url()).await;
+    let turn = ask(&mut client, "flood", "tell me everything").await;
+    assert_eq!(turn.status, "interrupted");
+    assert!((400_000..=512 * 1024).contains(&turn.text.len()), "{} bytes", turn.text.len());
+    assert!(turn.text.chars().all(|character| character == 'é'));
+    assert_stored(&mut client, &turn).await;
+    client.ask("resume", json!({"positions": [{"conversation_id": turn.conversation_id, "seq": 1}]})).await;
+    assert_eq!(client.until("message_received").await["data"]["message"]["content"], turn.text.as_str());
+}
+
 /// Protects: a provider that asks for patience is not the end: asking again for the same message answers it.
 #[tokio::test(flavor = "multi_thread")]
 async fn a_refused_turn_can_be_asked_for_again() {
