@@ -57,9 +57,9 @@ pub(crate) struct Token {
     /// The user's address; the user is made if there is none
     #[arg(value_parser = email)]
     pub(crate) email: String,
-    /// What the user may do from now on: user or admin
-    #[arg(long, value_name = "ROLE", default_value = "user")]
-    pub(crate) role: Role,
+    /// What the user may do from now on: user or admin [default: as before; a new one is a user]
+    #[arg(long, value_name = "ROLE")]
+    pub(crate) role: Option<Role>,
     /// How long the token is good: seconds, or as in 30m, 24h, 7d
     #[arg(long, value_name = "TIME", default_value = "24h", value_parser = ttl)]
     pub(crate) ttl: Duration,

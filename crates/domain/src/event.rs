@@ -94,9 +94,10 @@ impl Event {
         &self.body
     }
 
-    /// The event's bytes in one dialect: made by `encode` at the first call, the same ones ever after.
-    pub fn encoded(&self, slot: EncodingSlot, encode: impl FnOnce(&EventBody) -> Bytes) -> Bytes {
-        self.encodings[slot.0].get_or_init(|| encode(&self.body)).clone()
+    /// The event's bytes in one dialect: made by `encode` at the first call, the same ones ever after. Who writes them
+    /// keeps the event, and so needs no handle of its own to them.
+    pub fn encoded(&self, slot: EncodingSlot, encode: impl FnOnce(&EventBody) -> Bytes) -> &Bytes {
+        self.encodings[slot.0].get_or_init(|| encode(&self.body))
     }
 
     /// About how many bytes it holds in an outbox.

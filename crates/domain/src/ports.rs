@@ -227,8 +227,9 @@ pub trait Store: Send + Sync + 'static {
     /// The user, if there is one.
     async fn user_get(&self, id: UserId) -> Result<Option<User>, StoreError>;
 
-    /// The user with `email`, made with `role` if there is none. An existing user gets `role` too.
-    async fn user_ensure(&self, email: &str, role: Role, now: Timestamp) -> Result<User, StoreError>;
+    /// The user with `email`, made if there is none. Where a role is given the user has it from now on; without one,
+    /// a new user is a plain user and an existing one keeps theirs.
+    async fn user_ensure(&self, email: &str, role: Option<Role>, now: Timestamp) -> Result<User, StoreError>;
 
     /// The conversation, if there is one.
     async fn conversation_get(&self, id: ConversationId) -> Result<Option<ConversationRecord>, StoreError>;

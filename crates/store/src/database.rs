@@ -148,7 +148,7 @@ impl Store for Database {
         self.read("read a user", move |pools| users::get(pools, id)).await
     }
 
-    async fn user_ensure(&self, email: &str, role: Role, now: Timestamp) -> Result<User, StoreError> {
+    async fn user_ensure(&self, email: &str, role: Option<Role>, now: Timestamp) -> Result<User, StoreError> {
         self.change("make a user", users::ensure(self.pools(), email.to_owned(), role, now)).await
     }
 

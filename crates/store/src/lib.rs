@@ -23,7 +23,7 @@
 //! let url = format!("sqlite://{}", path.display());
 //! let database = Database::open(&url, &Options::default()).await?;
 //!
-//! let ann = database.user_ensure("Ann@example.org", Role::User, Timestamp::from_microsecond(0)).await?;
+//! let ann = database.user_ensure("Ann@example.org", Some(Role::User), Timestamp::from_microsecond(0)).await?;
 //! assert_eq!(ann.email, "ann@example.org");
 //! assert_eq!(database.user_get(ann.id).await?, Some(ann));
 //!

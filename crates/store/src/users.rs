@@ -33,22 +33,27 @@ pub(crate) async fn get(pools: Pools, id: UserId) -> Result<Option<User>> {
     row.map(UserRow::into_user).transpose()
 }
 
-pub(crate) async fn ensure(pools: Pools, email: String, role: Role, now: Timestamp) -> Result<User> {
+pub(crate) async fn ensure(pools: Pools, email: String, role: Option<Role>, now: Timestamp) -> Result<User> {
     let user = UserRow {
         id: UserId::new().into(),
         email: email.to_lowercase(),
-        role: role.as_str().to_owned(),
+        role: role.unwrap_or_default().as_str().to_owned(),
         created_at: now.into(),
     };
     let row: UserRow = change!(&pools, |conn| {
-        Ok(diesel::insert_into(users::table)
-            .values(&user)
-            .on_conflict(users::email)
-            .do_update()
-            .set(users::role.eq(excluded(users::role)))
-            .returning(UserRow::as_returning())
-            .get_result(conn)
-            .await?)
+        let insert = diesel::insert_into(users::table).values(&user).on_conflict(users::email).do_update();
+        let returning = UserRow::as_returning();
+        Ok(match role {
+            Some(_) => {
+                let set = insert.set(users::role.eq(excluded(users::role)));
+                set.returning(returning).get_result(conn).await?
+            }
+            // A change that changes nothing, so that the row comes back.
+            None => {
+                let set = insert.set(users::email.eq(excluded(users::email)));
+                set.returning(returning).get_result(conn).await?
+            }
+        })
     })?;
     row.into_user()
 }

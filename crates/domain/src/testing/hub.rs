@@ -53,7 +53,7 @@ impl TestHub {
     /// Where the store fails.
     #[expect(clippy::expect_used, reason = "a test cannot go on without its user")]
     pub async fn user(&self, email: &str) -> UserId {
-        let made = self.store.user_ensure(email, Role::User, self.clock.now()).await;
+        let made = self.store.user_ensure(email, None, self.clock.now()).await;
         made.expect("the store keeps users").id
     }
 

@@ -165,16 +165,16 @@ impl Store for MemoryStore {
         self.with_log(|log| log.users.values().find(|user| user.id == id).cloned())
     }
 
-    async fn user_ensure(&self, email: &str, role: Role, now: Timestamp) -> Result<User, StoreError> {
+    async fn user_ensure(&self, email: &str, role: Option<Role>, now: Timestamp) -> Result<User, StoreError> {
         self.with_log(|log| {
             let email = email.to_lowercase();
             let user = log.users.entry(email.clone()).or_insert_with(|| User {
                 id: UserId::new(),
                 email,
-                role,
+                role: Role::default(),
                 created_at: now,
             });
-            user.role = role;
+            user.role = role.unwrap_or(user.role);
             user.clone()
         })
     }

@@ -56,7 +56,7 @@ impl Store for SlowStore {
         self.store.user_get(id).await
     }
 
-    async fn user_ensure(&self, email: &str, role: Role, now: Timestamp) -> Result<User, StoreError> {
+    async fn user_ensure(&self, email: &str, role: Option<Role>, now: Timestamp) -> Result<User, StoreError> {
         self.store.user_ensure(email, role, now).await
     }
 

@@ -8,21 +8,26 @@ use parlor_domain::{ConversationId, UserId};
 
 async fn a_user_is_made_once_and_gets_the_role_that_is_asked_for(subject: &Subject) {
     let store = &subject.store;
-    let ann = store.user_ensure("Ann@Example.org", Role::User, at(0)).await.unwrap();
+    let ann = store.user_ensure("Ann@Example.org", Some(Role::User), at(0)).await.unwrap();
     assert_eq!((ann.email.as_str(), ann.role, ann.created_at), ("ann@example.org", Role::User, at(0)));
     assert_eq!(store.user_get(ann.id).await.unwrap(), Some(ann.clone()));
 
-    let again = store.user_ensure("ann@example.org", Role::Admin, at(5)).await.unwrap();
+    let again = store.user_ensure("ann@example.org", Some(Role::Admin), at(5)).await.unwrap();
     assert_eq!((again.id, again.role, again.created_at), (ann.id, Role::Admin, at(0)));
     assert_eq!(store.user_get(ann.id).await.unwrap(), Some(again));
 
-    let bob = store.user_ensure("bob@example.org", Role::User, at(1)).await.unwrap();
+    // Without a role nobody is promoted, and nobody loses what they have.
+    let same = store.user_ensure("ann@example.org", None, at(6)).await.unwrap();
+    assert_eq!((same.id, same.role), (ann.id, Role::Admin));
+
+    let bob = store.user_ensure("bob@example.org", None, at(1)).await.unwrap();
+    assert_eq!(bob.role, Role::User);
     assert_ne!(bob.id, ann.id);
     assert_eq!(store.user_get(UserId::new()).await.unwrap(), None);
 }
 
 async fn a_user_whom_many_make_at_once_is_one(subject: &Subject) {
-    let ensure = |_| subject.store.user_ensure("ann@example.org", Role::User, at(0));
+    let ensure = |_| subject.store.user_ensure("ann@example.org", Some(Role::User), at(0));
     let users = futures_util::future::join_all((0..16).map(ensure)).await;
     let first = users[0].as_ref().unwrap().id;
     assert!(users.iter().all(|user| user.as_ref().unwrap().id == first));

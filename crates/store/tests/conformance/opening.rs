@@ -70,7 +70,7 @@ async fn a_second_server_on_one_file_is_refused() {
 async fn a_short_command_works_beside_a_server() {
     let subject = Subject::sqlite().await;
     let command = Database::open(&subject.url().unwrap(), &beside()).await.unwrap();
-    let ann = command.user_ensure("ann@example.org", Role::User, at(0)).await.unwrap();
+    let ann = command.user_ensure("ann@example.org", Some(Role::User), at(0)).await.unwrap();
     assert_eq!(subject.store.user_get(ann.id).await.unwrap(), Some(ann));
     // It does not take the turns of the server for those of the dead.
     let scene = Scene::new(&subject.store).await;
@@ -85,7 +85,7 @@ async fn a_short_command_works_before_the_first_server() {
     let folder = tempfile::tempdir().unwrap();
     let url = format!("sqlite://{}", folder.path().join("new.db").display());
     let command = Database::open(&url, &beside()).await.unwrap();
-    command.user_ensure("ann@example.org", Role::User, at(0)).await.unwrap();
+    command.user_ensure("ann@example.org", Some(Role::User), at(0)).await.unwrap();
     // The lock was only for the migration.
     Database::open(&url, &Options::default()).await.unwrap();
 }

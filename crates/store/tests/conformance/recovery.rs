@@ -12,7 +12,7 @@ use std::time::Duration;
 
 async fn everything_is_there_after_a_restart(subject: Subject, url: String) {
     let scene = Scene::new(&subject.store).await;
-    let ann = subject.store.user_ensure("ann@example.org", Role::Admin, at(0)).await.unwrap();
+    let ann = subject.store.user_ensure("ann@example.org", Some(Role::Admin), at(0)).await.unwrap();
     scene.store(scene.sent("a", "hello")).await;
     let turn = scene.live_turn().await;
     let checkpoint =

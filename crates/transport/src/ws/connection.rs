@@ -6,7 +6,7 @@
 
 use super::io::{Socket, Tap};
 use super::reader::{Assembly, Burst, Ended, Received};
-use super::writer::Writer;
+use super::writer::{Encoded, Writer};
 use crate::dialect::{Dialect, Incoming, Undecodable};
 use crate::frame;
 use bytes::Bytes;
@@ -65,7 +65,8 @@ enum End {
 
 /// Why a client was not let in.
 struct Rejected {
-    refusal: Refusal,
+    /// None where it is no fault of theirs.
+    refusal: Option<Refusal>,
     close: Close,
 }
 
@@ -113,17 +114,20 @@ impl Connection {
         let Socket { read: mut tap, write } = socket;
         let (mut writer, mut assembly) = (Writer::new(write), Assembly::default());
         let admitted = match &place {
-            Some(_) => Box::pin(self.admit(&mut tap, &mut assembly, credential)).await,
+            Some(_) => tokio::select! {
+                admitted = Box::pin(self.admit(&mut tap, &mut assembly, credential)) => admitted,
+                () = self.hub.closing() => Err(Rejected::going_away()),
+            },
             None => Err(Rejected::with(Refusal::of(ErrorCode::TooManyConnections))),
         };
         drop(place);
         let end = match admitted {
             Ok((session, identity)) => {
-                writer.add(self.dialect.greeting(session.user()));
+                writer.add(Encoded::Own(self.dialect.greeting(session.user())));
                 self.serve(session, &identity, &mut tap, &mut assembly, &mut writer).await
             }
             Err(Some(Rejected { refusal, close })) => {
-                writer.add(self.error(refusal));
+                refusal.into_iter().for_each(|refusal| writer.add(Encoded::Own(self.error(refusal))));
                 End::Ours(close)
             }
             Err(None) => End::Lost,
@@ -202,7 +206,8 @@ impl Connection {
             };
             loop {
                 match burst.next().await {
-                    Ok(Received::Text(text)) => self.message(&text, session, life).await,
+                    // Boxed: between messages a connection holds none of it.
+                    Ok(Received::Text(text)) => Box::pin(self.message(&text, session, life)).await,
                     Ok(Received::Ping(payload)) => {
                         session.count();
                         session.outbox().push(Outgoing::Raw(frame::control(OpCode::Pong, &payload)));
@@ -266,11 +271,15 @@ impl Connection {
         }
     }
 
-    fn encode(&self, item: Outgoing) -> Bytes {
+    fn encode(&self, item: Outgoing) -> Encoded {
         match item {
-            Outgoing::Event(event) => event.encoded(self.dialect.slot(), |body| self.dialect.event(body)),
-            Outgoing::Reply(reply) => self.dialect.reply(&reply),
-            Outgoing::Raw(bytes) => bytes,
+            Outgoing::Event(event) => {
+                let slot = self.dialect.slot();
+                event.encoded(slot, |body| self.dialect.event(body));
+                Encoded::Shared(event, slot)
+            }
+            Outgoing::Reply(reply) => Encoded::Own(self.dialect.reply(&reply)),
+            Outgoing::Raw(bytes) => Encoded::Own(bytes),
         }
     }
 
@@ -317,7 +326,7 @@ impl Rejected {
             ErrorCode::Unauthenticated => CloseCode::Unauthenticated.into(),
             _ => unauthenticated("Invalid token"),
         };
-        Self { refusal, close }
+        Self { refusal: Some(refusal), close }
     }
 
     fn with(refusal: Refusal) -> Option<Self> {
@@ -326,7 +335,12 @@ impl Rejected {
 
     /// What came was not even a text frame.
     fn closing(code: CloseCode) -> Option<Self> {
-        Some(Self { refusal: Refusal::of(ErrorCode::Unauthenticated), close: code.into() })
+        Some(Self { refusal: Some(Refusal::of(ErrorCode::Unauthenticated)), close: code.into() })
+    }
+
+    /// The server ends before it knows who they are.
+    fn going_away() -> Option<Self> {
+        Some(Self { refusal: None, close: CloseCode::GoingAway.into() })
     }
 }
 
@@ -349,19 +363,36 @@ async fn finish(end: End, tap: &mut Tap, writer: &mut Writer) {
         }
         End::Client(code) => {
             tracing::debug!(code, "socket closed by the client");
-            writer.add(if code == 1005 {
-                frame::control(OpCode::Close, b"")
-            } else {
-                frame::close_with(code, "")
-            });
+            let echo =
+                if code == 1005 { frame::control(OpCode::Close, b"") } else { frame::close_with(code, "") };
+            writer.add(Encoded::Own(echo));
         }
         End::Ours(close) => {
             tracing::debug!(code = close.code.as_u16(), reason = %close.reason, "socket closed");
-            writer.add(frame::close(&close));
+            writer.add(Encoded::Own(frame::close(&close)));
         }
     }
     if timeout(CLOSE_WRITE, writer.write()).await.is_ok_and(|written| written.is_ok()) {
         let _ = writer.shutdown().await;
         let _ = timeout(LINGER, tap.discard()).await;
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::future::Future;
+
+    fn size<F: Future>(
+        _: impl Fn(Connection, Socket, Option<String>, Option<OwnedSemaphorePermit>) -> F,
+    ) -> usize {
+        size_of::<F>()
+    }
+
+    /// Every idle connection holds this future: what is rare and large in it is boxed.
+    #[test]
+    fn a_waiting_connection_is_small() {
+        let size = size(Connection::run);
+        assert!(size <= 3 * 1024, "{size} bytes");
     }
 }

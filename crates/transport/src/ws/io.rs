@@ -40,7 +40,8 @@ impl Socket {
         let (rest, read, write) = match upgraded.downcast::<TokioIo<TcpStream>>() {
             Ok(parts) => {
                 let (read, write) = parts.io.into_inner().into_split();
-                (parts.read_buf, ReadSide::Tcp(read), WriteSide::Tcp(write))
+                // Copied, since even an empty handle keeps the HTTP server's whole read buffer alive.
+                (Bytes::copy_from_slice(&parts.read_buf), ReadSide::Tcp(read), WriteSide::Tcp(write))
             }
             Err(other) => {
                 let (read, write) = tokio::io::split(TokioIo::new(other));

@@ -76,7 +76,7 @@ impl Dialect for Conversations {
         if let ReplyBody::Sent { event, duplicate: false } = &reply.body
             && correlation.request_id.is_none()
         {
-            return event.encoded(SLOT, |body| self.event(body));
+            return event.encoded(SLOT, |body| self.event(body)).clone();
         }
         let frame = reply_frame(&reply.body, correlation);
         match &correlation.request_id {

@@ -119,7 +119,7 @@ fn answers_keep_their_shape() {
 #[test]
 fn a_plain_confirmation_shares_the_events_bytes() {
     let event = Event::new(EventBody::Message(Arc::new(message(1, None))));
-    let shared = event.encoded(Conversations.slot(), |body| Conversations.event(body));
+    let shared = event.encoded(Conversations.slot(), |body| Conversations.event(body)).clone();
     let body = ReplyBody::Sent { event, duplicate: false };
     let reply = Conversations.reply(&Reply { correlation: Correlation::default(), body });
     assert_eq!(reply.as_ptr(), shared.as_ptr());
