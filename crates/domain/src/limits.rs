@@ -28,8 +28,11 @@ type Middleware = NoOpMiddleware<Duration>;
 type OneLimiter = RateLimiter<NotKeyed, InMemoryState, GovernorClock, Middleware>;
 type UserLimiter = RateLimiter<UserId, HashMapStateStore<UserId>, GovernorClock, Middleware>;
 
+/// A window that is longer is taken for this one: governor counts in 64 bits of nanoseconds. A year.
+const WINDOW_MAX: Duration = Duration::from_secs(365 * 24 * 3_600);
+
 fn governor_quota(quota: Quota) -> Option<governor::Quota> {
-    let interval = quota.window / quota.requests.get();
+    let interval = quota.window.min(WINDOW_MAX) / quota.requests.get();
     governor::Quota::with_period(interval).map(|it| it.allow_burst(quota.requests))
 }
 
@@ -119,5 +122,67 @@ impl ConnectionLimits {
         }
         refused.count += 1;
         if refused.count >= self.flooding { Verdict::Flooding } else { Verdict::Refused(refusal) }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::testing::ManualClock;
+
+    fn limits(requests: u32, seconds: u64) -> Limits {
+        let frames = Quota::new(requests, Duration::from_secs(seconds));
+        Limits { frames, user_frames: frames, flooding: 3, ..Limits::default() }
+    }
+
+    /// Protects the memory: a user who has their whole quota again is forgotten, and nobody else.
+    #[test]
+    fn rested_users_are_forgotten() {
+        let clock = Arc::new(ManualClock::default());
+        let users = UserLimits::new(Arc::clone(&clock) as Arc<dyn Clock>, &limits(2, 10));
+        let (one, two) = (UserId::new(), UserId::new());
+        users.check(one).unwrap();
+        clock.advance(Duration::from_secs(20));
+        users.check(two).unwrap();
+        users.forget_rested();
+        assert_eq!(users.frames.as_ref().unwrap().len(), 1, "the first has rested");
+        users.check(two).unwrap();
+        assert!(users.check(two).is_err());
+        clock.advance(Duration::from_secs(60));
+        users.forget_rested();
+        assert!(users.frames.as_ref().unwrap().is_empty());
+    }
+
+    /// Protects a client that was refused long ago: the window of its refusals begins with the first of them.
+    #[test]
+    fn refusals_count_within_one_window() {
+        let clock = Arc::new(ManualClock::default());
+        let settings = limits(1, 10);
+        let users = Arc::new(UserLimits::new(Arc::clone(&clock) as Arc<dyn Clock>, &settings));
+        let connection = ConnectionLimits::new(users, UserId::new(), &settings);
+        connection.check().unwrap();
+        clock.advance(Duration::from_secs(5));
+        for _ in 0..2 {
+            assert!(matches!(connection.check(), Err(Verdict::Refused(_))));
+        }
+        clock.advance(Duration::from_secs(11));
+        connection.check().unwrap();
+        for _ in 0..2 {
+            assert!(matches!(connection.check(), Err(Verdict::Refused(_))));
+        }
+        assert!(matches!(connection.check(), Err(Verdict::Flooding)));
+    }
+
+    /// Protects odd settings from a panic or a limit that is none.
+    #[test]
+    fn windows_of_every_size_work() {
+        for (requests, window) in
+            [(1, Duration::from_nanos(1)), (u32::MAX, Duration::from_secs(1)), (1, Duration::MAX)]
+        {
+            let frames = Quota::new(requests, window);
+            let settings = Limits { frames, ..Limits::default() };
+            let users = Arc::new(UserLimits::new(Arc::new(ManualClock::default()), &settings));
+            ConnectionLimits::new(users, UserId::new(), &settings).check().unwrap();
+        }
     }
 }

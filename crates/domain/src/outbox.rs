@@ -339,3 +339,6 @@ impl State {
         self.close = Some(close);
     }
 }
+
+#[cfg(test)]
+mod tests;

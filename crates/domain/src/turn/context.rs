@@ -109,3 +109,66 @@ impl Window {
         Some(system.into_iter().chain(self.pieces.into_iter().map(|(_, piece)| piece)).collect())
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::message::Reply;
+    use crate::{ConversationId, Timestamp, UserId};
+    use proptest::prelude::*;
+
+    fn message(author: Author, content: &str, in_reply_to: Option<MessageId>) -> Message {
+        let answer = |in_reply_to| Reply {
+            in_reply_to,
+            status: TurnStatus::Complete,
+            model: None,
+            usage: crate::message::Usage::default(),
+        };
+        Message {
+            id: MessageId::new(),
+            conversation: ConversationId::from(uuid::Uuid::nil()),
+            seq: 0,
+            author,
+            kind: KIND_USER.into(),
+            content: content.into(),
+            client_id: None,
+            created_at: Timestamp::from_microsecond(0),
+            reply: in_reply_to.map(answer),
+        }
+    }
+
+    proptest! {
+        /// Protects the budget and whole exchanges for any lengths: what is told fits, ends with the question, has
+        /// no answer without its question, and is as much of the newest as fits.
+        #[test]
+        fn the_window_holds_the_newest_that_fit(
+            lengths in proptest::collection::vec((0..60_usize, 1..60_usize), 0..12),
+            last in 0..60_usize,
+            budget in 0..200_usize,
+            system in proptest::option::of("[a-z]{0,30}"),
+        ) {
+            let user = Author::User(UserId::new());
+            let mut log = Vec::new();
+            for (question, answer) in lengths {
+                let question = message(user, &"q".repeat(question), None);
+                let answer = message(Author::Assistant, &"a".repeat(answer), Some(question.id));
+                log.extend([question, answer]);
+            }
+            let target = message(user, &"t".repeat(last), None);
+            let mut window = Window::new(target.id, budget, system.as_deref());
+            let whole: Vec<_> = std::iter::once(&target).chain(log.iter().rev()).cloned().collect();
+            let taken = whole.into_iter().take_while(|message| window.take(message.clone())).count();
+            let instructions = system.as_deref().map_or(0, estimate_tokens);
+            match window.finish(system.as_deref()) {
+                None => prop_assert!(instructions + estimate_tokens(&target.content) > budget),
+                Some(context) => {
+                    let cost: usize = context.iter().map(|piece| estimate_tokens(&piece.content)).sum();
+                    prop_assert!(cost <= budget);
+                    prop_assert_eq!(context.last().map(|piece| &piece.content), Some(&target.content));
+                    let pairs = context.len() - usize::from(system.is_some()) - 1;
+                    prop_assert_eq!(pairs, (taken - 1) / 2 * 2, "whole exchanges, and all that fit");
+                }
+            }
+        }
+    }
+}

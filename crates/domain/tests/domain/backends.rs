@@ -108,7 +108,7 @@ async fn each_limit_on_a_turns_time_holds() {
         let mut ann = Client::join(&server, "ann", id).await;
         server.backend.play(script);
         ann.ask(id, "hello").await;
-        pass(Duration::from_secs(ends_after) - Duration::from_millis(500)).await;
+        pass(Duration::from_millis(ends_after * 1_000 - 500)).await;
         let before = ann.lines();
         assert!(!before.iter().any(|line| line.starts_with("end")), "{end}: {before:?}");
         pass(Duration::from_secs(1)).await;

@@ -17,6 +17,7 @@ mod history;
 mod limits;
 mod nodes;
 mod places;
+mod properties;
 mod resuming;
 mod retiring;
 mod sending;

@@ -4,6 +4,7 @@ use crate::client::{Client, pass, settle};
 use crate::slow_store::{Delays, slow_server_on};
 use crate::world::{END, conversation, log, log_lines, open_turns, say, unlimited, wait};
 use parlor_domain::message::TurnStatus;
+use parlor_domain::ports::Store as _;
 use parlor_domain::testing::{MemoryStore, Script, TestHub};
 use parlor_domain::{Action, ConversationId};
 use std::sync::Arc;
@@ -101,7 +102,6 @@ fn turns_of_the_dead_are_looked_for_again_where_the_store_fails() {
         pass_on(&[&server], 11).await;
         assert_eq!(ending(&store, id).await, Some(("one ".into(), TurnStatus::Interrupted)));
     });
-    use parlor_domain::ports::Store as _;
 }
 
 /// Protects turns where several nodes share a store: only a lease that is over tells that a node is dead.

@@ -48,7 +48,7 @@ async fn the_pieces_of_a_turn_merge_for_who_is_slow() {
     let id = conversation(&server, &["ann", "bob"]).await;
     let mut ann = Client::join(&server, "ann", id).await;
     let slow = Client::join(&server, "bob", id).await;
-    let words: Vec<_> = (0..7_500).map(|number| format!("{:04}", number)).collect();
+    let words: Vec<_> = (0..7_500).map(|number| format!("{number:04}")).collect();
     // One piece a millisecond: each is handed on by itself.
     let script =
         words.iter().flat_map(|word| [crate::world::say(word), Script::Wait(Duration::from_millis(1))]);
