@@ -14,7 +14,7 @@ use tokio::task::JoinSet;
 use tokio::time::sleep;
 
 const MEMORY: Measure = Measure::new("memory a connection", "KiB").value(Bound::AtMost(8.0));
-const PINGS: Measure = Measure::new("pings that each has got", "");
+const PINGS: Measure = Measure::new("pings to each", "count");
 
 /// Runs the case once: memory hardly differs from run to run.
 pub(crate) async fn run(bench: &Bench) -> Result<Vec<Row>> {
