@@ -184,23 +184,13 @@ async fn a_refused_turn_can_be_asked_for_again() {
     let (_app, mut client) = app_at(&provider.base_url()).await;
     for model in ["status-429-once", "status-500-once", "status-503-once"] {
         let turn = ask(&mut client, model, "busy?").await;
-        if turn.status == "failed" {
-            let data = json!({"conversation_id": turn.conversation_id, "message_id": turn.in_reply_to,
-                              "assistant_id": model});
-            client.ask("stream_response", data).await;
-            let again = Turn::follow(&mut client).await;
-            assert_eq!(
-                (again.status.as_str(), again.text.as_str()),
-                ("complete", words(5).as_str()),
-                "{model}"
-            );
-        } else {
-            assert_eq!(
-                (turn.status.as_str(), turn.text.as_str()),
-                ("complete", words(5).as_str()),
-                "{model}"
-            );
-        }
+        let error = turn.error.as_ref().unwrap_or_else(|| panic!("{model}: an error comes first"));
+        assert_eq!((turn.status.as_str(), &error["code"]), ("failed", &json!("AI_UNAVAILABLE")), "{model}");
+        let data = json!({"conversation_id": turn.conversation_id, "message_id": turn.in_reply_to,
+                          "assistant_id": model});
+        client.ask("stream_response", data).await;
+        let again = Turn::follow(&mut client).await;
+        assert_eq!((again.status.as_str(), again.text.as_str()), ("complete", words(5).as_str()), "{model}");
         assert_eq!(provider.count(model), 2, "{model}");
     }
 }
