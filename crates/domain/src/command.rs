@@ -36,7 +36,7 @@ pub enum Action {
     Stop {
         /// The conversation.
         conversation: ConversationId,
-        /// The turn; none means the one that began last.
+        /// The turn; none means the one that is about to begin or, where none is, the live one that began last.
         turn: Option<MessageId>,
     },
     /// Tell the others that this user types, or no longer does. Not answered.

@@ -23,7 +23,7 @@ pub enum EventBody {
         /// Whether they type now.
         is_typing: bool,
     },
-    /// A turn began, or is shown again from its beginning.
+    /// A turn began, or is shown again from its beginning: what was shown of it counts no more.
     TurnStarted(TurnRef),
     /// A piece of a turn's text. Several may be merged into one.
     TurnDelta {
@@ -34,7 +34,8 @@ pub enum EventBody {
         /// The piece.
         text: String,
     },
-    /// A turn ended and became a message.
+    /// A turn ended and became a message. To the connections that saw it begin: they get its `TurnStarted` before, and
+    /// all of its text if it has any. To those that come back meanwhile, it is a `Message`.
     TurnEnded {
         /// The message, whose `reply` tells how.
         message: Arc<Message>,

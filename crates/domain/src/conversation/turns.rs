@@ -261,8 +261,11 @@ impl Conversation {
             return deliveries.push(Delivery::to_all(EventBody::Message(Arc::clone(message))));
         };
         let open = self.turns.open.remove(index);
-        self.turns.ended.push(open.guard);
         open.stop.cancel(); // only where another node ended it does its task still run
+        if open.state == State::Waiting {
+            deliveries.push(Delivery::to_all(EventBody::TurnStarted(open.reference())));
+        }
+        self.turns.ended.push(open.guard);
         let ended = EventBody::TurnEnded { message: Arc::clone(message), refusal: open.refusal };
         deliveries.push(Delivery::to_all(ended));
         let status = message.reply.as_ref().map(|reply| reply.status);

@@ -5,7 +5,7 @@ use crate::slow_store::{Delays, slow_server_on};
 use crate::world::{END, conversation, log, log_lines, open_turns, say, unlimited, wait};
 use parlor_domain::message::TurnStatus;
 use parlor_domain::ports::Store as _;
-use parlor_domain::testing::{MemoryStore, Script, TestHub};
+use parlor_domain::testing::{MemoryStore, Script, TestHub, WriteFault};
 use parlor_domain::{Action, ConversationId};
 use std::sync::Arc;
 use std::time::Duration;
@@ -62,6 +62,28 @@ fn a_crash_costs_a_turn_at_most_two_seconds() {
             assert_eq!(log_lines(&store, id).await.len(), 2, "it ends once");
         });
     }
+}
+
+/// Protects what a turn produced where a checkpoint failed: the next one has all of it again.
+#[test]
+fn a_failed_checkpoint_is_made_up_for() {
+    let store = Arc::new(MemoryStore::new());
+    let id = life(async {
+        let server = TestHub::on(Arc::clone(&store), unlimited()).await;
+        let id = conversation(&server, &["ann"]).await;
+        let mut ann = Client::join(&server, "ann", id).await;
+        server.backend.play(vec![say("one "), Script::Hang]);
+        ann.ask(id, "hello").await;
+        settle().await;
+        store.fail_next_writes(1, WriteFault::BeforeCommit);
+        pass(Duration::from_millis(4_600)).await;
+        id
+    });
+    life(async {
+        let _server = TestHub::on(Arc::clone(&store), unlimited()).await;
+        settle().await;
+        assert_eq!(ending(&store, id).await, Some(("one ".into(), TurnStatus::Interrupted)));
+    });
 }
 
 /// Protects a turn's start: a crash before the first content leaves a turn that ends too.
@@ -173,6 +195,34 @@ async fn a_turn_that_another_node_has_ended_does_not_go_on() {
         assert_eq!(expected.len(), 42);
         assert_eq!(one.hub.figures().turns, 0);
     }
+}
+
+/// Protects the readers of turns that another node has ended: each begins before it ends, also one that still waited
+/// for its place.
+#[tokio::test(start_paused = true)]
+async fn a_waiting_turn_that_another_node_has_ended_begins_before_it_ends() {
+    let store = Arc::new(MemoryStore::shared());
+    let one = TestHub::on(Arc::clone(&store), unlimited()).await;
+    let two = TestHub::on(Arc::clone(&store), unlimited()).await;
+    let id = conversation(&one, &["ann"]).await;
+    let mut ann = Client::join(&one, "ann", id).await;
+    (0..4).for_each(|_| one.backend.play(vec![Script::Hang]));
+    for number in 0..5 {
+        ann.ask(id, &number.to_string()).await;
+    }
+    settle().await;
+    two.clock.advance(Duration::from_secs(60));
+    pass(Duration::from_millis(5_500)).await;
+    ann.note(id, "what is new?").await; // the answer tells it before any checkpoint does
+    let lines = ann.seen().await;
+    let (mut started, mut ended) = (0, 0);
+    for line in &lines {
+        started += usize::from(line == "start");
+        ended += usize::from(line.starts_with("end"));
+        assert!(ended <= started, "{lines:?}");
+    }
+    assert_eq!((started, ended), (5, 5), "{lines:?}");
+    assert_eq!(one.hub.figures().turns, 0);
 }
 
 /// Protects the messages behind a turn's end that comes too late: they are told once, by their own commit.

@@ -100,6 +100,30 @@ fn work_that_races_the_going_is_not_lost() {
     });
 }
 
+/// Protects the narrowest moment: what comes between a task's last look at its inbox and the inbox's end is done by
+/// its successor.
+#[test]
+fn a_request_in_the_last_moment_is_answered() {
+    let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(4).enable_time().build();
+    runtime.unwrap().block_on(async {
+        let mut settings = unlimited();
+        settings.idle = Duration::from_nanos(1);
+        let server = Arc::new(TestHub::with(settings).await);
+        let id = conversation(&server, &["ann"]).await;
+        let mut workers = tokio::task::JoinSet::new();
+        for _ in 0..4 {
+            let mut client = Client::connect(&server, "ann").await;
+            workers.spawn(async move {
+                for round in 0..5_000 {
+                    client.act(Action::History { conversation: id, before: None, limit: 1 }).await;
+                    assert_eq!(client.lines(), ["history []"], "round {round}");
+                }
+            });
+        }
+        workers.join_all().await;
+    });
+}
+
 /// Looks, joins, sends and goes again, as fast as it can; each request is answered in its turn.
 async fn one_round(server: &TestHub, id: parlor_domain::ConversationId, worker: usize, round: usize) {
     let mut client = Client::connect(server, "ann").await;

@@ -28,6 +28,23 @@ async fn a_stop_keeps_what_was_produced() {
     assert_eq!(server.hub.figures().turns, 0);
 }
 
+/// Protects a stop that comes with a resend: no new turn begins, and the one that is live is meant.
+#[tokio::test(start_paused = true)]
+async fn a_stop_after_a_resend_means_the_live_turn() {
+    let server = server().await;
+    let id = conversation(&server, &["ann"]).await;
+    let mut ann = Client::join(&server, "ann", id).await;
+    server.backend.play(vec![crate::world::say("so"), parlor_domain::testing::Script::Hang]);
+    ann.ask_as("c1", id, "hello").await;
+    assert_eq!(ann.seen().await, ["sent 1 hello", "start", "delta 0 so"]);
+    server.store.hold_writes();
+    ann.ask_as("c1", id, "hello").await;
+    ann.stop(id, None).await;
+    settle().await;
+    server.store.release_writes();
+    assert_eq!(ann.seen().await, ["sent before 1 hello", "end 2 stopped so", "stopped stopped"]);
+}
+
 /// Protects the next turn from a stop that means the last one.
 #[tokio::test(start_paused = true)]
 async fn a_late_stop_does_not_reach_the_next_turn() {
