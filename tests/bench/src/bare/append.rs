@@ -82,8 +82,7 @@ impl Table {
             for (conversation, seq, message) in entries {
                 let seq = i64::try_from(seq)?;
                 let id = message.id.as_uuid();
-                // As random as the server's hash.
-                let fingerprint = Uuid::new_v4();
+                let fingerprint = fingerprint(author, &message.client_id);
                 let row = NewRow {
                     conversation_id: conversation.as_bytes(),
                     seq,
@@ -93,7 +92,7 @@ impl Table {
                     kind: "note",
                     content: std::str::from_utf8(&message.content)?,
                     client_id: std::str::from_utf8(&message.client_id)?,
-                    fingerprint: fingerprint.as_bytes(),
+                    fingerprint: &fingerprint,
                     created_at: message.created_at.as_microsecond(),
                 };
                 // diesel keeps the prepared statement of this type.
@@ -144,4 +143,15 @@ impl Appender {
         // The thread ends only with the process.
         let _ = self.rows.send(row).await;
     }
+}
+
+/// As the server's is: it rises with the client's ids, which count, and is random behind that.
+fn fingerprint(author: Uuid, client_id: &[u8]) -> [u8; 16] {
+    let digits = client_id.iter().filter(|byte| byte.is_ascii_digit());
+    let number =
+        digits.fold(0, |number: u64, digit| number.wrapping_mul(10).wrapping_add(u64::from(digit - b'0')));
+    let mut bytes = *Uuid::new_v4().as_bytes();
+    bytes[..3].copy_from_slice(&author.as_bytes()[13..]);
+    bytes[3..8].copy_from_slice(&number.to_be_bytes()[3..]);
+    bytes
 }
