@@ -212,10 +212,35 @@ impl Session {
             },
         };
         let message = self.message(conversation, draft.content, draft.kind, draft.client_id);
+        let (respond, founded) = oneshot::channel();
+        let respond = creates.is_some().then_some(respond);
         let new = NewMessage { message, fingerprint, creates, turn: None };
-        let work = SendWork { origin: self.origin(correlation.clone()), new, model: draft.model };
+        let work = SendWork { origin: self.origin(correlation.clone()), new, model: draft.model, respond };
+        let waits = work.respond.is_some();
         self.shared.route(conversation, Work::Send(Box::new(work))).await;
+        if waits {
+            Box::pin(self.follow_founding(conversation, founded)).await;
+        }
         Ok(())
+    }
+
+    /// Waits for what became of a message that was to make `conversation`. It may have crossed with an earlier send
+    /// of the same, which made another: then that one is joined.
+    async fn follow_founding(
+        &mut self,
+        conversation: ConversationId,
+        founded: oneshot::Receiver<ConversationId>,
+    ) {
+        let founded = founded.await;
+        if founded == Ok(conversation) {
+            return;
+        }
+        self.joined.remove(&conversation);
+        if let Ok(other) = founded
+            && let Err(refusal) = self.ensure_joined(other).await
+        {
+            tracing::warn!(conversation = %other, %refusal, "a resend's sender could not be brought back");
+        }
     }
 
     fn refuse_while_draining(&self) -> Result<(), Refusal> {

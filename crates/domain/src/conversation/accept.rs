@@ -66,7 +66,7 @@ impl Conversation {
             return work.origin.refuse(refusal, self.summary.id);
         }
         let wants_turn = work.wants_turn();
-        let SendWork { origin, mut new, model } = work;
+        let SendWork { origin, mut new, model, respond } = work;
         let plan = wants_turn.then(|| self.plan_turn(new.message.id, model)).transpose();
         let plan = match plan {
             Ok(plan) => plan,
@@ -74,7 +74,7 @@ impl Conversation {
         };
         self.set_typing(origin.user(), false);
         new.turn = plan.as_ref().map(|plan| plan.turn.clone());
-        self.pending.push((Write::Message(Box::new(new)), Waiting::Sent { origin, plan }));
+        self.pending.push((Write::Message(Box::new(new)), Waiting::Sent { origin, plan, respond }));
     }
 
     /// The same stream while a turn answers the message; another answer once none does.

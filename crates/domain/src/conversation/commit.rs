@@ -6,8 +6,9 @@ use crate::event::{Event, EventBody, ReplyBody};
 use crate::message::{Message, SEQ_MAX, Seq};
 use crate::outbox::{Delivery, Outgoing};
 use crate::ports::{StoreError, TurnEnd, Written};
-use crate::{CloseCode, MessageId, Refusal, UserId};
+use crate::{CloseCode, ConversationId, MessageId, Refusal, UserId};
 use std::sync::Arc;
+use tokio::sync::oneshot;
 
 /// How many missing entries are read at once.
 const GAP_PAGE: usize = 256;
@@ -18,6 +19,7 @@ pub(super) enum Waiting {
     Sent {
         origin: Origin,
         plan: Option<Plan>,
+        respond: Option<oneshot::Sender<ConversationId>>,
     },
     Opened {
         origins: Vec<Origin>,
@@ -50,7 +52,7 @@ impl Waiting {
     /// Who waits for it, and the turn that it was to open.
     fn given_up(self) -> (Vec<Origin>, Option<Plan>) {
         match self {
-            Self::Sent { origin, plan } => (vec![origin], plan),
+            Self::Sent { origin, plan, .. } => (vec![origin], plan),
             Self::Opened { origins, plan } => (origins, Some(plan)),
             Self::Checkpoint(_) | Self::TurnEnd(_) => (Vec::new(), None),
         }
@@ -88,23 +90,18 @@ impl Conversation {
 
     async fn settle(&mut self, waiting: Waiting, written: Written, outcome: &mut Outcome) {
         match (waiting, written) {
-            (Waiting::Sent { origin, plan }, Written::Stored { message, message_count }) => {
+            (Waiting::Sent { origin, plan, respond }, Written::Stored { message, message_count }) => {
                 self.standing = Standing::Stored;
                 self.catch_up_to(message.seq, outcome).await;
                 let seq = message.seq;
                 let message = self.enter_log(*message, message_count);
                 outcome.deliveries.push(self.announce(message, origin));
                 outcome.opened.extend(plan.map(|plan| (plan, seq)));
+                tell(respond, self.summary.id);
             }
-            (Waiting::Sent { origin, plan }, Written::Duplicate(message)) => {
-                self.give_up_founding(); // the message made another conversation, long ago
-                if message.conversation == self.summary.id {
-                    self.catch_up_to(message.seq + 1, outcome).await;
-                }
-                let event = Event::new(EventBody::Message(Arc::new(*message)));
-                let body = ReplyBody::Sent { event, duplicate: true };
-                let answer = self.subscribers.answer(origin, body);
-                outcome.deliveries.extend(answer.map(|(to, answer)| Delivery::Answer(to, answer)));
+            (Waiting::Sent { origin, plan, respond }, Written::Duplicate(first)) => {
+                tell(respond, first.conversation);
+                self.answer_resend(origin, *first, outcome).await;
                 self.drop_plan(plan);
             }
             (Waiting::Opened { plan, .. }, Written::TurnOpened(answers)) => {
@@ -124,6 +121,17 @@ impl Conversation {
             }
             (waiting, written) => tracing::error!(?waiting, ?written, "the store answered another question"),
         }
+    }
+
+    /// A resend gets the first answer, after what its sender is still to get before it.
+    async fn answer_resend(&mut self, origin: Origin, first: Message, outcome: &mut Outcome) {
+        self.give_up_founding(); // the message made another conversation before
+        if first.conversation == self.summary.id {
+            self.catch_up_to(first.seq + 1, outcome).await;
+        }
+        let event = Event::new(EventBody::Message(Arc::new(first)));
+        let answer = self.subscribers.answer(origin, ReplyBody::Sent { event, duplicate: true });
+        outcome.deliveries.extend(answer.map(|(to, answer)| Delivery::Answer(to, answer)));
     }
 
     /// A turn's end was refused: another node has ended it, or an earlier try of ours. Its message is in the log, but
@@ -264,6 +272,13 @@ impl Conversation {
                 }
             }
         });
+    }
+}
+
+/// Tells a session where its message is, if it waits for that.
+fn tell(respond: Option<oneshot::Sender<ConversationId>>, conversation: ConversationId) {
+    if let Some(respond) = respond {
+        let _ = respond.send(conversation); // its connection may be gone
     }
 }
 

@@ -61,6 +61,8 @@ pub(crate) struct SendWork {
     pub(crate) origin: Origin,
     pub(crate) new: NewMessage,
     pub(crate) model: Option<String>,
+    /// Where the message is to make its conversation: learns in which one it is. Nothing where it is in none.
+    pub(crate) respond: Option<oneshot::Sender<ConversationId>>,
 }
 
 impl SendWork {

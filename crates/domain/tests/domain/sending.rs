@@ -1,7 +1,8 @@
 //! A message's way from its sender to everybody else.
 
 use crate::client::{Client, draft, pass, settle};
-use crate::world::{conversation, log_lines, server};
+use crate::slow_store::{Delays, slow_server};
+use crate::world::{END, conversation, log_lines, say, server, unlimited, wait};
 use parlor_domain::{Action, Command, Correlation, EventBody, Outgoing, ReplyBody};
 use std::time::Duration;
 
@@ -174,6 +175,29 @@ async fn a_resend_gets_the_first_answer() {
     // It is back in the conversation that it made.
     ann.note(message.conversation, "more").await;
     assert_eq!(other_tab.seen().await, ["message 3 more"]);
+}
+
+/// Protects a client whose connection broke right after its first message: the resend crosses with the first on its
+/// way to disk, gets its answer, and follows the conversation that the first one makes.
+#[tokio::test(start_paused = true)]
+async fn a_resend_that_crosses_with_the_first_joins_its_conversation() {
+    let ms = Duration::from_millis;
+    let delays = Delays { read: ms(5), commit: ms(50), answer: ms(5) };
+    let server = slow_server(delays, unlimited()).await;
+    server.backend.play(vec![wait(1), say("so"), wait(1), END]);
+    let first = Action::Send(draft(None, "hello", "user", Some("c1")));
+    let mut broken = Client::connect(&server, "ann").await;
+    broken.act(first.clone()).await;
+    pass(ms(1)).await;
+    drop(broken);
+    let mut ann = Client::connect(&server, "ann").await;
+    ann.act(first).await;
+    pass(ms(300)).await;
+    let seen = ann.lines();
+    assert!(seen.contains(&"sent before 1 hello".into()) && seen.contains(&"start".into()), "{seen:?}");
+    pass(Duration::from_secs(3)).await;
+    assert_eq!(ann.lines(), ["delta 0 so", "end 2 complete so"]);
+    assert_eq!(server.hub.figures().conversations, 1);
 }
 
 /// Protects "once" across connections: a resend that is in the same commit as the first is answered after it.
