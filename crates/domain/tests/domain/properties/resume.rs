@@ -7,7 +7,8 @@ use crate::slow_store::{Delays, slow_server};
 use crate::world::{END, conversation, log, say, unlimited};
 use parlor_domain::testing::{Script, TestHub};
 use parlor_domain::{
-    Action, ConversationId, Draft, Event, EventBody, MessageId, Outgoing, Reply, ReplyBody, Settings,
+    Action, Command, ConversationId, Correlation, Draft, Event, EventBody, MessageId, Outgoing, Position,
+    Reply, ReplyBody, Settings,
 };
 use proptest::prelude::*;
 use std::collections::{BTreeMap, VecDeque};
@@ -15,6 +16,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 const READERS: usize = 3;
+/// The name of each request to resume.
+const RESUME: &str = "resume";
 
 #[derive(Debug, Clone)]
 enum Op {
@@ -31,6 +34,8 @@ enum Op {
     /// Follow a live turn again.
     Follow(usize),
     Trouble(Trouble),
+    /// Let the next look at the log fail.
+    FailRead,
     Pass(u64),
 }
 
@@ -44,6 +49,7 @@ fn op() -> impl Strategy<Value = Op> {
         1 => who().prop_map(Op::Stop),
         1 => who().prop_map(Op::Follow),
         2 => trouble().prop_map(Op::Trouble),
+        1 => Just(Op::FailRead),
         4 => (0..800_u64).prop_map(Op::Pass),
     ]
 }
@@ -87,6 +93,7 @@ impl Reader {
         self.again = self.client.is_some();
         if self.client.is_none() {
             self.streams.clear();
+            while server.hub.health().await.is_err() {} // who it is can be read
             self.client = Some(Client::connect(server, &self.name).await);
         }
         let Some(client) = &mut self.client else { return };
@@ -94,7 +101,9 @@ impl Reader {
         let outbox = Arc::clone(client.session.outbox());
         // The socket takes while the server still sends: a resume waits for its reader.
         let mut batch = VecDeque::new();
-        let resuming = client.resume(id, self.named);
+        let positions = vec![Position { conversation: id, seq: self.named, epoch: None }];
+        let correlation = Correlation { request_id: Some(RESUME.into()), ..Correlation::default() };
+        let resuming = client.session.handle(Command { action: Action::Resume(positions), correlation });
         tokio::pin!(resuming);
         loop {
             tokio::select! {
@@ -116,6 +125,9 @@ impl Reader {
         let closed = client.close().is_some();
         for _ in 0..count {
             let Some(item) = self.unread.pop_front() else { break };
+            if refused_resume(&item) {
+                return self.lose(); // as if it had not come back: it will again
+            }
             self.got(&item);
         }
         if closed && self.unread.is_empty() {
@@ -174,6 +186,12 @@ impl Reader {
     }
 }
 
+fn refused_resume(item: &Outgoing) -> bool {
+    let Outgoing::Reply(reply) = item else { return false };
+    let resume = reply.correlation.request_id.as_deref() == Some(RESUME);
+    resume && matches!(reply.body, ReplyBody::Refused { .. })
+}
+
 async fn apply(op: Op, number: usize, server: &TestHub, id: ConversationId, readers: &mut [Reader]) {
     match op {
         Op::Resume(who) => readers[who].resume(server, id).await,
@@ -203,6 +221,7 @@ async fn apply(op: Op, number: usize, server: &TestHub, id: ConversationId, read
             }
         }
         Op::Trouble(trouble) => trouble.strike(&server.store),
+        Op::FailRead => server.store.fail_next_reads(1),
         Op::Pass(millis) => pass(Duration::from_millis(millis)).await,
     }
 }
