@@ -20,7 +20,7 @@ pub(crate) fn router(state: Arc<State>) -> Router {
         .route("/health/live", get(health::live))
         .route("/health/ready", get(health::ready));
     for (path, dialect) in SOCKETS {
-        router = router.route(path, get(move |state, request| upgrade::upgrade(state, request, *dialect)));
+        router = router.route(path, get(async |state, request| upgrade::upgrade(state, request, *dialect)));
     }
     router.fallback(problem::not_found).with_state(state)
 }

@@ -20,7 +20,7 @@ struct Query {
 }
 
 /// Answers the handshake (RFC 6455 §4.2) and serves the socket from then on.
-pub(crate) async fn upgrade(
+pub(crate) fn upgrade(
     axum::extract::State(state): axum::extract::State<Arc<State>>,
     mut request: Request,
     dialect: &'static dyn Dialect,

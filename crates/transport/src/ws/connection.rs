@@ -116,9 +116,9 @@ impl Connection {
         let admitted = match &place {
             Some(_) => tokio::select! {
                 admitted = Box::pin(self.admit(&mut tap, &mut assembly, credential)) => admitted,
-                () = self.hub.closing() => Err(Rejected::going_away()),
+                () = self.hub.closing() => Err(Some(Rejected::going_away())),
             },
-            None => Err(Rejected::with(Refusal::of(ErrorCode::TooManyConnections))),
+            None => Err(Some(Rejected::of(Refusal::of(ErrorCode::TooManyConnections)))),
         };
         drop(place);
         let end = match admitted {
@@ -161,15 +161,15 @@ impl Connection {
         tap: &mut Tap,
         assembly: &mut Assembly,
     ) -> Result<String, Option<Rejected>> {
-        let required = || Rejected::with(Refusal::of(ErrorCode::Unauthenticated));
+        let required = || Some(Rejected::of(Refusal::of(ErrorCode::Unauthenticated)));
         let mut burst = Burst::single(tap, assembly, MAX_FIRST_FRAME);
         let text = timeout(self.timing.authentication, async {
             loop {
                 match burst.next().await {
                     Ok(Received::Text(text)) => return Ok(text),
                     Ok(Received::Ping(_) | Received::Pong) => {}
-                    Ok(Received::Binary) => return Err(Rejected::closing(CloseCode::Unsupported)),
-                    Err(Ended::Broken(code)) => return Err(Rejected::closing(code)),
+                    Ok(Received::Binary) => return Err(Some(Rejected::closing(CloseCode::Unsupported))),
+                    Err(Ended::Broken(code)) => return Err(Some(Rejected::closing(code))),
                     Ok(Received::Close(_)) | Err(Ended::Lost) => return Err(None),
                 }
             }
@@ -200,10 +200,7 @@ impl Connection {
     /// Frames become commands, one after the other: while one is done, the client's next ones wait in its socket.
     async fn input(&self, session: &mut Session, life: &Life, tap: &mut Tap, assembly: &mut Assembly) -> End {
         loop {
-            let mut burst = match Burst::begin(tap, assembly, MAX_FRAME).await {
-                Ok(burst) => burst,
-                Err(_) => return End::Lost,
-            };
+            let Ok(mut burst) = Burst::begin(tap, assembly, MAX_FRAME).await else { return End::Lost };
             loop {
                 match burst.next().await {
                     // Boxed: between messages a connection holds none of it.
@@ -329,18 +326,14 @@ impl Rejected {
         Self { refusal: Some(refusal), close }
     }
 
-    fn with(refusal: Refusal) -> Option<Self> {
-        Some(Self::of(refusal))
-    }
-
     /// What came was not even a text frame.
-    fn closing(code: CloseCode) -> Option<Self> {
-        Some(Self { refusal: Some(Refusal::of(ErrorCode::Unauthenticated)), close: code.into() })
+    fn closing(code: CloseCode) -> Self {
+        Self { refusal: Some(Refusal::of(ErrorCode::Unauthenticated)), close: code.into() }
     }
 
     /// The server ends before it knows who they are.
-    fn going_away() -> Option<Self> {
-        Some(Self { refusal: None, close: CloseCode::GoingAway.into() })
+    fn going_away() -> Self {
+        Self { refusal: None, close: CloseCode::GoingAway.into() }
     }
 }
 
