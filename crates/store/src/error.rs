@@ -64,6 +64,9 @@ pub(crate) enum Error {
     /// A row holds what no version of ours wrote.
     #[error("a row of {0} makes no sense")]
     Corrupt(&'static str),
+    /// The thread that did it panicked: whether it was done is not known.
+    #[error("the writer broke off")]
+    BrokeOff,
     /// There is one already.
     #[error("there is one already")]
     Exists,

@@ -10,7 +10,6 @@ pub struct Options {
     /// Whether this process wants an SQLite file for itself, for as long as it has it open; the default. A second
     /// one that wants it is refused. A short command that may run beside a server says no. PostgreSQL is
     /// always shared.
-    #[doc(alias = "lock")]
     pub exclusive: bool,
     /// How many connections read (and, in PostgreSQL, make the rare small changes). At least 1; 4 unless set.
     pub readers: u32,

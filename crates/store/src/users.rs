@@ -43,17 +43,13 @@ pub(crate) async fn ensure(pools: Pools, email: String, role: Option<Role>, now:
     let row: UserRow = change!(&pools, |conn| {
         let insert = diesel::insert_into(users::table).values(&user).on_conflict(users::email).do_update();
         let returning = UserRow::as_returning();
-        Ok(match role {
-            Some(_) => {
-                let set = insert.set(users::role.eq(excluded(users::role)));
-                set.returning(returning).get_result(conn).await?
-            }
+        let row = if role.is_some() {
+            insert.set(users::role.eq(excluded(users::role))).returning(returning).get_result(conn).await?
+        } else {
             // A change that changes nothing, so that the row comes back.
-            None => {
-                let set = insert.set(users::email.eq(excluded(users::email)));
-                set.returning(returning).get_result(conn).await?
-            }
-        })
+            insert.set(users::email.eq(excluded(users::email))).returning(returning).get_result(conn).await?
+        };
+        Ok(row)
     })?;
     row.into_user()
 }

@@ -32,6 +32,10 @@ const LOG_SETTINGS: &str = "\
     SET plan_cache_mode = force_generic_plan; \
     SET enable_seqscan = off; SET enable_hashjoin = off; SET enable_mergejoin = off;";
 
+/// How long a server may leave bytes unacknowledged before its connection is taken for dead. The system's own limits
+/// are hours.
+const DEAD_AFTER: Duration = Duration::from_secs(30);
+
 /// A PostgreSQL database that can be connected to.
 #[derive(Clone)]
 pub(crate) struct Server {
@@ -59,6 +63,10 @@ impl Server {
         if config.get_connect_timeout().is_none() {
             config.connect_timeout(connect_timeout);
         }
+        if config.get_tcp_user_timeout().is_none() {
+            config.tcp_user_timeout(DEAD_AFTER);
+        }
+        config.keepalives_idle(config.get_keepalives_idle().min(DEAD_AFTER));
         let name = name(&config);
         let tls = tls.connector().map_err(|error| OpenError::unreachable(&*name, error))?;
         Ok(Self { config, tls, name })

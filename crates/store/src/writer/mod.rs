@@ -85,9 +85,9 @@ impl Writer {
             return Ok(Vec::new());
         }
         let (answer, answered) = oneshot::channel();
-        let closed = || Error::Closed.while_doing("write to the log");
-        self.calls.send(Call { writes, answer }).await.map_err(|_| closed())?;
-        answered.await.unwrap_or_else(|_| Err(closed()))
+        let failed = |error: Error| error.while_doing("write to the log");
+        self.calls.send(Call { writes, answer }).await.map_err(|_| failed(Error::Closed))?;
+        answered.await.unwrap_or_else(|_| Err(failed(Error::BrokeOff)))
     }
 
     /// Takes no more calls; those that wait are still committed.
