@@ -236,7 +236,8 @@ async fn a_killed_turn_keeps_all_but_its_last_two_seconds() {
         match frame["type"].as_str().unwrap() {
             "message_received" => message = frame["data"]["message"].clone(),
             "resumed" => recovered = frame["data"]["recovered"].clone(),
-            other => assert_eq!(other, "conversation_updated", "{frame}"),
+            // Before the resume was done, this connection had not joined.
+            other => assert!(["message_added", "conversation_updated"].contains(&other), "{frame}"),
         }
     }
     assert_eq!(recovered, true);
