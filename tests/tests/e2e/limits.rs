@@ -212,7 +212,8 @@ async fn two_heartbeats_without_a_sign_of_life_close() {
     let listener = listener.expect_silence(Duration::from_secs(6));
     let ((pings, lived), ()) = tokio::join!(dead, listener);
     assert!(pings >= 1, "it was asked first");
-    assert!((2.0..6.0).contains(&lived.as_secs_f64()), "{lived:?}");
+    // Two heartbeats, by a clock that starts a little after the server's.
+    assert!((1.5..6.0).contains(&lived.as_secs_f64()), "{lived:?}");
 }
 
 /// Protects: a head without end is cut by its size, not only by its time.
