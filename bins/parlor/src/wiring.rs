@@ -4,8 +4,9 @@ use crate::failure::{Failure, chain};
 use crate::settings::{self, Settings};
 use parlor_accounts::{Tokens, secret};
 use parlor_ai::{Demo, OpenAi};
-use parlor_domain::Quota;
+use parlor_domain::message::NanoDollars;
 use parlor_domain::ports::{Backend, Clock};
+use parlor_domain::{Price, Prices, Quota};
 use parlor_store::{Database, OpenError};
 use std::fs::DirBuilder;
 use std::path::Path;
@@ -76,6 +77,7 @@ pub(crate) fn domain_settings(settings: &Settings) -> parlor_domain::Settings {
             connections_per_user: limits.connections_per_user,
             frames: quota(limits.frames),
             user_frames: quota(limits.user_frames),
+            chats: limits.chats.and_then(|chats| Quota::new(chats, limits.chat_window)),
             ..default.limits
         },
         turns: parlor_domain::TurnSettings {
@@ -85,10 +87,21 @@ pub(crate) fn domain_settings(settings: &Settings) -> parlor_domain::Settings {
             context_tokens: ai.context_tokens.unwrap_or(usize::MAX),
             system_prompt: ai.system_prompt.clone(),
             max_tokens: ai.max_tokens,
+            prices: prices(ai),
             ..default.turns
         },
         ..default
     }
+}
+
+/// The operator's prices, and that the demo costs nothing.
+fn prices(ai: &settings::Ai) -> Prices {
+    let demo = Price {
+        model: parlor_ai::demo::MODEL.to_owned(),
+        prompt: NanoDollars::default(),
+        completion: NanoDollars::default(),
+    };
+    Prices::new(ai.prices.iter().cloned().chain([demo]).collect())
 }
 
 /// The transport's figures.

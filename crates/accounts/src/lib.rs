@@ -1,10 +1,10 @@
-//! Who somebody is: access tokens, and the secret that signs them.
+//! Who somebody is: tokens, and the secret that signs them.
 //!
 //! Where it stands in a message's way: before it. A transport hands a credential to the domain, which asks its
 //! [`Authenticator`](parlor_domain::ports::Authenticator) whose it is. That trait is all that others see of
 //! verification, so that tokens of other issuers can stand beside our own.
 //!
-//! - [`Tokens`] issues and verifies Parlor's own access tokens.
+//! - [`Tokens`] issues and verifies Parlor's own tokens: access tokens, and those that open sockets alone.
 //! - [`secret`] keeps the secret of a server that was given none.
 //!
 //! ```

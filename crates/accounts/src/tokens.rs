@@ -1,8 +1,9 @@
-//! Access tokens: JWTs (RFC 7519) signed with HMAC-SHA-256, for the bearer of which a client speaks.
+//! Tokens: JWTs (RFC 7519) signed with HMAC-SHA-256, for the bearer of which a client speaks. An access token opens
+//! everything; a socket token opens sockets alone, since a browser has to put it into a URL.
 
 use async_trait::async_trait;
 use jsonwebtoken::{Algorithm, DecodingKey, EncodingKey, Header, Validation};
-use parlor_domain::ports::{Authenticator, Clock, Identity, Role};
+use parlor_domain::ports::{Authenticator, Clock, Identity, Role, Scope};
 use parlor_domain::{ErrorCode, Timestamp, UserId};
 use serde::{Deserialize, Serialize};
 use std::fmt;
@@ -12,8 +13,10 @@ use uuid::Uuid;
 
 /// The one algorithm. What a token says of itself is never believed.
 const ALGORITHM: Algorithm = Algorithm::HS256;
-/// The `typ` claim that makes a token an access token.
+/// The `typ` claim of a token that opens everything.
 const ACCESS: &str = "access";
+/// The `typ` claim of a token that opens sockets alone.
+const SOCKET: &str = "socket";
 
 /// The shortest secret, in bytes: as long as the hash (RFC 7518 §3.2).
 pub const SECRET_MIN: usize = 32;
@@ -42,7 +45,7 @@ struct Claims {
     typ: String,
 }
 
-/// Issues and verifies access tokens, all signed with one secret.
+/// Issues and verifies tokens of both kinds, all signed with one secret.
 pub struct Tokens {
     signing: EncodingKey,
     verifying: DecodingKey,
@@ -73,7 +76,7 @@ impl Tokens {
         Ok(Self { signing, verifying, validation, clock })
     }
 
-    /// A token for `user`, good from `now` until `ttl` later, in whole seconds.
+    /// An access token for `user`, good from `now` until `ttl` later, in whole seconds.
     ///
     /// Errors: [`TokenError::Signing`].
     pub fn issue(
@@ -83,13 +86,24 @@ impl Tokens {
         ttl: Duration,
         now: Timestamp,
     ) -> Result<String, TokenError> {
+        self.sign(user, role, Scope::Everything, ttl, now)
+    }
+
+    fn sign(
+        &self,
+        user: UserId,
+        role: Role,
+        scope: Scope,
+        ttl: Duration,
+        now: Timestamp,
+    ) -> Result<String, TokenError> {
         let claims = Claims {
             sub: user,
             role: role.as_str().to_owned(),
             iat: now.as_second(),
             exp: now.plus(ttl).as_second(),
             jti: Uuid::new_v4(),
-            typ: ACCESS.to_owned(),
+            typ: type_of(scope).to_owned(),
         };
         jsonwebtoken::encode(&Header::new(ALGORITHM), &claims, &self.signing).map_err(TokenError::Signing)
     }
@@ -101,21 +115,40 @@ impl Tokens {
         let token = jsonwebtoken::decode::<Claims>(token, &self.verifying, &self.validation)
             .map_err(|_| ErrorCode::InvalidToken)?;
         // We understand no extension, and must refuse what demands one (RFC 7515 §4.1.11).
-        if token.claims.typ != ACCESS || token.header.crit.is_some() {
+        if token.header.crit.is_some() {
             return Err(ErrorCode::InvalidToken);
         }
+        let scope = scope_of(&token.claims.typ).ok_or(ErrorCode::InvalidToken)?;
         let role = token.claims.role.parse().map_err(|_| ErrorCode::InvalidToken)?;
         if self.clock.now().as_second() >= token.claims.exp {
             return Err(ErrorCode::TokenExpired);
         }
         let expires_at = Timestamp::from_microsecond(token.claims.exp.saturating_mul(1_000_000));
-        Ok(Identity { user: token.claims.sub, role, expires_at })
+        Ok(Identity { user: token.claims.sub, role, expires_at, scope })
     }
+}
+
+const fn type_of(scope: Scope) -> &'static str {
+    match scope {
+        Scope::Everything => ACCESS,
+        Scope::Sockets => SOCKET,
+    }
+}
+
+fn scope_of(kind: &str) -> Option<Scope> {
+    [Scope::Everything, Scope::Sockets].into_iter().find(|scope| type_of(*scope) == kind)
 }
 
 #[async_trait]
 impl Authenticator for Tokens {
     async fn authenticate(&self, token: &str) -> Result<Identity, ErrorCode> {
         self.verify(token)
+    }
+
+    async fn issue_socket_token(&self, user: UserId, role: Role, ttl: Duration) -> Result<String, ErrorCode> {
+        self.sign(user, role, Scope::Sockets, ttl, self.clock.now()).map_err(|error| {
+            tracing::error!(%user, error = ?error, "a socket token could not be signed");
+            ErrorCode::Internal
+        })
     }
 }

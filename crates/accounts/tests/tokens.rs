@@ -3,7 +3,7 @@
 
 use jsonwebtoken::{Algorithm, EncodingKey, Header};
 use parlor_accounts::{TokenError, Tokens};
-use parlor_domain::ports::{Authenticator, Clock, Identity, Role};
+use parlor_domain::ports::{Authenticator, Clock, Identity, Role, Scope};
 use parlor_domain::{ErrorCode, Timestamp, UserId};
 use serde_json::{Value, json};
 use std::sync::Arc;
@@ -74,12 +74,24 @@ fn with_header(token: &str, header: &str) -> String {
 async fn an_issued_token_tells_whose_it_is_and_until_when() {
     let desk = Desk::new();
     let expires_at = Timestamp::from_microsecond((START + 60) * 1_000_000);
-    let identity = Identity { user: desk.user, role: Role::User, expires_at };
+    let identity = Identity { user: desk.user, role: Role::User, expires_at, scope: Scope::Everything };
     assert_eq!(desk.ask(&desk.issue(60)).await, Ok(identity.clone()));
     assert_eq!(desk.ask_claims(&desk.claims()).await, Ok(identity), "the tests' own claims are good ones");
     let admin = desk.tokens.issue(desk.user, Role::Admin, Duration::from_mins(1), desk.clock.now()).unwrap();
     assert_eq!(desk.ask(&admin).await.unwrap().role, Role::Admin);
     assert_ne!(desk.issue(60), desk.issue(60), "each has an id of its own");
+}
+
+/// Protects HTTP from what stands in URLs: a socket token tells that it opens sockets alone, whoever has it.
+#[tokio::test]
+async fn a_socket_token_tells_that_it_opens_sockets_alone() {
+    let desk = Desk::new();
+    let token = desk.tokens.issue_socket_token(desk.user, Role::Admin, Duration::from_mins(1)).await.unwrap();
+    let expires_at = Timestamp::from_microsecond((START + 60) * 1_000_000);
+    let identity = Identity { user: desk.user, role: Role::Admin, expires_at, scope: Scope::Sockets };
+    assert_eq!(desk.ask(&token).await, Ok(identity));
+    desk.clock.0.store((START + 60) * 1_000_000, Ordering::Relaxed);
+    assert_eq!(desk.ask(&token).await, Err(ErrorCode::TokenExpired));
 }
 
 #[tokio::test]
@@ -144,6 +156,7 @@ async fn claims_that_are_missing_or_wrong_are_refused() {
         ("exp", json!(null)),
         ("typ", json!("refresh")),
         ("typ", json!("Access")),
+        ("typ", json!("sockets")),
     ];
     for (claim, value) in wrong {
         let mut claims = desk.claims();

@@ -137,7 +137,8 @@ mod tests {
         let context = vec![ContextMessage { speaker: Speaker::User, content: message.to_owned() }];
         let (turn, conversation) = (MessageId::new(), ConversationId::new());
         let model = Some("gpt-4".to_owned());
-        demo.open(TurnRequest { turn, conversation, model, context, max_tokens }).await.unwrap()
+        let request = TurnRequest { turn, conversation, model, context, max_tokens, temperature: None };
+        demo.open(request).await.unwrap()
     }
 
     async fn deltas(message: &str, max_tokens: Option<u32>) -> Vec<Delta> {

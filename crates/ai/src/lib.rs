@@ -25,6 +25,7 @@
 //!     model: None,
 //!     context: vec![question],
 //!     max_tokens: None,
+//!     temperature: None,
 //! };
 //! let mut stream = Demo::with_pace(std::time::Duration::ZERO).open(request).await.unwrap();
 //! let mut text = String::new();

@@ -1,7 +1,7 @@
 //! What a message must be like before anything is done with it.
 
-use crate::command::Draft;
-use crate::message::KIND_ASSISTANT;
+use crate::command::{Draft, RoomDraft, TurnOptions};
+use crate::message::{Edit, KIND_ASSISTANT};
 use crate::{ErrorCode, Refusal};
 
 /// The longest id that a client may give a message, in bytes.
@@ -10,21 +10,18 @@ const CLIENT_ID_MAX: usize = 256;
 const KIND_MAX: usize = 32;
 /// The longest name of a model, in bytes.
 const MODEL_MAX: usize = 128;
+/// The longest instructions of a client's own, in bytes.
+const PROMPT_MAX: usize = 16 * 1024;
+/// The longest reaction, in bytes: the longest emoji of Unicode 16 have 35.
+const EMOJI_MAX: usize = 64;
+/// The longest name of a room, in bytes.
+const ROOM_NAME_MAX: usize = 200;
 /// The longest title made from a message, in characters.
 const TITLE_MAX: usize = 50;
 
 /// Checks a draft; `max_text` is in bytes.
 pub(crate) fn draft(draft: &Draft, max_text: usize) -> Result<(), Refusal> {
-    if draft.content.len() > max_text {
-        let words = format!("a message has at most {max_text} bytes");
-        return Err(Refusal::new(ErrorCode::MessageTooLong, words));
-    }
-    if draft.content.trim().is_empty() {
-        return Err(Refusal::new(ErrorCode::InvalidMessageContent, "the text is empty"));
-    }
-    if draft.content.contains('\0') {
-        return Err(Refusal::new(ErrorCode::InvalidMessageContent, "the text holds a NUL"));
-    }
+    content(&draft.content, max_text)?;
     let names = [
         (Some(draft.kind.as_str()), KIND_MAX, "the message's type"),
         (draft.client_id.as_deref(), CLIENT_ID_MAX, "the client's message id"),
@@ -32,7 +29,7 @@ pub(crate) fn draft(draft: &Draft, max_text: usize) -> Result<(), Refusal> {
     for (word, max, what) in names {
         name(word, max, what)?;
     }
-    model(draft.model.as_deref())?;
+    options(&draft.options)?;
     if [KIND_ASSISTANT, "system"].contains(&draft.kind.as_str()) {
         return Err(Refusal::new(
             ErrorCode::InvalidRequest,
@@ -42,9 +39,48 @@ pub(crate) fn draft(draft: &Draft, max_text: usize) -> Result<(), Refusal> {
     Ok(())
 }
 
-/// Checks the name of a model.
-pub(crate) fn model(model: Option<&str>) -> Result<(), Refusal> {
-    name(model, MODEL_MAX, "the model's name")
+/// Checks how a reply is wanted.
+pub(crate) fn options(options: &TurnOptions) -> Result<(), Refusal> {
+    name(options.model.as_deref(), MODEL_MAX, "the model's name")?;
+    name(options.system_prompt.as_deref(), PROMPT_MAX, "the system prompt")?;
+    if options.temperature.is_some_and(|temperature| !(0.0..=2.0).contains(&temperature)) {
+        return Err(Refusal::new(ErrorCode::InvalidRequest, "the temperature is from 0 to 2"));
+    }
+    if options.max_tokens == Some(0) {
+        return Err(Refusal::new(ErrorCode::InvalidRequest, "a reply has at least one token"));
+    }
+    Ok(())
+}
+
+/// Checks a change to a message; `max_text` is in bytes.
+pub(crate) fn edit(edit: &Edit, max_text: usize) -> Result<(), Refusal> {
+    match edit {
+        Edit::Content(text) => content(text, max_text),
+        Edit::Delete => Ok(()),
+        Edit::React { emoji, .. } => {
+            name(Some(emoji), EMOJI_MAX, "an emoji")?;
+            let fits = !emoji.chars().any(|it| it.is_control() || it.is_whitespace());
+            fits.then_some(()).ok_or(Refusal::new(ErrorCode::InvalidRequest, "an emoji has no spaces in it"))
+        }
+    }
+}
+
+/// Checks a room that is to be made.
+pub(crate) fn room(draft: &RoomDraft) -> Result<(), Refusal> {
+    name(draft.name.as_deref(), ROOM_NAME_MAX, "a room's name")
+}
+
+fn content(text: &str, max: usize) -> Result<(), Refusal> {
+    if text.len() > max {
+        return Err(Refusal::new(ErrorCode::MessageTooLong, format!("a message has at most {max} bytes")));
+    }
+    if text.trim().is_empty() {
+        return Err(Refusal::new(ErrorCode::InvalidMessageContent, "the text is empty"));
+    }
+    if text.contains('\0') {
+        return Err(Refusal::new(ErrorCode::InvalidMessageContent, "the text holds a NUL"));
+    }
+    Ok(())
 }
 
 fn name(name: Option<&str>, max: usize, what: &str) -> Result<(), Refusal> {
@@ -53,6 +89,23 @@ fn name(name: Option<&str>, max: usize, what: &str) -> Result<(), Refusal> {
         return Err(Refusal::new(ErrorCode::InvalidRequest, words));
     }
     Ok(())
+}
+
+/// Whether a text speaks to the AI: `@ai` as a word of its own, in any case.
+pub(crate) fn mentions_ai(content: &str) -> bool {
+    let of_word =
+        |character: Option<char>| character.is_some_and(|it| it.is_alphanumeric() || "_@".contains(it));
+    content.match_indices('@').any(|(at, _)| {
+        let (before, after) = (&content[..at], &content[at + 1..]);
+        let is_ai = after.get(..2).is_some_and(|name| name.eq_ignore_ascii_case("ai"));
+        let follows = || {
+            let mut rest = after[2..].chars();
+            let next = rest.next();
+            // A point or a dash ends the sentence, unless the word goes on behind it.
+            if matches!(next, Some('.' | '-')) { of_word(rest.next()) } else { of_word(next) }
+        };
+        is_ai && !of_word(before.chars().next_back()) && !follows()
+    })
 }
 
 /// A conversation's title: the beginning of its first message, cut at a word.
@@ -77,6 +130,18 @@ pub(crate) fn title_of(content: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    /// Protects a shared room from an AI that speaks unasked, and those who ask from silence.
+    #[test]
+    fn mentions_are_words() {
+        for text in ["@ai", "hey @AI, you", "(@Ai)", "what, @ai?", "ask @ai.", "ü@ai x @ai"] {
+            assert!(mentions_ai(text), "{text}");
+        }
+        for text in ["", "@", "@a", "ai", "@airport", "me@ai.org", "@ai.org", "@@ai", "@ai_x", "@aü", "x@ai"]
+        {
+            assert!(!mentions_ai(text), "{text}");
+        }
+    }
 
     #[test]
     fn titles_are_cut_at_a_word() {

@@ -1,11 +1,12 @@
 //! What a connection asks.
 
 use crate::event::Correlation;
-use crate::message::Seq;
-use crate::{ConversationId, MessageId};
+use crate::message::{Edit, Seq};
+use crate::room::{AiMode, MemberRole, RoomKind};
+use crate::{ConversationId, MessageId, RoomId, UserId};
 
 /// One request, with the client's names for it.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq)]
 pub struct Command {
     /// What to do.
     pub action: Action,
@@ -13,45 +14,95 @@ pub struct Command {
     pub correlation: Correlation,
 }
 
-/// What to do. Everything that a dialect can ask is one of these; none of them depends on the dialect.
+/// A conversation by one of its names.
 #[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Place {
+    /// By its own id.
+    Conversation(ConversationId),
+    /// By its room's.
+    Room(RoomId),
+}
+
+impl From<ConversationId> for Place {
+    fn from(id: ConversationId) -> Self {
+        Self::Conversation(id)
+    }
+}
+
+impl From<RoomId> for Place {
+    fn from(id: RoomId) -> Self {
+        Self::Room(id)
+    }
+}
+
+/// What to do. Everything that a dialect can ask is one of these; none of them depends on the dialect.
+#[derive(Debug, Clone, PartialEq)]
 pub enum Action {
     /// Get a conversation's events. Answer: `Joined`, then the turns that are live, from their beginnings.
-    Join(ConversationId),
-    /// Stop getting them. Answer: `Left`.
-    Leave(ConversationId),
-    /// Store a message; a `user` message starts a turn. Joins the conversation. Answer: `Sent`.
+    Join(Place),
+    /// Stop getting them, and stay a participant. Answer: `Left`.
+    Leave(Place),
+    /// Something about a room and its members.
+    Room(RoomAction),
+    /// Store a message; a `user` message may start a turn. Joins the conversation. Answer: `Sent`.
     Send(Draft),
+    /// Change a message. Answer: `Changed`.
+    Change {
+        /// The message.
+        message: MessageId,
+        /// How.
+        edit: Edit,
+    },
     /// Follow the turn that answers `message` from its beginning; where it has ended, start another. Joins the
     /// conversation. Answer: the stream itself.
     Stream {
         /// The conversation.
-        conversation: ConversationId,
+        place: Place,
         /// The user's message.
         message: MessageId,
-        /// The model that should answer; none leaves it to the router.
-        model: Option<String>,
+        /// Who should answer, and how.
+        options: TurnOptions,
+    },
+    /// Make another reply. Joins the conversation. Answer: the stream itself.
+    Regenerate {
+        /// The conversation.
+        place: Place,
+        /// The reply, or the message that it answers; none means the newest reply.
+        message: Option<MessageId>,
+        /// Who should answer, and how.
+        options: TurnOptions,
     },
     /// End a turn, keeping what it produced. Answer: `Stopped`, once it has ended.
     Stop {
         /// The conversation.
-        conversation: ConversationId,
+        place: Place,
         /// The turn; none means the one that is about to begin or, where none is, the live one that began last.
         turn: Option<MessageId>,
     },
     /// Tell the others that this user types, or no longer does. Not answered.
     Typing {
         /// The conversation.
-        conversation: ConversationId,
+        place: Place,
         /// Whether they type now.
         is_typing: bool,
     },
+    /// Say that everything up to a seq was read. Not answered; the author of the newest message that it newly covers
+    /// gets `Read`.
+    Read {
+        /// The conversation.
+        place: Place,
+        /// The seq.
+        seq: Seq,
+    },
     /// Get what was missed of each conversation, and join it. Answer, for each: the messages, then `Resumed`.
     Resume(Vec<Position>),
+    /// Get all that this user's clients have not got while none was there, of all conversations. Answer: the messages
+    /// as `Replayed`, then `Synced`.
+    Sync,
     /// Get earlier messages. Answer: `History`.
     History {
         /// The conversation.
-        conversation: ConversationId,
+        place: Place,
         /// Only those with a lower seq; none starts at the newest.
         before: Option<Seq>,
         /// How many at most, 1 to [`HISTORY_MAX`]; fewer come where they are long.
@@ -61,31 +112,87 @@ pub enum Action {
     Heads,
 }
 
+/// What can be done with a room.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum RoomAction {
+    /// Become a member of the room, which is made if there is none, and get its events. Answer: `RoomJoined`, then the
+    /// turns that are live.
+    Enter(RoomDraft),
+    /// Be no member any more. Answer: `RoomLeft`.
+    Exit(RoomId),
+    /// End the room (its owner). Answer: `RoomDeleted`, which every member gets.
+    Delete(RoomId),
+    /// Make somebody a member, or give a member another role (its owner, and of plain members a moderator). Answer:
+    /// `Members`, which the members and the one who comes get.
+    AddMember {
+        /// The room.
+        room: RoomId,
+        /// Who.
+        user: UserId,
+        /// As what: a member or a moderator. None is a member, or what they are.
+        role: Option<MemberRole>,
+    },
+    /// End somebody's membership; they cannot come back by themselves. Answer: `Members`, which the members and
+    /// the one who goes get.
+    RemoveMember {
+        /// The room.
+        room: RoomId,
+        /// Who.
+        user: UserId,
+    },
+}
+
+/// A room as a client wants it to be.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct RoomDraft {
+    /// Its id.
+    pub id: RoomId,
+    /// Its name; none is its id.
+    pub name: Option<String>,
+    /// Who may enter. None is [`RoomKind::Private`] for a new room, and any kind for one that is there.
+    pub kind: Option<RoomKind>,
+    /// When the AI answers; none is what the kind brings.
+    pub ai_mode: Option<AiMode>,
+}
+
 /// The most messages that one `History` asks for.
 pub const HISTORY_MAX: usize = 200;
 /// The most conversations that one `Resume` names.
 pub const RESUME_MAX_POSITIONS: usize = 1_000;
 
 /// A message that a client wants to be stored.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq)]
 pub struct Draft {
     /// Where to; none makes a new conversation.
-    pub conversation: Option<ConversationId>,
+    pub place: Option<Place>,
     /// The text.
     pub content: String,
-    /// What kind of message it is; `user` starts a turn.
+    /// What kind of message it is; `user` may start a turn.
     pub kind: String,
     /// The client's own id of it, by which a resend is known.
     pub client_id: Option<String>,
-    /// The model that should answer; none leaves it to the router.
+    /// Who should answer, and how.
+    pub options: TurnOptions,
+}
+
+/// Who should answer, and how. What is not said is left to the server and the backend.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct TurnOptions {
+    /// The model.
     pub model: Option<String>,
+    /// Instructions in the place of the server's.
+    pub system_prompt: Option<String>,
+    /// How freely the model chooses its words, 0 to 2.
+    pub temperature: Option<f64>,
+    /// How many tokens the reply may have; the server's own maximum still holds.
+    pub max_tokens: Option<u32>,
 }
 
 /// How far a client has read a conversation.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Position {
     /// The conversation.
-    pub conversation: ConversationId,
+    pub place: Place,
     /// The highest seq that it has; 0 for none.
     pub seq: Seq,
     /// The log that the seq belongs to; none is taken for ours.

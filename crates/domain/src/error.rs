@@ -38,6 +38,15 @@ impl Refusal {
         Self { retry_after: Some(seconds.max(1)), ..Self::of(code) }
     }
 
+    /// The same in the words of how the client named the conversation: a room that it may not know of is no room.
+    pub(crate) fn about(self, room: bool) -> Self {
+        match self.code {
+            ErrorCode::ConversationNotFound if room => Self::of(ErrorCode::RoomNotFound),
+            ErrorCode::RoomNotFound if !room => Self::of(ErrorCode::ConversationNotFound),
+            _ => self,
+        }
+    }
+
     /// Our own failure: logs `cause` under a new incident id, and tells the client only the id.
     pub fn internal(cause: &dyn std::error::Error) -> Self {
         let incident = Uuid::new_v4();

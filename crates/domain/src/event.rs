@@ -1,7 +1,8 @@
 //! What is pushed to connections. One event is made once, shared by every outbox, and encoded once a dialect.
 
 use crate::message::{Author, Message, Seq, Summary, TurnStatus};
-use crate::{ConversationId, MessageId, Refusal};
+use crate::room::{MemberRole, Room};
+use crate::{ConversationId, MessageId, Refusal, RoomId, Timestamp, UserId};
 use bytes::Bytes;
 use std::sync::{Arc, OnceLock};
 
@@ -12,16 +13,52 @@ pub enum EventBody {
     Message(Arc<Message>),
     /// The same, to a participant's connections that have not joined.
     MessageElsewhere(Arc<Message>),
+    /// A message was changed; its `changed_seq` is the entry. To all connections of those who can see it.
+    Changed(Arc<Message>),
     /// A conversation's title, newest entry or message count changed. To all of its participants' connections.
     Updated(Summary),
+    /// A conversation was deleted. To all of its participants' connections.
+    Deleted(Summary),
+    /// Somebody became a member or is none any more by another's doing. To the connections that joined, and to all
+    /// of that member's.
+    Members {
+        /// The conversation.
+        conversation: ConversationId,
+        /// Whose part changed.
+        user: UserId,
+        /// What they are now; none: they were removed.
+        role: Option<MemberRole>,
+        /// Who did it.
+        by: UserId,
+    },
+    /// Members came or went, since the last such event. To the connections that joined. May be dropped.
+    Presence {
+        /// The conversation.
+        conversation: ConversationId,
+        /// Who, and whether they are there now. Never empty.
+        changes: Vec<Presence>,
+    },
     /// Somebody types, or no longer does. May be dropped.
     Typing {
         /// Where.
         conversation: ConversationId,
         /// Who.
         who: Author,
+        /// What they are called.
+        name: Option<Arc<str>>,
         /// Whether they type now.
         is_typing: bool,
+    },
+    /// Somebody has read up to a seq. To the connections of the author of the newest message that this newly covers.
+    Read {
+        /// The author's message.
+        message: Arc<Message>,
+        /// Who has read it.
+        reader: UserId,
+        /// Up to where they have read.
+        seq: Seq,
+        /// When.
+        at: Timestamp,
     },
     /// A turn began, or is shown again from its beginning: what was shown of it counts no more.
     TurnStarted(TurnRef),
@@ -33,6 +70,8 @@ pub enum EventBody {
         offset: u64,
         /// The piece.
         text: String,
+        /// When it came.
+        at: Timestamp,
     },
     /// A turn ended and became a message. To the connections that saw it begin: they get its `TurnStarted` before, and
     /// all of its text if it has any. To those that come back meanwhile, it is a `Message`.
@@ -42,6 +81,17 @@ pub enum EventBody {
         /// Why, where it failed.
         refusal: Option<Refusal>,
     },
+}
+
+/// Whether somebody is in a room.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Presence {
+    /// Who.
+    pub user: UserId,
+    /// What they are called.
+    pub name: Arc<str>,
+    /// Whether a connection of theirs has joined.
+    pub online: bool,
 }
 
 /// Names a turn.
@@ -77,6 +127,8 @@ impl EncodingSlot {
 /// An event with its encodings.
 #[derive(Debug)]
 pub struct Event {
+    /// The room in which it happened, if it was one.
+    room: Option<RoomId>,
     body: EventBody,
     encodings: [OnceLock<Bytes>; EncodingSlot::COUNT],
 }
@@ -85,9 +137,14 @@ pub struct Event {
 const ENVELOPE: usize = 320;
 
 impl Event {
-    /// Wraps what happened.
-    pub fn new(body: EventBody) -> Arc<Self> {
-        Arc::new(Self { body, encodings: Default::default() })
+    /// Wraps what happened in a room, or in a conversation that is none.
+    pub fn new(room: Option<RoomId>, body: EventBody) -> Arc<Self> {
+        Arc::new(Self { room, body, encodings: Default::default() })
+    }
+
+    /// The room in which it happened, if it was one.
+    pub fn room(&self) -> Option<&RoomId> {
+        self.room.as_ref()
     }
 
     /// What happened.
@@ -97,18 +154,24 @@ impl Event {
 
     /// The event's bytes in one dialect: made by `encode` at the first call, the same ones ever after. Who writes them
     /// keeps the event, and so needs no handle of its own to them.
-    pub fn encoded(&self, slot: EncodingSlot, encode: impl FnOnce(&EventBody) -> Bytes) -> &Bytes {
-        self.encodings[slot.0].get_or_init(|| encode(&self.body))
+    pub fn encoded(&self, slot: EncodingSlot, encode: impl FnOnce(&Self) -> Bytes) -> &Bytes {
+        self.encodings[slot.0].get_or_init(|| encode(self))
     }
 
     /// About how many bytes it holds in an outbox.
     pub fn weight(&self) -> usize {
         ENVELOPE
             + match &self.body {
-                EventBody::Message(message) | EventBody::MessageElsewhere(message) => message.content.len(),
+                EventBody::Message(message)
+                | EventBody::MessageElsewhere(message)
+                | EventBody::Changed(message) => message.weight(),
                 EventBody::TurnDelta { text, .. } => text.len(),
+                EventBody::Presence { changes, .. } => changes.len() * ENVELOPE / 2,
                 EventBody::Updated(_)
+                | EventBody::Deleted(_)
+                | EventBody::Members { .. }
                 | EventBody::Typing { .. }
+                | EventBody::Read { .. }
                 | EventBody::TurnStarted(_)
                 | EventBody::TurnEnded { .. } => 0,
             }
@@ -116,15 +179,26 @@ impl Event {
 
     /// Whether a slow reader may miss it.
     pub(crate) fn is_droppable(&self) -> bool {
-        matches!(self.body, EventBody::Typing { who: Author::User(_), .. })
+        matches!(self.body, EventBody::Typing { who: Author::User(_), .. } | EventBody::Presence { .. })
     }
 
     /// The log's entry that it announces, if it announces one.
     pub(crate) fn entry(&self) -> Option<&Arc<Message>> {
         match &self.body {
-            EventBody::Message(message) | EventBody::TurnEnded { message, .. } => Some(message),
+            EventBody::Message(message)
+            | EventBody::MessageElsewhere(message)
+            | EventBody::Changed(message)
+            | EventBody::TurnEnded { message, .. } => Some(message),
             _ => None,
         }
+    }
+
+    /// The conversation and the seq of the log's entry that it announces, if it announces one.
+    pub(crate) fn position(&self) -> Option<(ConversationId, Seq)> {
+        // What is not a change announces a message that is new, whatever was done to it since.
+        let is_change = matches!(self.body, EventBody::Changed(_));
+        let seq = |message: &Message| if is_change { message.changed_seq } else { message.seq };
+        self.entry().map(|message| (message.conversation, seq(message)))
     }
 }
 
@@ -144,6 +218,8 @@ pub struct Correlation {
 pub struct Reply {
     /// The request's names.
     pub correlation: Correlation,
+    /// The room that it is about, if it is about one.
+    pub room: Option<RoomId>,
     /// The answer.
     pub body: ReplyBody,
 }
@@ -164,6 +240,34 @@ pub enum ReplyBody {
     Left {
         /// The conversation.
         conversation: ConversationId,
+    },
+    /// The connection's user is a member, and it gets the room's events from here on.
+    RoomJoined(Box<RoomJoined>),
+    /// The user is no member any more.
+    RoomLeft {
+        /// The conversation.
+        conversation: ConversationId,
+    },
+    /// The room is gone.
+    RoomDeleted {
+        /// The conversation.
+        conversation: ConversationId,
+    },
+    /// Somebody's part in a room is now this.
+    Member {
+        /// The conversation.
+        conversation: ConversationId,
+        /// Whose.
+        user: UserId,
+        /// What they are; none: no member.
+        role: Option<MemberRole>,
+    },
+    /// The message was changed: the event that the others get ([`EventBody::Changed`]).
+    Changed {
+        /// The event, so that its encoding can be shared.
+        event: Arc<Event>,
+        /// False: the message was like that already, and nobody else was told.
+        changed: bool,
     },
     /// The message is in the log: the event that the others get ([`EventBody::Message`]).
     Sent {
@@ -190,8 +294,25 @@ pub enum ReplyBody {
         /// Whether there are earlier ones.
         has_more: bool,
     },
-    /// One message of those that a resuming client missed.
-    Missed(Box<Message>),
+    /// One entry of those that a resuming client missed.
+    Missed {
+        /// The message, as it is now.
+        message: Box<Message>,
+        /// Whether the client had it before, and it was changed since.
+        is_change: bool,
+    },
+    /// One entry of those that came while no client of this user was there.
+    Replayed {
+        /// The message, as it is now.
+        message: Box<Message>,
+        /// Whether a client had it before, and it was changed since.
+        is_change: bool,
+    },
+    /// The end of what came while no client of this user was there.
+    Synced {
+        /// Conversations of which too much was missed: the client loads their history.
+        incomplete: Vec<ConversationId>,
+    },
     /// The end of what a resuming client missed.
     Resumed {
         /// The conversation.
@@ -216,15 +337,58 @@ pub enum ReplyBody {
     },
 }
 
+/// A room as who joins it finds it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct RoomJoined {
+    /// The conversation.
+    pub conversation: ConversationId,
+    /// The room.
+    pub room: Room,
+    /// Its name.
+    pub title: String,
+    /// What the one who joins is in it.
+    pub role: MemberRole,
+    /// Since when they are a member.
+    pub joined_at: Timestamp,
+    /// Its newest entry.
+    pub last_seq: Seq,
+    /// Its members, at most [`RoomJoined::LISTED`].
+    pub participants: Vec<UserId>,
+    /// How many members it has.
+    pub participant_count: usize,
+    /// The members that are there, at most [`RoomJoined::LISTED`].
+    pub online: Vec<UserId>,
+}
+
+impl RoomJoined {
+    /// How many members are named at most; all of them are in the room's list over HTTP.
+    pub const LISTED: usize = 1_000;
+}
+
 impl Reply {
+    /// The conversation and the seq of the log's entry that it brings, if it brings one.
+    pub(crate) fn position(&self) -> Option<(ConversationId, Seq)> {
+        match &self.body {
+            ReplyBody::Sent { event, duplicate: false } | ReplyBody::Changed { event, changed: true } => {
+                event.position()
+            }
+            ReplyBody::Missed { message, is_change } | ReplyBody::Replayed { message, is_change } => {
+                let seq = if *is_change { message.changed_seq } else { message.seq };
+                Some((message.conversation, seq))
+            }
+            _ => None,
+        }
+    }
+
     pub(crate) fn weight(&self) -> usize {
         ENVELOPE
             + match &self.body {
-                ReplyBody::Sent { event, .. } => event.weight(),
+                ReplyBody::Sent { event, .. } | ReplyBody::Changed { event, .. } => event.weight(),
+                ReplyBody::RoomJoined(joined) => (joined.participants.len() + joined.online.len()) * 40,
                 ReplyBody::History { messages, .. } => {
-                    messages.iter().map(|message| message.content.len() + ENVELOPE).sum()
+                    messages.iter().map(|message| message.weight() + ENVELOPE).sum()
                 }
-                ReplyBody::Missed(message) => message.content.len(),
+                ReplyBody::Missed { message, .. } | ReplyBody::Replayed { message, .. } => message.weight(),
                 ReplyBody::Heads(heads) => heads.len() * 64,
                 _ => 0,
             }

@@ -2,21 +2,26 @@
 
 use crate::directory::Directory;
 use crate::limits::UserLimits;
-use crate::ports::{Authenticator, Backend, Clock, Identity, Store, StoreError};
+use crate::ports::{Authenticator, Backend, Clock, Identity, Store, StoreError, Totals};
+use crate::receipts::Receipts;
 use crate::registry::Registry;
+use crate::room::{MemberRole, Participant};
+use crate::rooms::RoomIndex;
 use crate::session::Session;
 use crate::settings::Settings;
-use crate::{ConversationId, ErrorCode, Refusal, UserId, reaper};
+use crate::{ConversationId, ErrorCode, Refusal, UserId, reaper, receipts};
 use parking_lot::Mutex;
-use std::collections::HashSet;
+use std::collections::HashMap;
 use std::sync::Arc;
 use std::time::Duration;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 use uuid::Uuid;
 
-/// How many users are remembered to exist, so that their next connection asks no database.
+/// How many users are remembered by name, so that their next connection asks no database.
 const KNOWN_USERS: usize = 100_000;
+/// How long a token for sockets is good.
+const SOCKET_TOKEN: Duration = Duration::from_hours(24);
 /// How long turns may take to write down that they were interrupted, when the deadline of a drain is over.
 const INTERRUPTION: Duration = Duration::from_secs(5);
 
@@ -45,7 +50,10 @@ pub(crate) struct Shared {
     pub(crate) epoch: Arc<str>,
     /// This process, among those that share a database.
     pub(crate) node: Uuid,
-    known_users: Mutex<HashSet<UserId>>,
+    known_users: Mutex<HashMap<UserId, Arc<str>>>,
+    pub(crate) rooms: RoomIndex,
+    pub(crate) receipts: Receipts,
+    started_at: Duration,
     /// No new turns, no new sockets.
     pub(crate) draining: CancellationToken,
     /// Sockets end.
@@ -61,13 +69,44 @@ pub(crate) struct Shared {
 
 /// One server's domain. Cheap to clone.
 #[derive(Clone)]
-pub struct Hub(Arc<Shared>);
+pub struct Hub(pub(crate) Arc<Shared>);
+
+/// Somebody who was recognised by their credential.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Caller {
+    /// Who, and what they may do.
+    pub identity: Identity,
+    /// What others see of them.
+    pub username: Arc<str>,
+}
+
+/// A token that opens sockets and nothing else.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct SocketToken {
+    /// The token.
+    pub token: String,
+    /// For how long it is good.
+    pub expires_in: Duration,
+}
+
+/// Everything that there is to count.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Stats {
+    /// Of this process.
+    pub figures: Figures,
+    /// Of the database.
+    pub totals: Totals,
+    /// How long this process has run.
+    pub uptime: Duration,
+}
 
 /// Figures of a running server.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Figures {
     /// Authenticated connections.
     pub connections: usize,
+    /// Users who have one.
+    pub users: usize,
     /// Conversations in memory.
     pub conversations: usize,
     /// Turns that have not ended.
@@ -78,6 +117,8 @@ impl Hub {
     /// Starts the domain: learns which log this is, ends the turns of dead nodes, and goes on looking for them.
     pub async fn start(ports: Ports, settings: Settings) -> Result<Self, StoreError> {
         let epoch = ports.store.epoch().await?.into();
+        let (receipts, receipts_inbox) = receipts::channel();
+        let started_at = ports.clock.monotonic();
         let user_limits = Arc::new(UserLimits::new(Arc::clone(&ports.clock), &settings.limits));
         let shared = Arc::new(Shared {
             store: ports.store,
@@ -91,6 +132,9 @@ impl Hub {
             epoch,
             node: Uuid::new_v4(),
             known_users: Mutex::default(),
+            rooms: RoomIndex::default(),
+            receipts,
+            started_at,
             draining: CancellationToken::new(),
             closing: CancellationToken::new(),
             hard_stop: CancellationToken::new(),
@@ -99,36 +143,41 @@ impl Hub {
             live_turns: TaskTracker::new(),
         });
         shared.tasks.spawn(reaper::run(Arc::clone(&shared)));
+        shared.tasks.spawn(receipts::run(Arc::clone(&shared), receipts_inbox));
         Ok(Self(shared))
     }
 
     /// Whose credential this is. Errors: `INVALID_TOKEN` (also where the user is gone), `TOKEN_EXPIRED`, `INTERNAL`.
-    pub async fn authenticate(&self, token: &str) -> Result<Identity, Refusal> {
+    pub async fn authenticate(&self, token: &str) -> Result<Caller, Refusal> {
         let identity = self.0.authenticator.authenticate(token).await.map_err(Refusal::of)?;
-        if self.0.known_users.lock().contains(&identity.user) {
-            return Ok(identity);
+        let known = self.0.known_users.lock().get(&identity.user).cloned();
+        if let Some(username) = known {
+            return Ok(Caller { identity, username });
         }
-        match self.0.store.user_get(identity.user).await {
-            Ok(Some(_)) => {
-                self.remember(identity.user);
-                Ok(identity)
-            }
-            Ok(None) => Err(Refusal::of(ErrorCode::InvalidToken)),
-            Err(error) => Err(Refusal::internal(&error)),
-        }
+        let user = self.0.store.user_get(identity.user).await.map_err(|error| Refusal::internal(&error))?;
+        let username = Arc::from(user.ok_or(Refusal::of(ErrorCode::InvalidToken))?.username());
+        self.remember(identity.user, Arc::clone(&username));
+        Ok(Caller { identity, username })
     }
 
-    fn remember(&self, user: UserId) {
+    fn remember(&self, user: UserId, name: Arc<str>) {
         let mut known = self.0.known_users.lock();
         if known.len() >= KNOWN_USERS {
             known.clear();
         }
-        known.insert(user);
+        known.insert(user, name);
     }
 
-    /// Opens a connection for an identity. Error: `TOO_MANY_CONNECTIONS`.
-    pub fn connect(&self, identity: &Identity) -> Result<Session, Refusal> {
-        Session::open(Arc::clone(&self.0), identity)
+    /// A token for the caller's sockets alone, which may stand in a URL. Error: `INTERNAL`.
+    pub async fn issue_socket_token(&self, caller: &Caller) -> Result<SocketToken, Refusal> {
+        let Identity { user, role, .. } = caller.identity;
+        let token = self.0.authenticator.issue_socket_token(user, role, SOCKET_TOKEN).await;
+        Ok(SocketToken { token: token.map_err(Refusal::of)?, expires_in: SOCKET_TOKEN })
+    }
+
+    /// Opens a connection for a caller. Error: `TOO_MANY_CONNECTIONS`.
+    pub fn connect(&self, caller: &Caller) -> Result<Session, Refusal> {
+        Session::open(Arc::clone(&self.0), caller)
     }
 
     /// The time, by the domain's clock.
@@ -151,7 +200,9 @@ impl Hub {
     pub async fn participant_add(&self, id: ConversationId, user: UserId) -> Result<bool, StoreError> {
         let added = self.0.store.participant_add(id, user).await?;
         if added {
-            self.0.route(id, crate::conversation::Work::Admit(user)).await;
+            let role = Some(MemberRole::Member);
+            let participant = Participant { user, role, joined_at: self.now(), visible_after: 0 };
+            self.0.route(id, crate::conversation::Work::Admit(participant)).await;
         }
         Ok(added)
     }
@@ -170,9 +221,22 @@ impl Hub {
     pub fn figures(&self) -> Figures {
         Figures {
             connections: self.0.registry.total(),
+            users: self.0.registry.users(),
             conversations: self.0.directory.count(),
             turns: self.0.live_turns.len(),
         }
+    }
+
+    /// How much there is of everything, in the database too. Error: `INTERNAL`.
+    pub async fn stats(&self) -> Result<Stats, Refusal> {
+        let totals = self.0.store.totals().await.map_err(|error| Refusal::internal(&error))?;
+        let uptime = self.0.clock.monotonic().saturating_sub(self.0.started_at);
+        Ok(Stats { figures: self.figures(), totals, uptime })
+    }
+
+    /// Waits until the server is on its way to its end: clients should come back elsewhere, or later.
+    pub async fn draining(&self) {
+        self.0.draining.cancelled().await;
     }
 
     /// Whether the server is on its way to its end.

@@ -15,17 +15,17 @@
 //!
 //! ```
 //! use parlor_domain::testing::TestHub;
-//! use parlor_domain::{Action, Command, Correlation, Draft, Outgoing, ReplyBody};
+//! use parlor_domain::{Action, Command, Correlation, Draft, Outgoing, ReplyBody, TurnOptions};
 //!
 //! # #[tokio::main(flavor = "current_thread")] async fn main() {
 //! let server = TestHub::start().await;
 //! let mut session = server.connect("ann@example.org").await;
 //! let draft = Draft {
-//!     conversation: None,
+//!     place: None,
 //!     content: "Hello".into(),
 //!     kind: "note".into(),
 //!     client_id: None,
-//!     model: None,
+//!     options: TurnOptions::default(),
 //! };
 //! session.handle(Command { action: Action::Send(draft), correlation: Correlation::default() }).await;
 //!
@@ -43,24 +43,37 @@ mod directory;
 mod error;
 mod event;
 mod hub;
+mod joined;
 mod limits;
 pub mod message;
 mod outbox;
 pub mod ports;
+mod prices;
 mod reaper;
+mod receipts;
 mod registry;
+pub mod room;
+mod rooms;
 mod session;
 mod settings;
 pub mod testing;
 mod turn;
 
-pub use command::{Action, Command, Draft, HISTORY_MAX, Position, RESUME_MAX_POSITIONS};
+pub use command::{
+    Action, Command, Draft, HISTORY_MAX, Place, Position, RESUME_MAX_POSITIONS, RoomAction, RoomDraft,
+    TurnOptions,
+};
 pub use error::Refusal;
-pub use event::{Correlation, EncodingSlot, Event, EventBody, Reply, ReplyBody, TurnRef};
-pub use hub::{Figures, Hub, Ports};
+pub use event::{
+    Correlation, EncodingSlot, Event, EventBody, Presence, Reply, ReplyBody, RoomJoined, TurnRef,
+};
+pub use hub::{Caller, Figures, Hub, Ports, SocketToken, Stats};
+pub use joined::Joined;
 pub use outbox::{Close, Outbox, Outgoing};
 pub use parlor_protocol::{
-    CloseCode, ConnectionId, ConversationId, ErrorCode, MessageId, Timestamp, UserId, ids,
+    CloseCode, ConnectionId, ConversationId, ErrorCode, MessageId, RoomId, Timestamp, UserId, ids,
 };
+pub use prices::{Price, Prices};
+pub use rooms::{MemberEntry, RoomMade};
 pub use session::Session;
 pub use settings::{Limits, Quota, Settings, TurnSettings};

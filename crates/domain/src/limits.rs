@@ -83,6 +83,7 @@ pub(crate) struct ConnectionLimits {
     users: Arc<UserLimits>,
     user: UserId,
     frames: Option<OneLimiter>,
+    chats: Option<OneLimiter>,
     refused: Mutex<Refused>,
     window: Duration,
     flooding: u32,
@@ -96,12 +97,13 @@ struct Refused {
 
 impl ConnectionLimits {
     pub(crate) fn new(users: Arc<UserLimits>, user: UserId, limits: &Limits) -> Self {
-        let frames = limits
-            .frames
-            .and_then(governor_quota)
-            .map(|quota| RateLimiter::new(quota, InMemoryState::default(), users.clock.clone()));
+        let limiter = |quota: Option<Quota>| {
+            let quota = quota.and_then(governor_quota)?;
+            Some(RateLimiter::new(quota, InMemoryState::default(), users.clock.clone()))
+        };
+        let (frames, chats) = (limiter(limits.frames), limiter(limits.chats));
         let window = limits.frames.map_or(Duration::from_secs(60), |quota| quota.window);
-        Self { users, user, frames, refused: Mutex::default(), window, flooding: limits.flooding }
+        Self { users, user, frames, chats, refused: Mutex::default(), window, flooding: limits.flooding }
     }
 
     /// Counts one frame.
@@ -112,6 +114,16 @@ impl ConnectionLimits {
             None => Ok(()),
         };
         own.and_then(|()| self.users.check(self.user)).map_err(|refusal| self.refused(refusal))
+    }
+
+    /// Counts one message, in a frame that was counted.
+    pub(crate) fn check_chat(&self) -> Result<(), Verdict> {
+        let clock = &self.users.clock;
+        let Some(limiter) = &self.chats else { return Ok(()) };
+        limiter.check().map_err(|until| {
+            let wait = until.wait_time_from(clock.now());
+            self.refused(Refusal::retry_after(ErrorCode::ChatRateLimitExceeded, wait))
+        })
     }
 
     fn refused(&self, refusal: Refusal) -> Verdict {

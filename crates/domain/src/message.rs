@@ -1,7 +1,9 @@
 //! The log's entries, and what they are made of.
 
-use crate::{ConversationId, MessageId, Timestamp, UserId};
+use crate::{ConversationId, ErrorCode, MessageId, Timestamp, UserId};
 use std::fmt;
+use std::sync::Arc;
+use std::time::Duration;
 
 /// The place of an entry in its conversation's log: from 1, gapless, given when it is committed.
 pub type Seq = u64;
@@ -77,11 +79,27 @@ pub struct Reply {
     pub status: TurnStatus,
     /// The model that made it, where one was reached.
     pub model: Option<String>,
-    /// What it cost.
+    /// What it used.
     pub usage: Usage,
+    /// What it cost; none where the model's price is not known.
+    pub cost: Option<NanoDollars>,
+    /// From the turn's beginning to its end.
+    pub elapsed: Duration,
 }
 
-/// What a turn cost.
+/// Money in billionths of a US dollar: prices of single tokens are exact in it.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, PartialOrd, Ord)]
+pub struct NanoDollars(pub u64);
+
+impl NanoDollars {
+    /// In dollars, for display. Never reckoned with.
+    #[expect(clippy::cast_precision_loss, reason = "only shown")]
+    pub fn as_dollars(self) -> f64 {
+        self.0 as f64 / 1e9
+    }
+}
+
+/// What a turn used.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct Usage {
     /// Tokens of the context.
@@ -108,8 +126,12 @@ pub struct Message {
     pub conversation: ConversationId,
     /// The seq that made it. 0 until the store has committed it.
     pub seq: Seq,
+    /// The seq of the entry that last changed it; `seq` where none has.
+    pub changed_seq: Seq,
     /// Who wrote it.
     pub author: Author,
+    /// What the author was called when they wrote it; nothing for the AI.
+    pub author_name: Option<Arc<str>>,
     /// What kind of message it is: `user`, `assistant`, or a word of the sender's.
     pub kind: String,
     /// Its text.
@@ -118,8 +140,142 @@ pub struct Message {
     pub client_id: Option<String>,
     /// When it was taken in, by our clock.
     pub created_at: Timestamp,
+    /// When its text was last changed, if it was.
+    pub edited_at: Option<Timestamp>,
+    /// When it was deleted, if it was: then it has no text and no reactions.
+    pub deleted_at: Option<Timestamp>,
+    /// Who reacted to it with what, in the order in which each emoji came first.
+    pub reactions: Vec<Reaction>,
     /// For an assistant's message: what it answers and how it ended.
     pub reply: Option<Reply>,
+}
+
+/// One emoji, and who put it under a message.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Reaction {
+    /// The emoji, or a short word.
+    pub emoji: String,
+    /// Who, in the order of their coming; never empty.
+    pub users: Vec<UserId>,
+}
+
+/// How many reactions a message has at most, of all users together.
+pub const REACTIONS_MAX: usize = 1_000;
+
+impl Message {
+    /// An empty message that is not in the log yet, under a new id.
+    pub fn new(conversation: ConversationId, author: Author, kind: &str, created_at: Timestamp) -> Self {
+        Self {
+            id: MessageId::new(),
+            conversation,
+            seq: 0,
+            changed_seq: 0,
+            author,
+            author_name: None,
+            kind: kind.to_owned(),
+            content: String::new(),
+            client_id: None,
+            created_at,
+            edited_at: None,
+            deleted_at: None,
+            reactions: Vec::new(),
+            reply: None,
+        }
+    }
+
+    /// About how many bytes it takes beside a fixed envelope.
+    pub(crate) fn weight(&self) -> usize {
+        let reactions =
+            self.reactions.iter().map(|reaction| reaction.emoji.len() + reaction.users.len() * 40);
+        self.content.len() + reactions.sum::<usize>()
+    }
+
+    /// Whether it was changed after it was made.
+    pub const fn is_changed(&self) -> bool {
+        self.changed_seq > self.seq
+    }
+
+    /// Where in the log a reader who has everything up to `after` meets it: as a new message, else as a change.
+    pub const fn position(&self, after: Seq) -> Seq {
+        if self.seq > after { self.seq } else { self.changed_seq }
+    }
+
+    /// The same message with `edit` done to it by `by`; none where that changes nothing. The caller gives the seq.
+    ///
+    /// Errors: [`ErrorCode::MessageNotFound`] where it was deleted, [`ErrorCode::InvalidRequest`] where it has
+    /// [`REACTIONS_MAX`] reactions already.
+    pub fn edited(&self, edit: &Edit, by: UserId, at: Timestamp) -> Result<Option<Self>, ErrorCode> {
+        if self.deleted_at.is_some() {
+            return if *edit == Edit::Delete { Ok(None) } else { Err(ErrorCode::MessageNotFound) };
+        }
+        let mut message = self.clone();
+        match edit {
+            Edit::Content(text) if *text == self.content => return Ok(None),
+            Edit::Content(text) => {
+                message.content.clone_from(text);
+                message.edited_at = Some(at);
+            }
+            Edit::Delete => {
+                message.content.clear();
+                message.reactions.clear();
+                message.deleted_at = Some(at);
+            }
+            Edit::React { emoji, add: true } => {
+                if !message.add_reaction(emoji, by)? {
+                    return Ok(None);
+                }
+            }
+            Edit::React { emoji, add: false } => {
+                if !message.remove_reaction(emoji, by) {
+                    return Ok(None);
+                }
+            }
+        }
+        Ok(Some(message))
+    }
+
+    fn add_reaction(&mut self, emoji: &str, by: UserId) -> Result<bool, ErrorCode> {
+        let count: usize = self.reactions.iter().map(|reaction| reaction.users.len()).sum();
+        let known = self.reactions.iter_mut().find(|reaction| reaction.emoji == emoji);
+        if known.as_ref().is_some_and(|reaction| reaction.users.contains(&by)) {
+            return Ok(false);
+        }
+        if count >= REACTIONS_MAX {
+            return Err(ErrorCode::InvalidRequest);
+        }
+        match known {
+            Some(reaction) => reaction.users.push(by),
+            None => self.reactions.push(Reaction { emoji: emoji.to_owned(), users: vec![by] }),
+        }
+        Ok(true)
+    }
+
+    fn remove_reaction(&mut self, emoji: &str, by: UserId) -> bool {
+        let Some(reaction) = self.reactions.iter_mut().find(|reaction| reaction.emoji == emoji) else {
+            return false;
+        };
+        let before = reaction.users.len();
+        reaction.users.retain(|user| *user != by);
+        let removed = reaction.users.len() < before;
+        self.reactions.retain(|reaction| !reaction.users.is_empty());
+        removed
+    }
+}
+
+/// A change to a message that is in the log: an entry of its own.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Edit {
+    /// Another text.
+    Content(String),
+    /// Its text and reactions go; that it was there stays.
+    Delete,
+    /// A reaction comes or goes.
+    React {
+        /// Which.
+        emoji: String,
+        /// Whether it comes.
+        add: bool,
+    },
 }
 
 /// The `kind` of a message that a turn answers.

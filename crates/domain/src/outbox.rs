@@ -4,8 +4,15 @@
 //! turn's text merge, and anything else closes the connection with [`CloseCode::TooSlow`]: a stored message is never
 //! skipped, the client resumes instead.
 
+mod held;
+mod progress;
+
+use self::held::Held;
+use self::progress::Progress;
 use crate::event::{Event, EventBody, Reply};
-use crate::{CloseCode, ConnectionId, MessageId, UserId};
+use crate::joined::Joined;
+use crate::message::Seq;
+use crate::{CloseCode, ConnectionId, ConversationId, MessageId, UserId};
 use bytes::Bytes;
 use parking_lot::Mutex;
 use std::borrow::Cow;
@@ -25,8 +32,16 @@ pub enum Outgoing {
     Event(Arc<Event>),
     /// For this connection alone.
     Reply(Box<Reply>),
-    /// Bytes that only the transport which pushed them understands (a ping, say).
+    /// Bytes that only the transport which pushed them understands (a heartbeat, say).
     Raw(Bytes),
+    /// A question (a ping, say) whose answer proves that the client has got everything before it:
+    /// [`Session::answered`](crate::Session::answered).
+    Probe {
+        /// Names it; each higher than the one before.
+        number: u64,
+        /// What goes out.
+        frame: Bytes,
+    },
 }
 
 impl Outgoing {
@@ -34,7 +49,7 @@ impl Outgoing {
         match self {
             Self::Event(event) => event.weight(),
             Self::Reply(reply) => reply.weight(),
-            Self::Raw(bytes) => bytes.len() + 32,
+            Self::Raw(bytes) | Self::Probe { frame: bytes, .. } => bytes.len() + 32,
         }
     }
 
@@ -42,7 +57,16 @@ impl Outgoing {
         match self {
             Self::Event(event) => event.is_droppable(),
             Self::Reply(_) => false,
-            Self::Raw(_) => true,
+            Self::Raw(_) | Self::Probe { .. } => true,
+        }
+    }
+
+    /// The entry of the log that it brings.
+    fn position(&self) -> Option<(ConversationId, Seq)> {
+        match self {
+            Self::Event(event) => event.position(),
+            Self::Reply(reply) => reply.position(),
+            Self::Raw(_) | Self::Probe { .. } => None,
         }
     }
 }
@@ -71,18 +95,19 @@ pub(crate) enum Delivery {
     AllBut(UserId, Arc<Event>),
     /// An event whose cause is a command: its connection gets the answer, in the event's place.
     Caused { event: Arc<Event>, connection: ConnectionId, answer: Box<Reply> },
+    /// The same, where one user must not see it.
+    CausedBut { blind: UserId, event: Arc<Event>, connection: ConnectionId, answer: Box<Reply> },
     /// Only an answer to one connection, which must not outrun the events before it.
     Answer(ConnectionId, Box<Reply>),
 }
 
 impl Delivery {
-    pub(crate) fn to_all(body: EventBody) -> Self {
-        Self::All(Event::new(body))
-    }
-
     pub(crate) fn event(&self) -> Option<&Arc<Event>> {
         match self {
-            Self::All(event) | Self::AllBut(_, event) | Self::Caused { event, .. } => Some(event),
+            Self::All(event)
+            | Self::AllBut(_, event)
+            | Self::Caused { event, .. }
+            | Self::CausedBut { event, .. } => Some(event),
             Self::Answer(..) => None,
         }
     }
@@ -90,13 +115,16 @@ impl Delivery {
     /// What the connection of this outbox gets.
     pub(crate) fn item_for(&self, outbox: &Outbox) -> Option<Outgoing> {
         match self {
-            Self::AllBut(user, _) if *user == outbox.user => None,
-            Self::Caused { connection, answer, .. } if *connection == outbox.connection => {
+            Self::AllBut(user, _) | Self::CausedBut { blind: user, .. } if *user == outbox.user => None,
+            Self::Caused { connection, answer, .. } | Self::CausedBut { connection, answer, .. }
+                if *connection == outbox.connection =>
+            {
                 Some(Outgoing::Reply(answer.clone()))
             }
-            Self::All(event) | Self::AllBut(_, event) | Self::Caused { event, .. } => {
-                Some(Outgoing::Event(Arc::clone(event)))
-            }
+            Self::All(event)
+            | Self::AllBut(_, event)
+            | Self::Caused { event, .. }
+            | Self::CausedBut { event, .. } => Some(Outgoing::Event(Arc::clone(event))),
             Self::Answer(connection, answer) => {
                 (*connection == outbox.connection).then(|| Outgoing::Reply(answer.clone()))
             }
@@ -109,6 +137,8 @@ impl Delivery {
 pub struct Outbox {
     connection: ConnectionId,
     user: UserId,
+    name: Arc<str>,
+    joined: Arc<Joined>,
     limit: usize,
     closed: AtomicBool,
     state: Mutex<State>,
@@ -128,12 +158,16 @@ struct State {
     close: Option<Close>,
     reader: Option<Waker>,
     producer: Option<Waker>,
+    progress: Progress,
+    /// Events of conversations that the connection has not joined, while it gets what came before it; none: they go in.
+    held: Option<Held>,
 }
 
 impl Outbox {
     /// An empty outbox that holds at most `limit` bytes, about.
-    pub(crate) fn new(connection: ConnectionId, user: UserId, limit: usize) -> Arc<Self> {
-        Arc::new(Self { connection, user, limit, closed: AtomicBool::new(false), state: Mutex::default() })
+    pub(crate) fn new(connection: ConnectionId, user: UserId, name: Arc<str>, limit: usize) -> Arc<Self> {
+        let (joined, closed, state) = (Arc::default(), AtomicBool::new(false), Mutex::default());
+        Arc::new(Self { connection, user, name, joined, limit, closed, state })
     }
 
     /// The connection that it belongs to.
@@ -144,6 +178,16 @@ impl Outbox {
     /// The user whose connection it is.
     pub fn user(&self) -> UserId {
         self.user
+    }
+
+    /// What that user is called.
+    pub(crate) fn name(&self) -> &Arc<str> {
+        &self.name
+    }
+
+    /// What the connection has joined.
+    pub(crate) fn joined(&self) -> &Arc<Joined> {
+        &self.joined
     }
 
     /// Whether nothing more goes in.
@@ -185,6 +229,40 @@ impl Outbox {
         Poll::Pending
     }
 
+    /// Puts an event of a conversation in that the connection has not joined.
+    pub(crate) fn push_elsewhere(&self, event: &Arc<Event>) {
+        self.change(|state, limit| {
+            if state.held.is_none() {
+                return state.offer(Outgoing::Event(Arc::clone(event)), limit);
+            }
+            state.hold(event, limit)
+        });
+    }
+
+    /// From here on events of conversations that the connection has not joined wait for [`Self::release`].
+    pub(crate) fn hold_elsewhere(&self) {
+        self.state.lock().held = Some(Held::default());
+    }
+
+    /// Puts in what waited, but for what `told` says that the connection has: its highest seq of a conversation.
+    pub(crate) fn release(&self, told: impl Fn(ConversationId) -> Seq) {
+        self.change(|state, limit| {
+            let held = state.held.take().unwrap_or_default();
+            held.into_events(told).all(|event| state.offer(Outgoing::Event(event), limit))
+        });
+    }
+
+    /// The client answered the question with this number: what it has got by that, where it is more than before.
+    pub(crate) fn answered(&self, number: u64) -> Vec<(ConversationId, Seq)> {
+        self.state.lock().progress.answered(number)
+    }
+
+    /// The client closed in good order: what it has got by that, where it is more than before.
+    pub(crate) fn closed_by_client(&self) -> Vec<(ConversationId, Seq)> {
+        let mut state = self.state.lock();
+        if state.in_flight == 0 { state.progress.all() } else { Vec::new() }
+    }
+
     /// Ends the connection. What is in the outbox is still written first, unless the reader is too slow for it;
     /// that can also be found while the connection ends already.
     pub fn close(&self, close: impl Into<Close>) {
@@ -217,6 +295,7 @@ impl Outbox {
             state.taken += batch.len() as u64;
             state.in_flight = std::mem::take(&mut state.bytes);
             state.pieces.clear();
+            batch.iter().for_each(|item| state.progress.hand_out(item));
             Poll::Ready(Ok(()))
         } else if let Some(close) = &state.close {
             Poll::Ready(Err(close.clone()))
@@ -302,10 +381,19 @@ impl State {
         true
     }
 
+    /// Keeps an event for later; closes where too much is kept.
+    fn hold(&mut self, event: &Arc<Event>, limit: usize) -> bool {
+        let fits = self.held.get_or_insert_default().keep(event, limit);
+        if !fits {
+            self.close_with(CloseCode::TooSlow.into());
+        }
+        fits
+    }
+
     /// Joins a piece of a turn's text to the one before it, if that still waits here.
     fn merge(&mut self, item: &Outgoing) -> bool {
         let Outgoing::Event(event) = item else { return false };
-        let EventBody::TurnDelta { turn, offset, text } = event.body() else { return false };
+        let EventBody::TurnDelta { turn, offset, text, at } = event.body() else { return false };
         let Some((_, position)) = self.pieces.iter().find(|(id, _)| *id == turn.id) else { return false };
         let Ok(index) = usize::try_from(position - self.taken) else { return false };
         let Some(Outgoing::Event(waiting)) = self.queue.get_mut(index) else { return false };
@@ -317,9 +405,10 @@ impl State {
             turn: *turn,
             offset: *first,
             text: [before.as_str(), text.as_str()].concat(),
+            at: *at,
         };
         self.bytes += text.len();
-        *waiting = Event::new(body);
+        *waiting = Event::new(event.room().cloned(), body);
         true
     }
 

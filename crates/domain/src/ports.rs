@@ -1,8 +1,9 @@
 //! What the domain needs of the world, as traits. Other crates implement them; [`crate::testing`] has one of each
 //! that lives in memory, so that the domain runs alone.
 
-use crate::message::{Fingerprint, Message, Seq, Summary, Usage};
-use crate::{ConversationId, ErrorCode, MessageId, Timestamp, UserId};
+use crate::message::{Edit, Fingerprint, Message, Seq, Summary, Usage};
+use crate::room::{MemberRole, Participant, Room};
+use crate::{ConversationId, ErrorCode, MessageId, RoomId, Timestamp, UserId};
 use async_trait::async_trait;
 use futures_util::stream::BoxStream;
 use std::sync::Arc;
@@ -77,6 +78,18 @@ pub struct Identity {
     pub role: Role,
     /// When the credential stops to be good.
     pub expires_at: Timestamp,
+    /// What it opens.
+    pub scope: Scope,
+}
+
+/// What a credential opens.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Scope {
+    /// Sockets and HTTP.
+    #[default]
+    Everything,
+    /// Sockets alone: it may stand in a URL, and URLs end up in logs.
+    Sockets,
 }
 
 /// Tells whose a credential is. Issuers of others (JWKS) stand behind the same trait.
@@ -85,6 +98,9 @@ pub trait Authenticator: Send + Sync + 'static {
     /// Checks a bearer token. Errors: [`ErrorCode::InvalidToken`], [`ErrorCode::TokenExpired`], and
     /// [`ErrorCode::Internal`] where it could not be checked.
     async fn authenticate(&self, token: &str) -> Result<Identity, ErrorCode>;
+
+    /// Issues a token of [`Scope::Sockets`] for a user, good for `ttl` from now. Error: [`ErrorCode::Internal`].
+    async fn issue_socket_token(&self, user: UserId, role: Role, ttl: Duration) -> Result<String, ErrorCode>;
 }
 
 /// A person with an account.
@@ -98,6 +114,18 @@ pub struct User {
     pub role: Role,
     /// When the account was made.
     pub created_at: Timestamp,
+}
+
+impl User {
+    /// What others see of them: the part of the address before `@`.
+    pub fn username(&self) -> &str {
+        username_of(&self.email)
+    }
+}
+
+/// What others see of the user with this address.
+pub fn username_of(email: &str) -> &str {
+    email.split_once('@').map_or(email, |(name, _)| name)
 }
 
 /// The store failed. The change may or may not have been made; a resend finds out.
@@ -116,15 +144,24 @@ pub struct StoreError {
 pub struct ConversationRecord {
     /// What stands in lists.
     pub summary: Summary,
-    /// Who takes part.
-    pub participants: Vec<UserId>,
+    /// What makes it a room, if it is one.
+    pub room: Option<Room>,
+    /// Who takes part, and who was removed.
+    pub participants: Vec<Participant>,
 }
 
-/// One change of the log. A conversation's task makes them; the store commits those of many tasks together.
+/// One change of a conversation. Its task makes them, but for receipts, which are their user's own; the store commits
+/// those of many tasks together.
 #[derive(Debug, Clone, PartialEq)]
 pub enum Write {
     /// A user's message.
     Message(Box<NewMessage>),
+    /// A change to a message.
+    Change(Box<MessageChange>),
+    /// A change of who takes part, or the end of the conversation.
+    Membership(MembershipChange),
+    /// How far a participant has got and read.
+    Receipt(Receipt),
     /// Another answer to a message that is already in the log.
     TurnOpen(NewTurn),
     /// What a live turn has produced so far, and that its node lives.
@@ -145,6 +182,97 @@ pub struct NewMessage {
     pub creates: Option<String>,
     /// The turn that answers it, opened in the same transaction.
     pub turn: Option<NewTurn>,
+}
+
+/// A change to a message, on its way into the log.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct MessageChange {
+    /// The conversation.
+    pub conversation: ConversationId,
+    /// The message.
+    pub message: MessageId,
+    /// Who wants it.
+    pub by: UserId,
+    /// Whether they may change what others wrote.
+    pub moderates: bool,
+    /// They see only messages with a higher seq.
+    pub visible_after: Seq,
+    /// When.
+    pub at: Timestamp,
+    /// What is to be changed.
+    pub edit: Edit,
+}
+
+impl MessageChange {
+    /// The message as it is after the change; none where nothing changes. The rules of changes, for every store; the
+    /// store gives the new message its `changed_seq`.
+    ///
+    /// Errors: [`ErrorCode::MessageNotFound`] (also where `by` cannot see it), [`ErrorCode::Forbidden`], and those
+    /// of [`Message::edited`].
+    pub fn apply(&self, message: &Message) -> Result<Option<Message>, ErrorCode> {
+        if message.conversation != self.conversation || message.seq <= self.visible_after {
+            return Err(ErrorCode::MessageNotFound);
+        }
+        let anybody = matches!(self.edit, Edit::React { .. });
+        if !anybody && !self.moderates && message.author != crate::message::Author::User(self.by) {
+            return Err(ErrorCode::Forbidden);
+        }
+        message.edited(&self.edit, self.by, self.at)
+    }
+}
+
+/// A change of who takes part in a conversation.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct MembershipChange {
+    /// The conversation.
+    pub conversation: ConversationId,
+    /// Whose part changes; for [`MembershipStep::Delete`], who deletes it.
+    pub user: UserId,
+    /// When.
+    pub at: Timestamp,
+    /// How.
+    pub step: MembershipStep,
+}
+
+/// How a part in a conversation changes. Whether the user may do that has been decided before.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum MembershipStep {
+    /// They become a participant, with both watermarks at the head. Harmless where they are: nothing changes.
+    Enter {
+        /// As what.
+        role: MemberRole,
+        /// Refused with [`ErrorCode::RoomFull`] where so many, or more, are in it.
+        most: Option<usize>,
+        /// They see only what comes from now on.
+        from_now: bool,
+        /// Whether one who was removed may come back; else [`ErrorCode::RoomAccessDenied`].
+        readmit: bool,
+    },
+    /// Another role. Refused with [`ErrorCode::NotFound`] where they are no participant.
+    SetRole(MemberRole),
+    /// They are no participant any more. Harmless where they are none.
+    Leave {
+        /// Who becomes owner in their place.
+        heir: Option<UserId>,
+    },
+    /// The same, and they may not come back by themselves. Harmless where they are none: then they are barred.
+    Remove,
+    /// The conversation ends: nobody finds it any more, and its room id is free. Its live turns are ended
+    /// as interrupted. The log stays in the database.
+    Delete,
+}
+
+/// How far a participant has got: watermarks, which only rise, and not above the head.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Receipt {
+    /// The conversation.
+    pub conversation: ConversationId,
+    /// Whose.
+    pub user: UserId,
+    /// Everything up to here has reached a client of theirs; 0 says nothing.
+    pub delivered: Seq,
+    /// They have read up to here; 0 says nothing. What is read is delivered.
+    pub read: Seq,
 }
 
 /// A turn that begins.
@@ -194,13 +322,27 @@ pub enum Written {
     },
     /// It was there already; nothing was changed. The first one may stand in another conversation.
     Duplicate(Box<Message>),
+    /// The message was changed; its `changed_seq` is the entry.
+    Changed(Box<Message>),
+    /// The change would change nothing: the message as it is. No entry was made.
+    Unchanged(Box<Message>),
+    /// The user has this part now ([`MembershipStep::Enter`], [`MembershipStep::SetRole`]).
+    Member(Participant),
+    /// The read watermark went from the one to the other; the same, where it did not move.
+    Marked {
+        /// Before.
+        read_from: Seq,
+        /// Now.
+        read_to: Seq,
+    },
     /// The turn is open. With the seq of the message that it answers.
     TurnOpened(Seq),
     /// Noted.
     Done,
-    /// Nothing was changed: the conversation is gone ([`ErrorCode::ConversationNotFound`]), the message that
-    /// a turn should answer is not a user's in this conversation ([`ErrorCode::MessageNotFound`]), or the turn has
-    /// ended before ([`ErrorCode::Conflict`]).
+    /// Nothing was changed: the conversation is gone or a receipt's user takes no part in it
+    /// ([`ErrorCode::ConversationNotFound`]), the message that a turn should answer is not a user's in this
+    /// conversation ([`ErrorCode::MessageNotFound`]), the turn has ended before ([`ErrorCode::Conflict`]), or what
+    /// [`MessageChange::apply`] and [`MembershipStep`] say.
     Refused(ErrorCode),
 }
 
@@ -213,6 +355,90 @@ pub struct OrphanTurn {
     pub conversation: ConversationId,
     /// The message that it answers.
     pub in_reply_to: MessageId,
+}
+
+/// A room to be made.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct NewRoom {
+    /// The conversation that it will be.
+    pub conversation: ConversationId,
+    /// The room.
+    pub room: Room,
+    /// Its name.
+    pub title: String,
+    /// Its first member.
+    pub owner: UserId,
+    /// When.
+    pub at: Timestamp,
+}
+
+/// A room as it stands in lists.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct RoomRecord {
+    /// Its conversation's summary.
+    pub summary: Summary,
+    /// The room.
+    pub room: Room,
+    /// When it was made.
+    pub created_at: Timestamp,
+    /// What the one who asks is in it; none where they are no member.
+    pub role: Option<MemberRole>,
+    /// How many members it has.
+    pub members: u64,
+}
+
+/// Which rooms a list has.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum RoomScope {
+    /// Those that the user is a member of.
+    Own,
+    /// The shared ones, which every user may enter.
+    Shared,
+}
+
+/// A member as they stand in lists.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct MemberRecord {
+    /// Who.
+    pub user: UserId,
+    /// What they are called; nothing where the account is gone.
+    pub username: Option<String>,
+    /// What they may do.
+    pub role: MemberRole,
+    /// Since when.
+    pub joined_at: Timestamp,
+    /// Everything up to here has reached a client of theirs.
+    pub delivered: Seq,
+    /// They have read up to here.
+    pub read: Seq,
+}
+
+/// A conversation of which a user has not got everything.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Unsynced {
+    /// The conversation.
+    pub conversation: ConversationId,
+    /// Its room id, if it is a room.
+    pub room: Option<RoomId>,
+    /// How far they have got.
+    pub delivered: Seq,
+    /// They see only entries with a higher seq.
+    pub visible_after: Seq,
+    /// Its newest entry.
+    pub last_seq: Seq,
+}
+
+/// How much there is of everything.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Totals {
+    /// Accounts.
+    pub users: u64,
+    /// Conversations that were not deleted, rooms among them.
+    pub conversations: u64,
+    /// Rooms.
+    pub rooms: u64,
+    /// Messages in those conversations.
+    pub messages: u64,
 }
 
 /// The database. Reads see what was committed before they began.
@@ -231,7 +457,7 @@ pub trait Store: Send + Sync + 'static {
     /// a new user is a plain user and an existing one keeps theirs.
     async fn user_ensure(&self, email: &str, role: Option<Role>, now: Timestamp) -> Result<User, StoreError>;
 
-    /// The conversation, if there is one.
+    /// The conversation, if there is one that was not deleted.
     async fn conversation_get(&self, id: ConversationId) -> Result<Option<ConversationRecord>, StoreError>;
 
     /// Makes a conversation with no messages, its owner the first participant.
@@ -246,13 +472,48 @@ pub trait Store: Send + Sync + 'static {
     /// Makes `user` a participant; harmless where they are. False where there is no such conversation.
     async fn participant_add(&self, id: ConversationId, user: UserId) -> Result<bool, StoreError>;
 
+    /// Makes a room, its owner the first participant. False where its id is taken.
+    async fn room_create(&self, new: NewRoom) -> Result<bool, StoreError>;
+
+    /// The conversation of the room with this id, if there is one.
+    async fn room_find(&self, id: &RoomId) -> Result<Option<ConversationId>, StoreError>;
+
+    /// The room with this id as `user` finds it in lists, if there is one.
+    async fn room_get(&self, id: &RoomId, user: UserId) -> Result<Option<RoomRecord>, StoreError>;
+
+    /// Rooms by id, at most `limit`, those after `after`.
+    async fn room_list(
+        &self,
+        user: UserId,
+        scope: RoomScope,
+        after: Option<&RoomId>,
+        limit: usize,
+    ) -> Result<Vec<RoomRecord>, StoreError>;
+
+    /// The members of a conversation by id, at most `limit`, those after `after`.
+    async fn member_list(
+        &self,
+        conversation: ConversationId,
+        after: Option<UserId>,
+        limit: usize,
+    ) -> Result<Vec<MemberRecord>, StoreError>;
+
+    /// The conversations that have entries beyond `user`'s delivered watermark, those that rested longest first, at
+    /// most `limit`.
+    async fn unsynced_list(&self, user: UserId, limit: usize) -> Result<Vec<Unsynced>, StoreError>;
+
+    /// How much there is of everything.
+    async fn totals(&self) -> Result<Totals, StoreError>;
+
     /// Commits `writes` in one transaction, in their order, and answers each: the log's only way in.
     ///
     /// Writes of other callers may share the transaction. When it returns, what is `Stored` survives kill -9.
     /// The seqs of one conversation rise in the order of the writes. Dropping the future does not undo anything.
     async fn write(&self, writes: Vec<Write>) -> Result<Vec<Written>, StoreError>;
 
-    /// The messages with `after < seq <= through`, oldest first, at most `limit`.
+    /// The entries with `after < position <= through`, in their order, at most `limit`: messages that are new after
+    /// `after`, and older ones that were changed since, each at its [`Message::position`]. A message is there once,
+    /// as it is now: changes that another has overtaken are left out.
     async fn log_after(
         &self,
         conversation: ConversationId,
@@ -272,11 +533,23 @@ pub trait Store: Send + Sync + 'static {
     /// The message with this fingerprint that made its conversation, if there is one.
     async fn message_that_created(&self, fingerprint: Fingerprint) -> Result<Option<Message>, StoreError>;
 
-    /// The message that a turn became, if it has ended.
+    /// A message of a conversation, if it is there: an assistant's is there once its turn has ended.
     async fn message_get(
         &self,
         conversation: ConversationId,
         id: MessageId,
+    ) -> Result<Option<Message>, StoreError>;
+
+    /// A message of any conversation that was not deleted.
+    async fn message_find(&self, id: MessageId) -> Result<Option<Message>, StoreError>;
+
+    /// The newest message with `after < seq <= through` that a user other than `reader` wrote, if there is one.
+    async fn message_covered(
+        &self,
+        conversation: ConversationId,
+        after: Seq,
+        through: Seq,
+        reader: UserId,
     ) -> Result<Option<Message>, StoreError>;
 
     /// The live turns whose lease was over at `now`, at most 1,000.
@@ -319,6 +592,8 @@ pub struct TurnRequest {
     pub context: Vec<ContextMessage>,
     /// How many tokens the reply may have; none leaves it to the backend.
     pub max_tokens: Option<u32>,
+    /// How freely it chooses its words, 0 to 2; none leaves it to the backend.
+    pub temperature: Option<f64>,
 }
 
 /// A piece of what a backend streams.

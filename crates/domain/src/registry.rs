@@ -60,6 +60,11 @@ impl Registry {
         self.0.read().total
     }
 
+    /// How many users have a connection.
+    pub(crate) fn users(&self) -> usize {
+        self.0.read().of.len()
+    }
+
     /// Calls `visit` with each of a user's connections. It runs under the lock: it must not come back here.
     pub(crate) fn each(&self, user: UserId, visit: impl FnMut(&Arc<Outbox>)) {
         self.0.read().of.get(&user).into_iter().flatten().for_each(visit);

@@ -4,36 +4,43 @@
 //! here, so that a slow read delays only who asked.
 
 mod reading;
+mod receipts;
+mod rooms;
+mod sending;
+mod turns;
 
-use crate::command::{Action, Command, Draft};
-use crate::conversation::{Access, Origin, Seed, SendWork, Start, StopAnswer, StreamWork, Work};
-use crate::directory::Handle;
-use crate::event::{Correlation, Event, EventBody, Reply, ReplyBody};
-use crate::hub::Shared;
+use crate::command::{Action, Command, Place};
+use crate::conversation::{Access, Origin, Start, Work};
+use crate::event::{Correlation, Reply, ReplyBody};
+use crate::hub::{Caller, Shared};
+use crate::joined::Joined;
 use crate::limits::{ConnectionLimits, Verdict};
-use crate::message::{Author, Fingerprint, KIND_USER, Message};
 use crate::outbox::Outbox;
-use crate::ports::{Identity, NewMessage};
-use crate::{CloseCode, ConnectionId, ConversationId, ErrorCode, MessageId, Refusal, UserId, check};
-use std::collections::HashMap;
+use crate::{CloseCode, ConnectionId, ConversationId, ErrorCode, Refusal, RoomId, UserId};
 use std::sync::Arc;
-use tokio::sync::oneshot;
 
 /// One authenticated connection. Dropping it ends it.
 pub struct Session {
     shared: Arc<Shared>,
     outbox: Arc<Outbox>,
     limits: ConnectionLimits,
-    joined: HashMap<ConversationId, Handle>,
+}
+
+/// A conversation that a command named.
+#[derive(Debug, Clone)]
+struct Target {
+    conversation: ConversationId,
+    /// Its room, where that was how it was named.
+    room: Option<RoomId>,
 }
 
 impl Session {
-    pub(crate) fn open(shared: Arc<Shared>, identity: &Identity) -> Result<Self, Refusal> {
-        let outbox = Outbox::new(ConnectionId::new(), identity.user, shared.settings.outbox);
+    pub(crate) fn open(shared: Arc<Shared>, caller: &Caller) -> Result<Self, Refusal> {
+        let (user, name) = (caller.identity.user, Arc::clone(&caller.username));
+        let outbox = Outbox::new(ConnectionId::new(), user, name, shared.settings.outbox);
         shared.registry.add(&outbox, &shared.settings.limits)?;
-        let users = Arc::clone(&shared.user_limits);
-        let limits = ConnectionLimits::new(users, identity.user, &shared.settings.limits);
-        Ok(Self { shared, outbox, limits, joined: HashMap::new() })
+        let limits = ConnectionLimits::new(Arc::clone(&shared.user_limits), user, &shared.settings.limits);
+        Ok(Self { shared, outbox, limits })
     }
 
     /// The connection's id.
@@ -51,35 +58,50 @@ impl Session {
         &self.outbox
     }
 
+    /// What the connection has joined.
+    pub fn joined(&self) -> &Arc<Joined> {
+        self.outbox.joined()
+    }
+
     /// Does one command. Everything it has to say goes to the outbox; it waits where a conversation is busy, and
     /// nothing more should be read from the client meanwhile.
     pub async fn handle(&mut self, command: Command) {
-        let Command { action, correlation } = command;
-        if let Err(refusal) = self.admit() {
-            return self.refuse(correlation, refusal, None);
-        }
-        match action {
-            Action::Send(draft) => self.send(draft, correlation).await,
-            Action::Heads => self.heads(correlation),
-            Action::Typing { conversation, is_typing } => {
-                self.typing(conversation, is_typing, correlation).await;
-            }
-            Action::Leave(conversation) => self.leave(conversation, correlation).await,
-            // Boxed: they are rare and large, and every connection's task has room for what is not.
-            other => Box::pin(self.handle_rare(other, correlation)).await,
+        match self.admit() {
+            Ok(()) => self.perform(command).await,
+            Err(refusal) => self.refuse(command.correlation, refusal, None),
         }
     }
 
-    async fn handle_rare(&mut self, action: Action, correlation: Correlation) {
+    /// Does one command that no frame asked for: it counts towards no limit of frames.
+    pub async fn perform(&mut self, command: Command) {
+        let Command { action, correlation } = command;
         match action {
-            Action::Join(conversation) => self.join(conversation, correlation).await,
-            Action::Stream { conversation, message, model } => {
-                self.stream(conversation, message, model, correlation).await;
+            Action::Send(draft) => self.send(draft, correlation).await,
+            Action::Heads => self.reply(correlation, None, ReplyBody::Heads(self.joined().heads())),
+            Action::Typing { place, is_typing } => self.typing(place, is_typing, correlation).await,
+            Action::Leave(place) => self.leave(place, correlation).await,
+            // Boxed: they are rare and large, and every connection's task has room for what is not.
+            other => Box::pin(self.perform_rare(other, correlation)).await,
+        }
+    }
+
+    async fn perform_rare(&mut self, action: Action, correlation: Correlation) {
+        match action {
+            Action::Join(place) => self.join(place, correlation).await,
+            Action::Room(action) => self.room(action, correlation).await,
+            Action::Change { message, edit } => self.change(message, edit, correlation).await,
+            Action::Stream { place, message, options } => {
+                self.stream(place, message, options, correlation).await;
             }
-            Action::Stop { conversation, turn } => self.stop(conversation, turn, correlation).await,
+            Action::Regenerate { place, message, options } => {
+                self.regenerate(place, message, options, correlation).await;
+            }
+            Action::Stop { place, turn } => self.stop(place, turn, correlation).await,
+            Action::Read { place, seq } => self.read(place, seq, correlation).await,
             Action::Resume(positions) => self.resume(positions, correlation).await,
-            Action::History { conversation, before, limit } => {
-                self.history(conversation, before, limit, correlation).await;
+            Action::Sync => self.sync(correlation).await,
+            Action::History { place, before, limit } => {
+                self.history(place, before, limit, correlation).await;
             }
             Action::Send(_) | Action::Heads | Action::Typing { .. } | Action::Leave(_) => {}
         }
@@ -99,46 +121,57 @@ impl Session {
     }
 
     fn admit(&self) -> Result<(), Refusal> {
-        self.limits.check().map_err(|verdict| match verdict {
+        self.limits.check().map_err(|verdict| self.judged(verdict))
+    }
+
+    fn judged(&self, verdict: Verdict) -> Refusal {
+        match verdict {
             Verdict::Refused(refusal) => refusal,
             Verdict::Flooding => {
                 self.outbox.close(CloseCode::Flooding);
                 Refusal::of(ErrorCode::RateLimit)
             }
-        })
+        }
     }
 
-    fn refuse(&self, correlation: Correlation, refusal: Refusal, conversation: Option<ConversationId>) {
-        self.reply(correlation, ReplyBody::Refused { refusal, conversation });
+    /// Tells that a command was not done, in the words of how it named its conversation.
+    fn refuse(&self, correlation: Correlation, refusal: Refusal, place: Option<&Place>) {
+        let (room, conversation) = match place {
+            Some(Place::Room(room)) => (Some(room.clone()), None),
+            Some(Place::Conversation(id)) => (None, Some(*id)),
+            None => (None, None),
+        };
+        let refusal = if place.is_some() { refusal.about(room.is_some()) } else { refusal };
+        self.reply(correlation, room, ReplyBody::Refused { refusal, conversation });
     }
 
-    fn reply(&self, correlation: Correlation, body: ReplyBody) {
-        self.outbox.reply(Reply { correlation, body });
+    fn reply(&self, correlation: Correlation, room: Option<RoomId>, body: ReplyBody) {
+        self.outbox.reply(Reply { correlation, room, body });
     }
 
-    fn origin(&self, correlation: Correlation) -> Origin {
-        Origin { outbox: Arc::clone(&self.outbox), correlation }
+    fn origin(&self, correlation: Correlation, room: Option<RoomId>) -> Origin {
+        Origin { outbox: Arc::clone(&self.outbox), correlation, room }
     }
 
-    /// Gives work to a conversation and waits for what it says to it.
-    async fn ask<T>(
-        &self,
-        conversation: ConversationId,
-        work: impl FnOnce(oneshot::Sender<Result<T, Refusal>>) -> Work,
-    ) -> Result<T, Refusal> {
-        let (respond, response) = oneshot::channel();
-        self.shared.route(conversation, work(respond)).await;
-        // No answer: its task panicked, which has been logged.
-        response.await.unwrap_or_else(|_| Err(Refusal::of(ErrorCode::Internal)))
+    /// The conversation that a command names. Error: `ROOM_NOT_FOUND`.
+    async fn locate(&self, place: &Place) -> Result<Target, Refusal> {
+        match place {
+            Place::Conversation(id) => Ok(Target { conversation: *id, room: None }),
+            Place::Room(room) => {
+                let conversation = self.shared.room_find(room).await?;
+                Ok(Target { conversation, room: Some(room.clone()) })
+            }
+        }
     }
 
     /// Subscribes; the caller answers and then says [`Self::go_live`].
-    async fn subscribe(&mut self, conversation: ConversationId, start: Start) -> Result<Access, Refusal> {
+    async fn subscribe(&self, conversation: ConversationId, start: Start) -> Result<Access, Refusal> {
         let outbox = Arc::clone(&self.outbox);
-        let access = self.ask(conversation, |respond| Work::Join { outbox, start, respond }).await?;
+        let work = |respond| Work::Join { outbox, start, respond };
+        let access = self.shared.ask(conversation, work).await?;
         // The task that answered: a subscriber keeps it alive.
         if let Some(handle) = self.shared.live(conversation) {
-            self.joined.insert(conversation, handle);
+            self.joined().add(conversation, handle);
         }
         Ok(access)
     }
@@ -147,207 +180,49 @@ impl Session {
         self.shared.route(conversation, Work::GoLive(self.connection())).await;
     }
 
-    async fn join(&mut self, conversation: ConversationId, correlation: Correlation) {
-        match self.subscribe(conversation, Start::Now).await {
-            Ok(Access { head, title, .. }) => {
-                self.reply(correlation, ReplyBody::Joined { conversation, last_seq: head, title });
+    async fn join(&mut self, place: Place, correlation: Correlation) {
+        let joined = match self.locate(&place).await {
+            Ok(target) => self.subscribe(target.conversation, Start::Now).await.map(|it| (target, it)),
+            Err(refusal) => Err(refusal),
+        };
+        match joined {
+            Ok((Target { conversation, .. }, Access { head, title, room, .. })) => {
+                self.reply(correlation, room, ReplyBody::Joined { conversation, last_seq: head, title });
                 self.go_live(conversation).await;
             }
-            Err(refusal) => self.refuse(correlation, refusal, Some(conversation)),
+            Err(refusal) => self.refuse(correlation, refusal, Some(&place)),
         }
     }
 
     /// Joins without an answer of its own, where this connection has not.
-    async fn ensure_joined(&mut self, conversation: ConversationId) -> Result<(), Refusal> {
-        if self.joined.get(&conversation).is_none_or(Handle::is_over) {
+    async fn ensure_joined(&self, conversation: ConversationId) -> Result<(), Refusal> {
+        if !self.joined().is_live(conversation) {
             self.subscribe(conversation, Start::Now).await?;
             self.go_live(conversation).await;
         }
         Ok(())
     }
 
-    async fn leave(&mut self, conversation: ConversationId, correlation: Correlation) {
-        if self.joined.remove(&conversation).is_some() {
-            self.shared.route(conversation, Work::Leave(self.connection())).await;
-        }
-        self.reply(correlation, ReplyBody::Left { conversation });
-    }
-
-    async fn typing(&mut self, conversation: ConversationId, is_typing: bool, correlation: Correlation) {
-        let origin = Box::new(self.origin(correlation));
-        self.shared.route(conversation, Work::Typing { origin, conversation, is_typing }).await;
-    }
-
-    fn heads(&self, correlation: Correlation) {
-        let live = self.joined.iter().filter(|(_, handle)| !handle.is_over());
-        let heads = live.map(|(id, handle)| (*id, handle.head())).collect();
-        self.reply(correlation, ReplyBody::Heads(heads));
-    }
-
-    async fn send(&mut self, draft: Draft, correlation: Correlation) {
-        let target = draft.conversation;
-        if let Err(refusal) = self.try_send(draft, &correlation).await {
-            self.refuse(correlation, refusal, target);
-        }
-    }
-
-    async fn try_send(&mut self, draft: Draft, correlation: &Correlation) -> Result<(), Refusal> {
-        check::draft(&draft, self.shared.settings.max_text)?;
-        if draft.kind == KIND_USER {
-            self.refuse_while_draining()?;
-        }
-        let fingerprint =
-            draft.client_id.as_deref().map(|id| Fingerprint::of(self.user(), id, &draft.content));
-        let (conversation, creates) = match draft.conversation {
-            Some(conversation) => {
-                self.ensure_joined(conversation).await?;
-                (conversation, None)
+    async fn leave(&mut self, place: Place, correlation: Correlation) {
+        match self.locate(&place).await {
+            Ok(Target { conversation, room }) => {
+                if self.joined().forget(conversation) {
+                    self.shared.route(conversation, Work::Leave(self.connection())).await;
+                }
+                self.reply(correlation, room, ReplyBody::Left { conversation });
             }
-            None => match Box::pin(self.earlier_send(fingerprint)).await? {
-                Some(first) => return self.answer_again(first, correlation.clone()).await,
-                None => Box::pin(self.found_conversation(&draft.content)).await?,
-            },
-        };
-        let message = self.message(conversation, draft.content, draft.kind, draft.client_id);
-        let (respond, founded) = oneshot::channel();
-        let respond = creates.is_some().then_some(respond);
-        let new = NewMessage { message, fingerprint, creates, turn: None };
-        let work = SendWork { origin: self.origin(correlation.clone()), new, model: draft.model, respond };
-        let waits = work.respond.is_some();
-        self.shared.route(conversation, Work::Send(Box::new(work))).await;
-        if waits {
-            Box::pin(self.follow_founding(conversation, founded)).await;
-        }
-        Ok(())
-    }
-
-    /// Waits for what became of a message that was to make `conversation`. It may have crossed with an earlier send
-    /// of the same, which made another: then that one is joined.
-    async fn follow_founding(
-        &mut self,
-        conversation: ConversationId,
-        founded: oneshot::Receiver<ConversationId>,
-    ) {
-        let founded = founded.await;
-        if founded == Ok(conversation) {
-            return;
-        }
-        self.joined.remove(&conversation);
-        if let Ok(other) = founded
-            && let Err(refusal) = self.ensure_joined(other).await
-        {
-            tracing::warn!(conversation = %other, %refusal, "a resend's sender could not be brought back");
+            Err(refusal) => self.refuse(correlation, refusal, Some(&place)),
         }
     }
 
-    fn refuse_while_draining(&self) -> Result<(), Refusal> {
-        if self.shared.draining.is_cancelled() {
-            let wait = std::time::Duration::from_secs(1);
-            return Err(Refusal::retry_after(ErrorCode::AiUnavailable, wait));
-        }
-        Ok(())
-    }
-
-    fn message(
-        &self,
-        conversation: ConversationId,
-        content: String,
-        kind: String,
-        client_id: Option<String>,
-    ) -> Message {
-        Message {
-            id: MessageId::new(),
-            conversation,
-            seq: 0,
-            author: Author::User(self.user()),
-            kind,
-            content,
-            client_id,
-            created_at: self.shared.clock.now(),
-            reply: None,
-        }
-    }
-
-    /// The message that was sent before with the same id and content, and made a conversation.
-    async fn earlier_send(&self, fingerprint: Option<Fingerprint>) -> Result<Option<Message>, Refusal> {
-        let Some(fingerprint) = fingerprint else { return Ok(None) };
-        self.shared.store.message_that_created(fingerprint).await.map_err(|error| Refusal::internal(&error))
-    }
-
-    /// Answers a resend, and brings its sender back to the conversation that it made.
-    async fn answer_again(&mut self, first: Message, correlation: Correlation) -> Result<(), Refusal> {
-        self.ensure_joined(first.conversation).await?;
-        let event = Event::new(EventBody::Message(Arc::new(first)));
-        self.reply(correlation, ReplyBody::Sent { event, duplicate: true });
-        Ok(())
-    }
-
-    /// Starts the task of a conversation that its first message will make.
-    async fn found_conversation(
-        &mut self,
-        content: &str,
-    ) -> Result<(ConversationId, Option<String>), Refusal> {
-        let (id, title) = (ConversationId::new(), check::title_of(content));
-        let seed = Seed::New { owner: self.user(), title: title.clone() };
-        self.shared.conversation(id, seed);
-        self.ensure_joined(id).await?;
-        Ok((id, Some(title)))
-    }
-
-    async fn stream(
-        &mut self,
-        conversation: ConversationId,
-        message: MessageId,
-        model: Option<String>,
-        correlation: Correlation,
-    ) {
-        let ready = match check::model(model.as_deref()).and_then(|()| self.refuse_while_draining()) {
-            Ok(()) => self.ensure_joined(conversation).await,
-            refused => refused,
-        };
-        match ready {
-            Ok(()) => {
-                let origin = self.origin(correlation);
-                let work = StreamWork { origin, conversation, message, model };
-                self.shared.route(conversation, Work::Stream(Box::new(work))).await;
+    async fn typing(&mut self, place: Place, is_typing: bool, correlation: Correlation) {
+        match self.locate(&place).await {
+            Ok(Target { conversation, room }) => {
+                let origin = Box::new(self.origin(correlation, room));
+                self.shared.route(conversation, Work::Typing { origin, conversation, is_typing }).await;
             }
-            Err(refusal) => self.refuse(correlation, refusal, Some(conversation)),
+            Err(refusal) => self.refuse(correlation, refusal, Some(&place)),
         }
-    }
-
-    async fn stop(
-        &mut self,
-        conversation: ConversationId,
-        turn: Option<MessageId>,
-        correlation: Correlation,
-    ) {
-        let origin = Box::new(self.origin(correlation.clone()));
-        let answer = self.ask(conversation, |respond| Work::Stop { origin, turn, respond }).await;
-        let settled = match answer {
-            Ok(StopAnswer::Follows) => return,
-            Ok(StopAnswer::NotLive) => self.how_it_ended(conversation, turn).await,
-            Err(refusal) => Err(refusal),
-        };
-        match settled {
-            Ok(body) => self.reply(correlation, body),
-            Err(refusal) => self.refuse(correlation, refusal, Some(conversation)),
-        }
-    }
-
-    /// The answer to a stop that came too late.
-    async fn how_it_ended(
-        &self,
-        conversation: ConversationId,
-        turn: Option<MessageId>,
-    ) -> Result<ReplyBody, Refusal> {
-        let Some(id) = turn else {
-            return Ok(ReplyBody::Stopped { conversation, turn: None, status: None });
-        };
-        let message = self.shared.store.message_get(conversation, id).await;
-        let message = message.map_err(|error| Refusal::internal(&error))?;
-        let reply = message.and_then(|message| message.reply);
-        let reply = reply.ok_or(Refusal::of(ErrorCode::MessageNotFound))?;
-        Ok(ReplyBody::Stopped { conversation, turn: Some(id), status: Some(reply.status) })
     }
 }
 
@@ -356,6 +231,6 @@ impl Drop for Session {
         self.outbox.close(CloseCode::Normal);
         self.shared.registry.remove(&self.outbox);
         // A hint is enough: a closed outbox is also found by the next event, and by the idle check.
-        self.joined.values().for_each(|handle| handle.hint(Work::Sweep));
+        self.joined().take().iter().for_each(|handle| handle.hint(Work::Sweep));
     }
 }

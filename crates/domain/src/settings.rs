@@ -1,5 +1,6 @@
 //! The figures that an operator may choose. [`Settings::default`] is what the documents promise.
 
+use crate::prices::Prices;
 use std::time::Duration;
 
 /// Everything that the domain's rules depend on.
@@ -20,7 +21,10 @@ pub struct Settings {
     pub typing_expiry: Duration,
     /// How often a conversation's summary is pushed at most.
     pub update_interval: Duration,
-    /// How many messages a resume brings at most; who misses more loads the history.
+    /// How often a room tells who came and went at most.
+    pub presence_interval: Duration,
+    /// How many entries of a conversation a resume brings at most, or a new connection that missed them; who misses
+    /// more loads the history.
     pub resume_max: u64,
 }
 
@@ -35,6 +39,8 @@ pub struct Limits {
     pub frames: Option<Quota>,
     /// Frames of one user, over all connections.
     pub user_frames: Option<Quota>,
+    /// Messages of one connection.
+    pub chats: Option<Quota>,
     /// How many refused frames in one window of `frames` are flooding.
     pub flooding: u32,
 }
@@ -71,6 +77,8 @@ pub struct TurnSettings {
     pub system_prompt: Option<String>,
     /// How many tokens a reply may have; none leaves it to the backend.
     pub max_tokens: Option<u32>,
+    /// What replies cost.
+    pub prices: Prices,
     /// How often a live turn's text is written down: what a crash costs at most.
     pub checkpoint: Duration,
     /// For how long a checkpoint says that its node lives.
@@ -104,6 +112,7 @@ impl Default for Settings {
             idle: Duration::from_secs(60),
             typing_expiry: Duration::from_secs(6),
             update_interval: Duration::from_secs(1),
+            presence_interval: Duration::from_millis(250),
             resume_max: 1_000,
         }
     }
@@ -116,6 +125,7 @@ impl Default for Limits {
             connections_per_user: Some(20),
             frames: Quota::new(100, Duration::from_secs(60)),
             user_frames: None,
+            chats: Quota::new(60, Duration::from_secs(60)),
             flooding: 1_000,
         }
     }
@@ -130,6 +140,7 @@ impl Default for TurnSettings {
             context_tokens: 32_000,
             system_prompt: None,
             max_tokens: None,
+            prices: Prices::default(),
             checkpoint: Duration::from_secs(2),
             lease: Duration::from_secs(10),
             reap: Duration::from_secs(5),

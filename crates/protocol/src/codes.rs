@@ -4,9 +4,11 @@ use serde::{Deserialize, Serialize};
 use std::fmt;
 
 macro_rules! error_codes {
-    ($($variant:ident $text:literal $status:literal $retry:ident $meaning:literal;)*) => {
+    // The text is a token and not a literal: of a wrapped one, the derived schema does not see the name.
+    ($($variant:ident $text:tt $status:literal $retry:ident $meaning:literal;)*) => {
         /// Why something was refused. Every failure that leaves the server is one of these.
         #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+        #[cfg_attr(feature = "schema", derive(utoipa::ToSchema))]
         pub enum ErrorCode {
             $(#[doc = $meaning] #[serde(rename = $text)] $variant,)*
         }

@@ -1,9 +1,12 @@
 //! Identifiers. Each is a `UUIDv7` (RFC 9562 §5.7): unique without coordination, and ordered by the time of making,
-//! so that an index on them grows at its end. Clients treat them as opaque strings.
+//! so that an index on them grows at its end. Clients treat them as opaque strings. Only a [`RoomId`] is chosen by a
+//! client.
 
-use serde::{Deserialize, Serialize};
+use serde::{Deserialize, Deserializer, Serialize, Serializer, de};
+use std::borrow::Cow;
 use std::fmt;
 use std::str::FromStr;
+use std::sync::Arc;
 use uuid::Uuid;
 
 /// The text was not an identifier of the right form.
@@ -22,6 +25,7 @@ macro_rules! id {
     ($(#[$doc:meta])* $name:ident) => {
         $(#[$doc])*
         #[derive(Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+        #[cfg_attr(feature = "schema", derive(utoipa::ToSchema), schema(value_type = String, format = "uuid"))]
         #[serde(transparent)]
         pub struct $name(Uuid);
 
@@ -81,4 +85,64 @@ id! {
 id! {
     /// One socket, from its authentication to its end.
     ConnectionId
+}
+
+/// A room's name among all rooms of a server, chosen by who makes it: 1 to 128 of `A-Z a-z 0-9 . _ : -`.
+///
+/// Cheap to clone.
+///
+/// ```
+/// use parlor_protocol::RoomId;
+///
+/// assert!("team:general".parse::<RoomId>().is_ok());
+/// assert!("no spaces".parse::<RoomId>().is_err());
+/// ```
+#[derive(Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
+#[cfg_attr(feature = "schema", derive(utoipa::ToSchema), schema(value_type = String, example = "room-123", description = "1 to 128 of `A-Z a-z 0-9 . _ : -`, chosen by who makes the room."))]
+pub struct RoomId(Arc<str>);
+
+impl RoomId {
+    /// The longest, in bytes.
+    pub const MAX: usize = 128;
+
+    /// The id as text.
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+impl FromStr for RoomId {
+    type Err = InvalidId;
+
+    fn from_str(text: &str) -> Result<Self, InvalidId> {
+        let allowed = |byte: u8| byte.is_ascii_alphanumeric() || b"._:-".contains(&byte);
+        let fits = (1..=Self::MAX).contains(&text.len()) && text.bytes().all(allowed);
+        fits.then(|| Self(text.into())).ok_or(InvalidId)
+    }
+}
+
+impl fmt::Display for RoomId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+impl fmt::Debug for RoomId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+impl Serialize for RoomId {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.serialize_str(&self.0)
+    }
+}
+
+impl<'de> Deserialize<'de> for RoomId {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let text = Cow::<str>::deserialize(deserializer)?;
+        text.parse()
+            .map_err(|InvalidId| de::Error::custom("not a room's id: 1 to 128 of A-Z a-z 0-9 . _ : -"))
+    }
 }

@@ -7,6 +7,9 @@
 //! - [`codes`]: the two tables, [`ErrorCode`] and [`CloseCode`], that every dialect and HTTP share.
 //! - [`time`]: RFC 3339 in UTC with milliseconds.
 //! - [`conversations`]: the frames of the `conversations` dialect.
+//! - [`rooms`]: the frames of the `rooms` dialect.
+//!
+//! With the feature `schema` all of them describe themselves to `utoipa`, of which documents of an API are made.
 //!
 //! ```
 //! use parlor_protocol::{ErrorCode, conversations::ClientFrame};
@@ -18,8 +21,10 @@
 pub mod codes;
 pub mod conversations;
 pub mod ids;
+mod names;
+pub mod rooms;
 pub mod time;
 
 pub use codes::{CloseCode, ErrorCode};
-pub use ids::{ConnectionId, ConversationId, MessageId, UserId};
+pub use ids::{ConnectionId, ConversationId, MessageId, RoomId, UserId};
 pub use time::Timestamp;

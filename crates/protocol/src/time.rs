@@ -5,6 +5,7 @@ use std::fmt;
 
 /// An instant, kept to the microsecond and written to the millisecond.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[cfg_attr(feature = "schema", derive(utoipa::ToSchema), schema(value_type = String, format = "date-time"))]
 pub struct Timestamp(jiff::Timestamp);
 
 impl Timestamp {

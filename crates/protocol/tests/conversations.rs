@@ -83,6 +83,9 @@ fn server_frames() -> Vec<ServerFrame<'static>> {
         status: None,
         in_reply_to: None,
         model: None,
+        edited_at: None,
+        deleted: false,
+        reactions: Vec::new(),
     };
     let answer = Message {
         id: message_id(2),
@@ -120,7 +123,18 @@ fn server_frames() -> Vec<ServerFrame<'static>> {
                 updated_at: at(),
                 message_count: 2,
                 last_seq: 2,
+                deleted: false,
             },
+        }),
+        ServerFrame::MessageUpdated(MessageUpdated {
+            message: Message {
+                edited_at: Some(at()),
+                deleted: true,
+                reactions: vec![Reaction { emoji: "+1".into(), count: 2, user_ids: vec![user()] }],
+                ..message.clone()
+            },
+            seq: 3,
+            echo: echo(),
         }),
         ServerFrame::TypingIndicator(TypingIndicator {
             conversation_id,

@@ -147,11 +147,16 @@ impl Rows {
             id: MessageId::new(),
             conversation: self.conversations[number % CONVERSATIONS],
             seq: 0,
+            changed_seq: 0,
             author: Author::User(self.user),
+            author_name: Some("ann".into()),
             kind: KIND_USER.to_owned(),
             content: self.content.clone(),
             client_id: Some(client_id.clone()),
             created_at: now(),
+            edited_at: None,
+            deleted_at: None,
+            reactions: Vec::new(),
             reply: None,
         };
         let fingerprint = Some(Fingerprint::of(self.user, &client_id, &message.content));

@@ -1,23 +1,23 @@
-//! Conversations and who takes part in them. (Their heads move in `append`.)
+//! Conversations, and who takes part in them as their tasks know it. (Their heads, and the parts in them, move in
+//! `append`.)
 
 use crate::error::{Error, Result};
+use crate::members::{NewParticipant, role_of};
 use crate::pools::{Pools, change, read};
+use crate::rooms::room_of;
 use crate::schema::{conversations, participants};
 use crate::types::{At, Id};
 use diesel::prelude::*;
 use diesel_async::{AsyncConnection, RunQueryDsl};
 use parlor_domain::message::Summary;
 use parlor_domain::ports::ConversationRecord;
+use parlor_domain::room::Participant;
 use parlor_domain::{ConversationId, Timestamp, UserId};
-
-/// What the one who made a conversation is in it.
-pub(crate) const OWNER: &str = "owner";
-/// What everybody else is.
-const MEMBER: &str = "member";
+use std::cmp::Reverse;
 
 #[derive(Queryable, Selectable)]
 #[diesel(table_name = conversations, check_for_backend(diesel::sqlite::Sqlite, diesel::pg::Pg))]
-struct SummaryRow {
+pub(crate) struct SummaryRow {
     id: Id,
     title: String,
     updated_at: At,
@@ -26,7 +26,7 @@ struct SummaryRow {
 }
 
 impl SummaryRow {
-    fn into_summary(self) -> Summary {
+    pub(crate) fn into_summary(self) -> Summary {
         Summary {
             id: self.id.into(),
             title: self.title,
@@ -54,34 +54,51 @@ impl<'a> NewConversation<'a> {
     }
 }
 
-/// Somebody who joins.
-#[derive(Debug, Insertable)]
-#[diesel(table_name = participants)]
-pub(crate) struct NewParticipant {
-    pub(crate) conversation_id: Id,
-    pub(crate) user_id: Id,
-    pub(crate) role: &'static str,
-    pub(crate) joined_at: At,
+/// The conversation's row, where it was not deleted: what is read of its log exists only beside this.
+#[diesel::dsl::auto_type]
+pub(crate) fn is_living(id: Id) -> _ {
+    let found = conversations::id.eq(id);
+    conversations::table.filter(found).filter(conversations::deleted_at.is_null())
+}
+
+/// The columns of `participants` that make a [`Participant`].
+type ParticipantColumns = (Id, String, At, i64);
+
+fn participant((user, role, joined_at, visible_after): ParticipantColumns) -> Result<Participant> {
+    Ok(Participant {
+        user: user.into(),
+        role: role_of(&role)?,
+        joined_at: joined_at.into(),
+        visible_after: visible_after.unsigned_abs(),
+    })
 }
 
 pub(crate) async fn get(pools: Pools, id: ConversationId) -> Result<Option<ConversationRecord>> {
-    // One query, so that both halves are of one moment. Owners come first; `owner` is the last word by the alphabet.
-    let rows: Vec<(SummaryRow, Option<Id>)> = read!(&pools, |conn| {
+    type Row = (SummaryRow, (Option<String>, Option<String>, Option<String>), Option<ParticipantColumns>);
+    let people =
+        (participants::user_id, participants::role, participants::joined_at, participants::visible_after);
+    // One query, so that both halves are of one moment.
+    let rows: Vec<Row> = read!(&pools, |conn| {
         conversations::table
             .left_join(participants::table)
             .filter(conversations::id.eq(Id::from(id)))
-            .order((participants::role.desc(), participants::joined_at, participants::user_id))
-            .select((SummaryRow::as_select(), participants::user_id.nullable()))
+            .filter(conversations::deleted_at.is_null())
+            .select((
+                SummaryRow::as_select(),
+                (conversations::room_id, conversations::room_kind, conversations::ai_mode),
+                people.nullable(),
+            ))
             .load(conn)
             .await?
     });
-    let mut summary = None;
-    let mut people = Vec::with_capacity(rows.len());
-    for (row, user) in rows {
-        summary.get_or_insert(row);
-        people.extend(user.map(UserId::from));
+    let (mut conversation, mut participants) = (None, Vec::with_capacity(rows.len()));
+    for (summary, room, person) in rows {
+        conversation.get_or_insert((summary, room));
+        participants.extend(person.map(participant).transpose()?);
     }
-    Ok(summary.map(|row| ConversationRecord { summary: row.into_summary(), participants: people }))
+    let Some((summary, room)) = conversation else { return Ok(None) };
+    participants.sort_by_key(|one| (Reverse(one.role), one.joined_at, one.user));
+    Ok(Some(ConversationRecord { summary: summary.into_summary(), room: room_of(room)?, participants }))
 }
 
 pub(crate) async fn create(
@@ -92,12 +109,7 @@ pub(crate) async fn create(
     now: Timestamp,
 ) -> Result<()> {
     let conversation = NewConversation::new(id.into(), &title, now.into());
-    let owner = NewParticipant {
-        conversation_id: id.into(),
-        user_id: owner.into(),
-        role: OWNER,
-        joined_at: now.into(),
-    };
+    let owner = NewParticipant::owner(id.into(), owner.into(), now.into());
     change!(&pools, |conn| {
         let made = diesel::insert_into(conversations::table)
             .values(&conversation)
@@ -109,32 +121,5 @@ pub(crate) async fn create(
         }
         diesel::insert_into(participants::table).values(&owner).execute(conn).await?;
         Ok(())
-    })
-}
-
-pub(crate) async fn participant_add(
-    pools: Pools,
-    id: ConversationId,
-    user: UserId,
-    now: Timestamp,
-) -> Result<bool> {
-    let member = NewParticipant {
-        conversation_id: id.into(),
-        user_id: user.into(),
-        role: MEMBER,
-        joined_at: now.into(),
-    };
-    change!(&pools, |conn| {
-        let query = conversations::table.find(member.conversation_id).select(conversations::id);
-        let known: Option<Id> = query.first(conn).await.optional()?;
-        if known.is_none() {
-            return Ok(false);
-        }
-        diesel::insert_into(participants::table)
-            .values(&member)
-            .on_conflict_do_nothing()
-            .execute(conn)
-            .await?;
-        Ok(true)
     })
 }

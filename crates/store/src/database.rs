@@ -5,13 +5,15 @@ use crate::options::{Address, Options};
 use crate::pools::Pools;
 use crate::sqlite::FileLock;
 use crate::writer::{Figures, Writer};
-use crate::{conversations, messages, postgres, sqlite, state, turns, users};
+use crate::{conversations, members, messages, postgres, rooms, sqlite, state, turns, users};
 use async_trait::async_trait;
 use parlor_domain::message::{Fingerprint, Message, Seq};
 use parlor_domain::ports::{
-    Clock, ConversationRecord, OrphanTurn, Role, Store, StoreError, SystemClock, User, Write, Written,
+    Clock, ConversationRecord, MemberRecord, MembershipChange, MembershipStep, NewRoom, OrphanTurn, Role,
+    RoomRecord, RoomScope, Store, StoreError, SystemClock, Totals, Unsynced, User, Write, Written,
 };
-use parlor_domain::{ConversationId, MessageId, Timestamp, UserId};
+use parlor_domain::room::MemberRole;
+use parlor_domain::{ConversationId, MessageId, RoomId, Timestamp, UserId};
 use std::path::Path;
 use std::sync::Arc;
 use tokio_util::task::TaskTracker;
@@ -168,10 +170,57 @@ impl Store for Database {
         self.change("make a conversation", change).await
     }
 
+    /// Through the log's one way in, so that whoever counts the participants there has counted this one.
     async fn participant_add(&self, id: ConversationId, user: UserId) -> Result<bool, StoreError> {
-        let now = SystemClock.now();
-        let change = conversations::participant_add(self.pools(), id, user, now);
-        self.change("add a participant", change).await
+        let step =
+            MembershipStep::Enter { role: MemberRole::Member, most: None, from_now: false, readmit: true };
+        let change = MembershipChange { conversation: id, user, at: SystemClock.now(), step };
+        let written = self.write(vec![Write::Membership(change)]).await?;
+        Ok(matches!(written[..], [Written::Member(_)]))
+    }
+
+    async fn room_create(&self, new: NewRoom) -> Result<bool, StoreError> {
+        self.change("make a room", rooms::create(self.pools(), new)).await
+    }
+
+    async fn room_find(&self, id: &RoomId) -> Result<Option<ConversationId>, StoreError> {
+        let query = |pools| rooms::find(pools, id.clone());
+        self.read("look for a room", query).await
+    }
+
+    async fn room_get(&self, id: &RoomId, user: UserId) -> Result<Option<RoomRecord>, StoreError> {
+        let query = |pools| rooms::get(pools, id.clone(), user);
+        self.read("read a room", query).await
+    }
+
+    async fn room_list(
+        &self,
+        user: UserId,
+        scope: RoomScope,
+        after: Option<&RoomId>,
+        limit: usize,
+    ) -> Result<Vec<RoomRecord>, StoreError> {
+        let query = |pools| rooms::list(pools, user, scope, after.cloned(), limit);
+        self.read("list rooms", query).await
+    }
+
+    async fn member_list(
+        &self,
+        conversation: ConversationId,
+        after: Option<UserId>,
+        limit: usize,
+    ) -> Result<Vec<MemberRecord>, StoreError> {
+        let query = move |pools| members::list(pools, conversation, after, limit);
+        self.read("list members", query).await
+    }
+
+    async fn unsynced_list(&self, user: UserId, limit: usize) -> Result<Vec<Unsynced>, StoreError> {
+        let query = move |pools| members::unsynced(pools, user, limit);
+        self.read("look for what a user has missed", query).await
+    }
+
+    async fn totals(&self) -> Result<Totals, StoreError> {
+        self.read("count everything", state::totals).await
     }
 
     async fn write(&self, writes: Vec<Write>) -> Result<Vec<Written>, StoreError> {
@@ -211,6 +260,21 @@ impl Store for Database {
     ) -> Result<Option<Message>, StoreError> {
         let query = move |pools| messages::get(pools, conversation, id);
         self.read("read a message", query).await
+    }
+
+    async fn message_find(&self, id: MessageId) -> Result<Option<Message>, StoreError> {
+        self.read("look for a message", move |pools| messages::find(pools, id)).await
+    }
+
+    async fn message_covered(
+        &self,
+        conversation: ConversationId,
+        after: Seq,
+        through: Seq,
+        reader: UserId,
+    ) -> Result<Option<Message>, StoreError> {
+        let query = move |pools| messages::covered(pools, conversation, after, through, reader);
+        self.read("look for what was read", query).await
     }
 
     async fn turns_orphaned(&self, node: Uuid, now: Timestamp) -> Result<Vec<OrphanTurn>, StoreError> {

@@ -7,8 +7,8 @@
 //!
 //! - `writer`: the group commit.
 //! - `append`: the rules of the log inside a transaction, once for each database.
-//! - `users`, `conversations`, `messages`, `turns`, `state`: everything else, one file an aggregate, one query text for
-//!   both databases.
+//! - `users`, `conversations`, `members`, `rooms`, `messages`, `turns`, `state`: everything else, one file an aggregate,
+//!   one query text for both databases.
 //! - `sqlite`, `postgres`: opening, locks, migrations, connections.
 //!
 //! ```
@@ -38,10 +38,13 @@ mod append;
 mod conversations;
 mod database;
 mod error;
+mod members;
 mod messages;
 mod options;
 mod pools;
 mod postgres;
+mod reactions;
+mod rooms;
 mod schema;
 mod sqlite;
 mod state;

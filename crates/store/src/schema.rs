@@ -32,6 +32,10 @@ diesel::table! {
         message_count -> BigInt,
         created_at -> Instant,
         updated_at -> Instant,
+        room_id -> Nullable<Text>,
+        room_kind -> Nullable<Text>,
+        ai_mode -> Nullable<Text>,
+        deleted_at -> Nullable<Instant>,
     }
 }
 
@@ -44,6 +48,9 @@ diesel::table! {
         user_id -> Uid,
         role -> Text,
         joined_at -> Instant,
+        visible_after -> BigInt,
+        delivered_seq -> BigInt,
+        read_seq -> BigInt,
     }
 }
 
@@ -68,6 +75,12 @@ diesel::table! {
         completion_tokens -> Nullable<BigInt>,
         usage_estimated -> Nullable<Bool>,
         created_at -> Instant,
+        author_name -> Nullable<Text>,
+        edited_at -> Nullable<Instant>,
+        deleted_at -> Nullable<Instant>,
+        reactions -> Nullable<Text>,
+        cost_nano -> Nullable<BigInt>,
+        elapsed_ms -> Nullable<BigInt>,
     }
 }
 
@@ -92,4 +105,5 @@ diesel::table! {
 }
 
 diesel::joinable!(participants -> conversations (conversation_id));
-diesel::allow_tables_to_appear_in_same_query!(conversations, participants);
+diesel::joinable!(messages -> conversations (conversation_id));
+diesel::allow_tables_to_appear_in_same_query!(conversations, participants, messages, users);

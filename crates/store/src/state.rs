@@ -2,12 +2,18 @@
 
 use crate::error::{Error, Result};
 use crate::pools::{Pools, change, read};
-use crate::schema::server_state;
+use crate::schema::{conversations, server_state, users};
 use diesel::prelude::*;
+use diesel::sql_types::BigInt;
 use diesel_async::{AsyncConnection, RunQueryDsl};
+use parlor_domain::ports::Totals;
 use uuid::Uuid;
 
 const EPOCH: &str = "epoch";
+
+/// Conversations, the rooms among them, and their messages, which are counted where they are stored.
+const COUNTS: &str = "count(*), count(conversations.room_id), \
+     CAST(coalesce(sum(conversations.message_count), 0) AS bigint)";
 
 /// Asks the database for an answer of any kind.
 pub(crate) async fn ping(pools: Pools) -> Result<()> {
@@ -33,4 +39,23 @@ pub(crate) async fn new_epoch(pools: Pools) -> Result<String> {
         Ok(())
     })?;
     Ok(epoch)
+}
+
+pub(crate) async fn totals(pools: Pools) -> Result<Totals> {
+    let counts = || {
+        conversations::table.filter(conversations::deleted_at.is_null()).select(diesel::dsl::sql::<(
+            BigInt,
+            BigInt,
+            BigInt,
+        )>(COUNTS))
+    };
+    let ((conversations, rooms, messages), users): ((i64, i64, i64), i64) = read!(&pools, |conn| {
+        (counts().get_result(conn).await?, users::table.count().get_result(conn).await?)
+    });
+    Ok(Totals {
+        users: users.unsigned_abs(),
+        conversations: conversations.unsigned_abs(),
+        rooms: rooms.unsigned_abs(),
+        messages: messages.unsigned_abs(),
+    })
 }

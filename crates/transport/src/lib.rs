@@ -27,6 +27,7 @@ mod dialect;
 mod frame;
 mod http;
 mod server;
+mod traffic;
 mod ws;
 
 pub use server::{Options, Server};

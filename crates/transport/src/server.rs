@@ -1,5 +1,6 @@
 //! Serves a listener, and drains: the HTTP server stays open until the last turn is over, so that it can say so.
 
+use crate::traffic::Traffic;
 use crate::ws::Timing;
 use axum::Router;
 use hyper::server::conn::http1;
@@ -34,7 +35,8 @@ pub struct Options {
     pub authentication: Duration,
     /// How many sockets may be on their way to authentication at once.
     pub unauthenticated: usize,
-    /// The origins whose pages may open sockets; none lets every one, since tokens authenticate and not cookies.
+    /// The origins whose pages may open sockets and call the HTTP routes; `*` is every one. None lets every page open
+    /// sockets, since tokens authenticate and not cookies, and no page of another origin call HTTP routes.
     pub origins: Option<Vec<String>>,
     /// How long turns may go on once the server is told to stop.
     pub drain: Duration,
@@ -59,6 +61,7 @@ pub(crate) struct State {
     pub(crate) unauthenticated: Arc<Semaphore>,
     pub(crate) origins: Option<Vec<String>>,
     pub(crate) sockets: TaskTracker,
+    pub(crate) traffic: Arc<Traffic>,
 }
 
 /// One server.
@@ -76,10 +79,8 @@ impl Server {
         };
         let unauthenticated = Arc::new(Semaphore::new(options.unauthenticated.min(Semaphore::MAX_PERMITS)));
         let (origins, sockets) = (options.origins, TaskTracker::new());
-        Self {
-            state: Arc::new(State { hub, timing, unauthenticated, origins, sockets }),
-            drain: options.drain,
-        }
+        let state = State { hub, timing, unauthenticated, origins, sockets, traffic: Arc::default() };
+        Self { state: Arc::new(state), drain: options.drain }
     }
 
     /// The routes alone. Who serves them also drains the hub.

@@ -1,9 +1,10 @@
 //! Who answers, and how long that may take.
 
 use super::read::{FromText, Visible};
-use super::{Key, Problem, Values};
+use super::{Key, ModelPrices, Problem, Values};
 use parlor_ai::OpenAiConfig;
 use parlor_ai::openai::DEFAULT_BASE_URL;
+use parlor_domain::Price;
 use std::time::Duration;
 
 /// The settings of turns. None is no limit.
@@ -17,6 +18,7 @@ pub(crate) struct Ai {
     pub(crate) total: Option<Duration>,
     pub(crate) context_tokens: Option<usize>,
     pub(crate) system_prompt: Option<String>,
+    pub(crate) prices: Vec<Price>,
 }
 
 impl Ai {
@@ -29,6 +31,7 @@ impl Ai {
             total: values.limit(Key::AiTotalTimeout)?,
             context_tokens: values.limit(Key::AiContextTokens)?,
             system_prompt: values.find(Key::AiSystemPrompt)?,
+            prices: values.find(Key::ModelPrices)?.map(|ModelPrices(prices)| prices).unwrap_or_default(),
         })
     }
 }

@@ -3,7 +3,7 @@
 use super::{Key, Problem, Values};
 use std::time::Duration;
 
-/// Limits on connections and frames; none is no limit.
+/// Limits on connections, frames and messages; none is no limit.
 #[derive(Debug)]
 pub(crate) struct Limits {
     pub(crate) connections: Option<usize>,
@@ -13,21 +13,28 @@ pub(crate) struct Limits {
     pub(crate) user_frames: Option<u32>,
     /// In which so many frames may come. Not zero.
     pub(crate) window: Duration,
+    /// Messages alone, of one connection.
+    pub(crate) chats: Option<u32>,
+    /// In which so many messages may come. Not zero.
+    pub(crate) chat_window: Duration,
 }
 
 impl Limits {
     pub(super) fn read(values: &Values) -> Result<Self, Problem> {
-        let window: Duration = values.get(Key::WsRateLimitWindow)?;
-        if window.is_zero() {
-            return Err(values.problem(Key::WsRateLimitWindow));
-        }
         Ok(Self {
             connections: values.limit(Key::WebsocketMaxConnections)?,
             unauthenticated: values.limit(Key::WebsocketMaxUnauthenticated)?,
             connections_per_user: values.limit(Key::WsMaxConnectionsPerUser)?,
             frames: values.limit(Key::WsRateLimitRequests)?,
             user_frames: values.limit(Key::WsUserRateLimitRequests)?,
-            window,
+            window: window(values, Key::WsRateLimitWindow)?,
+            chats: values.limit(Key::WsChatRateLimitRequests)?,
+            chat_window: window(values, Key::WsChatRateLimitWindow)?,
         })
     }
+}
+
+fn window(values: &Values, key: Key) -> Result<Duration, Problem> {
+    let window: Duration = values.get(key)?;
+    if window.is_zero() { Err(values.problem(key)) } else { Ok(window) }
 }

@@ -70,9 +70,9 @@ settings! {
         "What to listen on; 0.0.0.0 or :: is every interface.";
     Port "port" Is("8000") Open "a port from 0 to 65535",
         "The TCP port to listen on; 0 takes any free one.";
-    CorsOrigin "cors_origin" Unset("any origin, since tokens authenticate and not cookies") Open
+    CorsOrigin "cors_origin" Unset("any origin may open sockets, since tokens authenticate and not cookies; HTTP has no CORS headers") Open
         "a list of origins such as https://chat.example.org, separated by commas, or *",
-        "The web pages that may open a WebSocket.";
+        "The web pages that may open a WebSocket and call the HTTP routes.";
     DrainTimeout "drain_timeout" Is("30") Open TIME_LIMIT,
         "How long replies under way may go on after SIGTERM.";
 
@@ -93,9 +93,13 @@ settings! {
     OpenaiModel "openai_model" Is("gpt-4o-mini") Open "a model's name",
         "The model of turns that name none.";
     OpenaiMaxTokens "openai_max_tokens" Is("4096") Open LIMIT,
-        "How long a reply may be, in tokens.";
+        "How long a reply may be, in tokens; a turn may ask for less.";
     OpenaiTemperature "openai_temperature" Unset("left to the provider") Open "a number from 0 to 2",
-        "How freely the model chooses its words.";
+        "How freely the model chooses its words, where a turn does not say.";
+    ModelPrices "model_prices" Unset("replies have no cost; the demo's is 0") Open
+        "a list of prices such as gpt-4o=2.50/10, gpt-4o-mini*=0.15/0.60",
+        "What a million tokens of the context and of the reply cost with a model, in US dollars, to 9 digits after the \
+         point. With * at its end a name is the beginning of names; the longest that fits counts.";
     AiTurnTimeout "ai_turn_timeout" Is("60") Open TIME_LIMIT,
         "How long a backend may be silent in the middle of a reply.";
     AiFirstTokenTimeout "ai_first_token_timeout" Is("60") Open TIME_LIMIT,
@@ -122,6 +126,10 @@ settings! {
         "Frames of one user in a window, over all of their connections.";
     WsRateLimitWindow "ws_rate_limit_window" Is("60") Open TIME,
         "The window of both rate limits.";
+    WsChatRateLimitRequests "ws_chat_rate_limit_requests" Is("60") Open LIMIT,
+        "Messages of one connection in a window of their own.";
+    WsChatRateLimitWindow "ws_chat_rate_limit_window" Is("60") Open TIME,
+        "That window.";
 
     LogLevel "log_level" Unset("info; with debug, debug") Open
         "error, warn, info, debug, trace or off, or a filter such as info,parlor_store=debug",

@@ -122,6 +122,7 @@ fn the_defaults_are_those_that_the_parts_have_themselves() {
     let chosen_tokens = chosen.turns.max_tokens;
     let mut chosen = chosen;
     chosen.turns.max_tokens = domain.turns.max_tokens;
+    chosen.turns.prices = domain.turns.prices.clone();
     assert_eq!(format!("{chosen:?}"), format!("{domain:?}"));
     assert_eq!(chosen_tokens, Some(4096));
     let transport = crate::wiring::transport_options(&settings);
@@ -136,6 +137,7 @@ fn zero_is_no_limit() {
         "WEBSOCKET_MAX_UNAUTHENTICATED",
         "WS_MAX_CONNECTIONS_PER_USER",
         "WS_RATE_LIMIT_REQUESTS",
+        "WS_CHAT_RATE_LIMIT_REQUESTS",
         "AI_TURN_TIMEOUT",
         "AI_TOTAL_TIMEOUT",
         "AI_CONTEXT_TOKENS",
@@ -147,6 +149,7 @@ fn zero_is_no_limit() {
     let settings = world.settings();
     let domain = crate::wiring::domain_settings(&settings);
     assert!(domain.limits.connections.is_none() && domain.limits.frames.is_none());
+    assert!(domain.limits.chats.is_none());
     assert!(domain.limits.connections_per_user.is_none() && domain.turns.max_tokens.is_none());
     let years = Duration::from_hours(24 * 365);
     assert!(domain.turns.total > years && domain.turns.between_tokens > years);
@@ -172,6 +175,24 @@ fn a_key_or_a_base_url_turns_the_provider_on() {
         world.file("openai_model = \"llama3.2\"\nopenai_temperature = 0.5\n").settings().ai.openai.unwrap();
     assert_eq!((openai.api_key, openai.model.as_str()), (None, "llama3.2"));
     assert_eq!((openai.temperature, openai.max_tokens), (Some(0.5), Some(4096)));
+}
+
+/// Protects bills: the operator's prices reach the domain, and what the demo says is free unless they say otherwise.
+#[test]
+fn the_prices_of_the_operator_and_of_the_demo_reach_the_domain() {
+    use parlor_domain::message::{NanoDollars, Usage};
+    let usage = Usage { prompt_tokens: 1_000, completion_tokens: 100, estimated: false };
+    let cost = |world: &World, model: &str| {
+        crate::wiring::domain_settings(&world.settings()).turns.prices.cost(model, usage)
+    };
+    let world = World::new();
+    assert_eq!((cost(&world, "parlor-demo"), cost(&world, "gpt-x")), (Some(NanoDollars(0)), None));
+    let world = world.variable("MODEL_PRICES", "*=1/2, gpt-4o=2.50/10");
+    assert_eq!(cost(&world, "gpt-4o"), Some(NanoDollars(3_500_000)));
+    assert_eq!(cost(&world, "gpt-x"), Some(NanoDollars(1_200_000)));
+    assert_eq!(cost(&world, "parlor-demo"), Some(NanoDollars(0)));
+    let world = world.variable("MODEL_PRICES", "parlor-demo=1/1");
+    assert_eq!(cost(&world, "parlor-demo"), Some(NanoDollars(1_100_000)));
 }
 
 #[test]
@@ -205,6 +226,15 @@ fn a_bad_value_is_named_with_where_it_came_from() {
     check(
         World::new().file("ai_turn_timeout = \"soon\"\n"),
         "ai_turn_timeout = \"soon\" (from FILE) is not a time (seconds, or as in 500ms, 30s, 5m, 24h; 0: no limit)",
+    );
+    check(
+        World::new().file("model_prices = [\"gpt-4o=1\"]\n"),
+        "model_prices = \"gpt-4o=1\" (from FILE) is not a list of prices such as gpt-4o=2.50/10, gpt-4o-mini*=0.15/0.60",
+    );
+    check(
+        World::new().variable("WS_CHAT_RATE_LIMIT_WINDOW", "0"),
+        "ws_chat_rate_limit_window = \"0\" (from environment variable WS_CHAT_RATE_LIMIT_WINDOW) is not a time \
+         above 0 (seconds, or as in 500ms, 30s, 5m, 24h)",
     );
     check(
         World::new().file("log_format = \"xml\"\n"),

@@ -20,9 +20,9 @@ pub struct OpenAiConfig {
     pub organization: Option<String>,
     /// The model of turns that name none.
     pub model: String,
-    /// How long a reply may be, in tokens, where the turn does not say; none leaves it to the server.
+    /// How long a reply may be at most, in tokens; none leaves it to the turn and the server.
     pub max_tokens: Option<u32>,
-    /// From 0 (the likeliest word, always) to 2; none leaves it to the server.
+    /// From 0 (the likeliest word, always) to 2, where the turn does not say; none leaves it to the server.
     pub temperature: Option<f64>,
 }
 

@@ -31,9 +31,9 @@ struct Message<'a> {
 }
 
 impl<'a> Body<'a> {
-    /// The turn's own wishes before those of the configuration.
+    /// The turn's own wishes before those of the configuration, whose maximum of tokens still holds.
     pub(super) fn new(config: &'a OpenAiConfig, request: &'a TurnRequest) -> Self {
-        let max_tokens = request.max_tokens.or(config.max_tokens);
+        let max_tokens = request.max_tokens.into_iter().chain(config.max_tokens).min();
         let (max_tokens, max_completion_tokens) =
             if config.is_openai() { (None, max_tokens) } else { (max_tokens, None) };
         Self {
@@ -43,7 +43,7 @@ impl<'a> Body<'a> {
             stream_options: StreamOptions { include_usage: true },
             max_tokens,
             max_completion_tokens,
-            temperature: config.temperature,
+            temperature: request.temperature.or(config.temperature),
         }
     }
 }
@@ -66,9 +66,9 @@ mod tests {
     use parlor_domain::{ConversationId, MessageId};
     use serde_json::{Value, json};
 
-    fn body(config: &OpenAiConfig, model: Option<&str>, max_tokens: Option<u32>) -> Value {
+    fn request(model: Option<&str>, max_tokens: Option<u32>) -> TurnRequest {
         let piece = |speaker, content: &str| ContextMessage { speaker, content: content.to_owned() };
-        let request = TurnRequest {
+        TurnRequest {
             turn: MessageId::new(),
             conversation: ConversationId::new(),
             model: model.map(str::to_owned),
@@ -78,8 +78,12 @@ mod tests {
                 piece(Speaker::User, "Hi"),
             ],
             max_tokens,
-        };
-        serde_json::to_value(Body::new(config, &request)).unwrap()
+            temperature: None,
+        }
+    }
+
+    fn body(config: &OpenAiConfig, model: Option<&str>, max_tokens: Option<u32>) -> Value {
+        serde_json::to_value(Body::new(config, &request(model, max_tokens))).unwrap()
     }
 
     #[test]
@@ -111,6 +115,26 @@ mod tests {
         assert_eq!(plain["temperature"], json!(0.5));
         let own = body(&config, Some("qwen3"), Some(7));
         assert_eq!((&own["model"], &own["max_tokens"]), (&json!("qwen3"), &json!(7)));
+        let warm = TurnRequest { temperature: Some(1.5), ..request(None, None) };
+        let warm = serde_json::to_value(Body::new(&config, &warm)).unwrap();
+        assert_eq!(warm["temperature"], json!(1.5));
+    }
+
+    /// Protects the operator's bill: no turn gets more tokens than the configuration allows.
+    #[test]
+    fn the_configured_maximum_holds_for_every_turn() {
+        let check = |configured, asked, expect: Value| {
+            let config = OpenAiConfig {
+                base_url: "http://127.0.0.1:11434/v1".to_owned(),
+                max_tokens: configured,
+                ..OpenAiConfig::default()
+            };
+            assert_eq!(body(&config, None, asked)["max_tokens"], expect, "{configured:?} {asked:?}");
+        };
+        check(Some(100), Some(101), json!(100));
+        check(Some(100), Some(99), json!(99));
+        check(None, Some(101), json!(101));
+        check(None, None, Value::Null);
     }
 
     #[test]

@@ -154,6 +154,7 @@ pub(crate) fn question() -> TurnRequest {
         model: None,
         context: vec![ContextMessage { speaker: Speaker::User, content: "Hi".to_owned() }],
         max_tokens: None,
+        temperature: None,
     }
 }
 

@@ -1,12 +1,16 @@
 //! What comes out of the inbox, one piece of work after the other. Nothing here waits.
 
 use super::commit::Waiting;
-use super::{Access, Conversation, Origin, SendWork, Start, StopAnswer, StreamWork, Work};
-use crate::message::{Author, KIND_ASSISTANT, Message, Reply, TurnStatus, Usage};
+use super::{Access, ChangeWork, Conversation, Origin, SendWork, Start, StopAnswer, StreamWork, Work};
+use crate::check::mentions_ai;
+use crate::event::RoomJoined;
+use crate::message::{Author, KIND_ASSISTANT, KIND_USER, Message, Reply, TurnStatus, Usage};
 use crate::outbox::Outbox;
-use crate::ports::{OrphanTurn, TurnEnd, Write};
+use crate::ports::{MessageChange, OrphanTurn, TurnEnd, Write};
+use crate::room::{AiMode, Participant, Room};
 use crate::{ConnectionId, ErrorCode, MessageId, Refusal, UserId};
 use std::sync::Arc;
+use std::time::Duration;
 
 impl Conversation {
     pub(super) fn accept(&mut self, work: Work) {
@@ -15,44 +19,71 @@ impl Conversation {
             // Who asked may be gone: then nobody wants the answer.
             Work::Join { outbox, start, respond } => drop(respond.send(self.join(&outbox, start))),
             Work::Enter { user, respond } => drop(respond.send(self.enter(user))),
+            Work::Look { user, respond } => drop(respond.send(self.look(user))),
             Work::GoLive(connection) => self.go_live(connection),
             Work::Leave(connection) => self.subscribers.remove(connection),
             Work::Sweep => self.subscribers.sweep(),
             Work::Send(work) => self.send(*work),
+            Work::Change(work) => self.change(*work),
+            Work::Membership(work) => self.membership(*work),
             Work::Stream(work) => self.stream(*work),
             Work::Stop { origin, turn, respond } => drop(respond.send(self.stop(turn, *origin))),
             Work::Typing { origin, is_typing, .. } => match self.enter(origin.user()) {
-                Ok(_) => self.set_typing(origin.user(), is_typing),
+                Ok(_) => self.set_typing(origin.user(), origin.outbox.name(), is_typing),
                 Err(refusal) => origin.refuse(refusal, self.summary.id),
             },
             Work::EndOrphan(orphan) => self.end_orphan(orphan),
-            Work::Admit(user) => {
-                if !self.participants.contains(&user) {
-                    self.participants.push(user);
-                }
-            }
+            Work::Admit(participant) => self.admit(participant),
         }
     }
 
-    /// Lets a participant in; a stranger cannot tell the conversation from one that does not exist.
+    /// Lets a member in; a stranger cannot tell the conversation from one that does not exist.
     fn enter(&self, user: UserId) -> Result<Access, Refusal> {
-        if !self.participants.contains(&user) {
+        let Some((participant, _)) = self.members.get(user) else {
             return Err(Refusal::of(ErrorCode::ConversationNotFound));
+        };
+        Ok(Access {
+            head: self.summary.last_seq,
+            title: self.summary.title.clone(),
+            recovered: true,
+            room: self.room_id(),
+            visible_after: participant.visible_after,
+        })
+    }
+
+    fn admit(&mut self, participant: Participant) {
+        if self.members.get(participant.user).is_none() {
+            self.members.insert(participant);
         }
-        let (head, title) = (self.summary.last_seq, self.summary.title.clone());
-        Ok(Access { head, title, recovered: true })
     }
 
     /// From here on the connection's events are kept for it; they flow at [`Work::GoLive`], after its answer.
     fn join(&mut self, outbox: &Arc<Outbox>, start: Start) -> Result<Access, Refusal> {
         let mut access = self.enter(outbox.user())?;
         if let Start::After { seq, same_log } = start {
-            let missed = access.head.checked_sub(seq);
+            let missed = access.head.checked_sub(seq.max(access.visible_after));
             access.recovered =
                 same_log && missed.is_some_and(|missed| missed <= self.shared.settings.resume_max);
         }
         self.subscribers.add_catching_up(outbox);
         Ok(access)
+    }
+
+    fn look(&self, user: UserId) -> Result<Box<RoomJoined>, Refusal> {
+        let (Some(room), Some((participant, role))) = (&self.room, self.members.get(user)) else {
+            return Err(Refusal::of(ErrorCode::RoomNotFound));
+        };
+        Ok(Box::new(RoomJoined {
+            conversation: self.summary.id,
+            room: room.clone(),
+            title: self.summary.title.clone(),
+            role,
+            joined_at: participant.joined_at,
+            last_seq: self.summary.last_seq,
+            participants: self.members.iter().map(|it| it.user).take(RoomJoined::LISTED).collect(),
+            participant_count: self.members.count(),
+            online: self.subscribers.users().take(RoomJoined::LISTED).collect(),
+        }))
     }
 
     fn go_live(&mut self, connection: ConnectionId) {
@@ -62,32 +93,66 @@ impl Conversation {
     }
 
     fn send(&mut self, work: SendWork) {
-        if let Err(refusal) = self.enter(work.origin.user()) {
-            return work.origin.refuse(refusal, self.summary.id);
-        }
-        let wants_turn = work.wants_turn();
-        let SendWork { origin, mut new, model, respond } = work;
-        let plan = wants_turn.then(|| self.plan_turn(new.message.id, model)).transpose();
+        let access = match self.enter(work.origin.user()) {
+            Ok(access) => access,
+            Err(refusal) => return work.origin.refuse(refusal, self.summary.id),
+        };
+        let wants_turn = self.wants_turn(&work);
+        let SendWork { origin, mut new, options, respond } = work;
+        let plan =
+            wants_turn.then(|| self.plan_turn(new.message.id, access.visible_after, options)).transpose();
         let plan = match plan {
             Ok(plan) => plan,
             Err(refusal) => return origin.refuse(refusal, self.summary.id),
         };
-        self.set_typing(origin.user(), false);
+        self.set_typing(origin.user(), origin.outbox.name(), false);
         new.turn = plan.as_ref().map(|plan| plan.turn.clone());
         self.pending.push((Write::Message(Box::new(new)), Waiting::Sent { origin, plan, respond }));
     }
 
+    fn ai_mode(&self) -> AiMode {
+        self.room.as_ref().map_or(AiMode::Always, Room::ai_mode)
+    }
+
+    fn wants_turn(&self, work: &SendWork) -> bool {
+        let message = &work.new.message;
+        message.kind == KIND_USER
+            && match self.ai_mode() {
+                AiMode::Always => true,
+                AiMode::Mention => work.options.model.is_some() || mentions_ai(&message.content),
+                AiMode::Off => false,
+            }
+    }
+
+    fn change(&mut self, work: ChangeWork) {
+        let ChangeWork { origin, message, edit, .. } = work;
+        let Some((participant, role)) = self.members.get(origin.user()) else {
+            return origin.refuse(Refusal::of(ErrorCode::MessageNotFound), self.summary.id);
+        };
+        let change = MessageChange {
+            conversation: self.summary.id,
+            message,
+            by: origin.user(),
+            moderates: role.moderates(),
+            visible_after: participant.visible_after,
+            at: self.shared.clock.now(),
+            edit,
+        };
+        self.pending.push((Write::Change(Box::new(change)), Waiting::Changed { origin }));
+    }
+
     /// The same stream while a turn answers the message; another answer once none does.
     fn stream(&mut self, work: StreamWork) {
-        let StreamWork { origin, message, model, .. } = work;
-        if let Err(refusal) = self.enter(origin.user()) {
-            return origin.refuse(refusal, self.summary.id);
-        }
+        let StreamWork { origin, message, options, .. } = work;
+        let access = match self.enter(origin.user()) {
+            Ok(access) => access,
+            Err(refusal) => return origin.refuse(refusal, self.summary.id),
+        };
         if self.show_answer(message, &origin.outbox) {
             return;
         }
         let Some(origin) = self.follow_planned(message, origin) else { return };
-        match self.plan_turn(message, model) {
+        match self.plan_turn(message, access.visible_after, options) {
             Ok(plan) => {
                 let write = Write::TurnOpen(plan.turn.clone());
                 self.pending.push((write, Waiting::Opened { origins: vec![origin], plan }));
@@ -113,18 +178,12 @@ impl Conversation {
             status: TurnStatus::Interrupted,
             model: None,
             usage: Usage::default(),
+            cost: None,
+            elapsed: Duration::ZERO,
         };
-        let message = Message {
-            id: orphan.turn,
-            conversation: orphan.conversation,
-            seq: 0,
-            author: Author::Assistant,
-            kind: KIND_ASSISTANT.to_owned(),
-            content: String::new(),
-            client_id: None,
-            created_at: self.shared.clock.now(),
-            reply: Some(reply),
-        };
+        let mut message =
+            Message::new(orphan.conversation, Author::Assistant, KIND_ASSISTANT, self.shared.clock.now());
+        (message.id, message.reply) = (orphan.turn, Some(reply));
         self.write_end(Arc::new(TurnEnd { message, from_checkpoint: true }));
     }
 }

@@ -1,12 +1,14 @@
 //! What follows a commit: the answers, and the broadcast in the order of the log.
 
 use super::plans::Plan;
+use super::work::MembershipWork;
 use super::{Conversation, Origin, Standing};
 use crate::event::{Event, EventBody, ReplyBody};
 use crate::message::{Message, SEQ_MAX, Seq};
-use crate::outbox::{Delivery, Outgoing};
-use crate::ports::{StoreError, TurnEnd, Written};
-use crate::{CloseCode, ConversationId, MessageId, Refusal, UserId};
+use crate::outbox::Delivery;
+use crate::ports::{MembershipChange, MembershipStep, StoreError, TurnEnd, Written};
+use crate::room::Participant;
+use crate::{CloseCode, ConversationId, ErrorCode, MessageId, Refusal};
 use std::sync::Arc;
 use tokio::sync::oneshot;
 
@@ -20,6 +22,13 @@ pub(super) enum Waiting {
         origin: Origin,
         plan: Option<Plan>,
         respond: Option<oneshot::Sender<ConversationId>>,
+    },
+    Changed {
+        origin: Origin,
+    },
+    Membership {
+        work: MembershipWork,
+        change: MembershipChange,
     },
     Opened {
         origins: Vec<Origin>,
@@ -36,7 +45,7 @@ impl Waiting {
         match self {
             Self::Sent { plan, .. } => plan.as_ref(),
             Self::Opened { plan, .. } => Some(plan),
-            Self::Checkpoint(_) | Self::TurnEnd(_) => None,
+            _ => None,
         }
     }
 
@@ -45,7 +54,7 @@ impl Waiting {
         match self {
             Self::Sent { plan, .. } => plan.as_mut(),
             Self::Opened { plan, .. } => Some(plan),
-            Self::Checkpoint(_) | Self::TurnEnd(_) => None,
+            _ => None,
         }
     }
 
@@ -54,7 +63,8 @@ impl Waiting {
         match self {
             Self::Sent { origin, plan, .. } => (vec![origin], plan),
             Self::Opened { origins, plan } => (origins, Some(plan)),
-            Self::Checkpoint(_) | Self::TurnEnd(_) => (Vec::new(), None),
+            Self::Changed { origin } => (vec![origin], None),
+            Self::Membership { .. } | Self::Checkpoint(_) | Self::TurnEnd(_) => (Vec::new(), None),
         }
     }
 }
@@ -104,6 +114,19 @@ impl Conversation {
                 self.answer_resend(origin, *first, outcome).await;
                 self.drop_plan(plan);
             }
+            (Waiting::Changed { origin }, Written::Changed(message)) => {
+                self.catch_up_to(message.changed_seq, outcome).await;
+                let message = self.change_log(*message);
+                outcome.deliveries.push(self.announce_change(message, origin));
+            }
+            (Waiting::Changed { origin }, Written::Unchanged(message)) => {
+                self.answer_unchanged(origin, *message, outcome);
+            }
+            (Waiting::Membership { work, change }, written) => {
+                // Others see who comes and goes in the order of the log.
+                self.broadcast(&std::mem::take(&mut outcome.deliveries));
+                self.settle_membership(work, &change, written);
+            }
             (Waiting::Opened { plan, .. }, Written::TurnOpened(answers)) => {
                 outcome.opened.push((plan, answers));
             }
@@ -129,9 +152,43 @@ impl Conversation {
         if first.conversation == self.summary.id {
             self.catch_up_to(first.seq + 1, outcome).await;
         }
-        let event = Event::new(EventBody::Message(Arc::new(first)));
-        let answer = self.subscribers.answer(origin, ReplyBody::Sent { event, duplicate: true });
+        let event = self.event(EventBody::Message(Arc::new(first)));
+        let answer =
+            self.subscribers.answer(origin, self.room_id(), ReplyBody::Sent { event, duplicate: true });
         outcome.deliveries.extend(answer.map(|(to, answer)| Delivery::Answer(to, answer)));
+    }
+
+    /// A change that changes nothing is answered with the message as it is.
+    fn answer_unchanged(&self, origin: Origin, message: Message, outcome: &mut Outcome) {
+        let event = self.event(EventBody::Changed(Arc::new(message)));
+        let body = ReplyBody::Changed { event, changed: false };
+        let answer = self.subscribers.answer(origin, self.room_id(), body);
+        outcome.deliveries.extend(answer.map(|(to, answer)| Delivery::Answer(to, answer)));
+    }
+
+    fn settle_membership(&mut self, work: MembershipWork, change: &MembershipChange, written: Written) {
+        let result = match written {
+            Written::Member(participant) => {
+                self.member_changed(participant, &work);
+                Ok(())
+            }
+            Written::Done if change.step == MembershipStep::Delete => {
+                self.deleted();
+                Ok(())
+            }
+            Written::Done => {
+                self.member_gone(change, work.by);
+                Ok(())
+            }
+            Written::Refused(code) => Err(Refusal::of(code)),
+            written => {
+                tracing::error!(?written, "the store answered another question");
+                Err(Refusal::of(ErrorCode::Internal))
+            }
+        };
+        self.membership_settled();
+        // Who asked may be gone: then nobody wants the answer.
+        drop(work.respond.send(result));
     }
 
     /// A turn's end was refused: another node has ended it, or an earlier try of ours. Its message is in the log, but
@@ -161,8 +218,7 @@ impl Conversation {
     /// The message that was to make the conversation has not: whoever wants it from here on asks the store.
     fn give_up_founding(&mut self) {
         if self.standing == Standing::Nascent {
-            self.standing = Standing::Void;
-            self.inbox.close();
+            self.become_void();
         }
     }
 
@@ -176,12 +232,33 @@ impl Conversation {
 
     /// What the subscribers get of a message; its sender gets the answer in its place in the order.
     fn announce(&self, message: Arc<Message>, origin: Origin) -> Delivery {
-        let event = Event::new(EventBody::Message(message));
+        let event = self.event(EventBody::Message(message));
         let body = ReplyBody::Sent { event: Arc::clone(&event), duplicate: false };
-        match self.subscribers.answer(origin, body) {
+        match self.subscribers.answer(origin, self.room_id(), body) {
             Some((connection, answer)) => Delivery::Caused { event, connection, answer },
             None => Delivery::All(event), // it has left meanwhile
         }
+    }
+
+    /// The same of a change, which who cannot see the message must not see either.
+    fn announce_change(&self, message: Arc<Message>, origin: Origin) -> Delivery {
+        let blind = self.members.blind_to(message.seq);
+        let event = self.event(EventBody::Changed(message));
+        let body = ReplyBody::Changed { event: Arc::clone(&event), changed: true };
+        match (self.subscribers.answer(origin, self.room_id(), body), blind) {
+            (Some((connection, answer)), None) => Delivery::Caused { event, connection, answer },
+            (Some((connection, answer)), Some(blind)) => {
+                Delivery::CausedBut { blind, event, connection, answer }
+            }
+            (None, None) => Delivery::All(event),
+            (None, Some(blind)) => Delivery::AllBut(blind, event),
+        }
+    }
+
+    /// A change of this batch is the log's newest entry.
+    fn change_log(&mut self, message: Message) -> Arc<Message> {
+        self.set_head(message.changed_seq);
+        Arc::new(message)
     }
 
     /// Fills the gap before an entry that is about to be told. Where that is not possible, no subscriber may see the
@@ -201,15 +278,34 @@ impl Conversation {
             let page = self.shared.store.log_after(self.summary.id, head, through, GAP_PAGE).await?;
             let complete = page.len() < GAP_PAGE;
             for message in page {
-                let count = self.summary.message_count + 1;
-                let message = self.enter_log(message, count);
-                self.tell_entry(&message, &mut outcome.deliveries);
+                self.tell_missing(message, head, outcome);
             }
             if complete {
                 break;
             }
         }
+        // A change that another has overtaken is no entry of its own any more.
+        if next != SEQ_MAX && self.summary.last_seq + 1 < next {
+            self.set_head(next - 1);
+        }
         Ok(())
+    }
+
+    /// An entry after `head` that was read from the log.
+    fn tell_missing(&mut self, message: Message, head: Seq, outcome: &mut Outcome) {
+        if message.seq > head {
+            let count = self.summary.message_count + 1;
+            let message = self.enter_log(message, count);
+            self.tell_entry(&message, &mut outcome.deliveries);
+        } else {
+            let message = self.change_log(message);
+            let blind = self.members.blind_to(message.seq);
+            let event = self.event(EventBody::Changed(message));
+            outcome.deliveries.push(match blind {
+                Some(blind) => Delivery::AllBut(blind, event),
+                None => Delivery::All(event),
+            });
+        }
     }
 
     /// After a failed write, with no other on its way: what of it was committed all the same is told now.
@@ -239,6 +335,14 @@ impl Conversation {
                 // The next start of this node, or another one, ends it.
                 Waiting::TurnEnd(end) if self.stopping => self.forget_turn(end.message.id),
                 Waiting::TurnEnd(end) => self.write_end(end),
+                Waiting::Membership { work, .. } => {
+                    // Who takes part is not known any more: the next task asks the store.
+                    drop(work.respond.send(Err(refusal.clone())));
+                    self.membership_settled();
+                    self.subscribers.end_all(CloseCode::Internal);
+                    self.stop_all_turns();
+                    self.become_void();
+                }
                 waiting => self.refuse_waiting(waiting, &refusal),
             }
         }
@@ -255,21 +359,20 @@ impl Conversation {
             return; // nothing has changed
         }
         let mut elsewhere = None;
-        for user in &self.participants {
-            if self.shared.registry.count(*user) > self.subscribers.count_of(*user) {
-                let events = elsewhere.get_or_insert_with(|| messages_elsewhere(deliveries));
-                self.send_elsewhere(*user, events);
+        for member in self.members.iter() {
+            if self.shared.registry.count(member.user) > self.subscribers.count_of(member.user) {
+                let events = elsewhere.get_or_insert_with(|| entries_elsewhere(deliveries));
+                self.send_elsewhere(member, events);
             }
         }
         self.summary_changed();
     }
 
-    fn send_elsewhere(&self, user: UserId, events: &[Arc<Event>]) {
-        self.shared.registry.each(user, |outbox| {
+    fn send_elsewhere(&self, member: &Participant, events: &[Arc<Event>]) {
+        let visible = |event: &&Arc<Event>| event.entry().is_some_and(|it| it.seq > member.visible_after);
+        self.shared.registry.each(member.user, |outbox| {
             if !self.subscribers.contains(outbox.connection()) {
-                for event in events {
-                    outbox.push(Outgoing::Event(Arc::clone(event)));
-                }
+                events.iter().filter(visible).for_each(|event| outbox.push_elsewhere(event));
             }
         });
     }
@@ -283,10 +386,13 @@ fn tell(respond: Option<oneshot::Sender<ConversationId>>, conversation: Conversa
 }
 
 /// The events for connections that have not joined: a message is one whoever wrote it.
-fn messages_elsewhere(deliveries: &[Delivery]) -> Vec<Arc<Event>> {
-    deliveries
-        .iter()
-        .filter_map(|delivery| delivery.event()?.entry())
-        .map(|message| Event::new(EventBody::MessageElsewhere(Arc::clone(message))))
-        .collect()
+fn entries_elsewhere(deliveries: &[Delivery]) -> Vec<Arc<Event>> {
+    let elsewhere = |event: &Arc<Event>| {
+        if matches!(event.body(), EventBody::Changed(_)) {
+            return Some(Arc::clone(event));
+        }
+        let message = Arc::clone(event.entry()?);
+        Some(Event::new(event.room().cloned(), EventBody::MessageElsewhere(message)))
+    };
+    deliveries.iter().filter_map(|delivery| elsewhere(delivery.event()?)).collect()
 }

@@ -6,20 +6,30 @@
 
 mod accept;
 mod commit;
+mod members;
 mod plans;
+mod presence;
 mod subscribers;
 mod timers;
 mod turns;
 mod work;
 
-pub(crate) use work::{Access, Origin, SendWork, Start, StopAnswer, StreamWork, Work};
+pub(crate) use work::{
+    Access, ChangeWork, MembershipRequest, MembershipWork, Origin, SendWork, Start, StopAnswer, StreamWork,
+    Work,
+};
 
+use crate::event::{Event, EventBody};
 use crate::hub::Shared;
 use crate::message::{Seq, Summary};
-use crate::ports::{StoreError, Write, Written};
-use crate::{ConversationId, ErrorCode, Refusal, UserId};
+use crate::outbox::Delivery;
+use crate::ports::{ConversationRecord, StoreError, Write, Written};
+use crate::room::{MemberRole, Participant, Room};
+use crate::{ConversationId, ErrorCode, Refusal, RoomId, UserId};
 use commit::Waiting;
 use futures_util::future::BoxFuture;
+use members::{Members, MembershipQueue};
+use presence::PresenceBook;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use subscribers::Subscribers;
@@ -46,7 +56,11 @@ pub(crate) struct Conversation {
     shared: Arc<Shared>,
     inbox: mpsc::Receiver<Work>,
     summary: Summary,
-    participants: Vec<UserId>,
+    /// What makes it a room, if it is one.
+    room: Option<Room>,
+    members: Members,
+    memberships: MembershipQueue,
+    presence: PresenceBook,
     /// The head for the connections' heartbeats: `summary.last_seq`, readable without asking.
     head: Arc<AtomicU64>,
     subscribers: Subscribers,
@@ -91,20 +105,24 @@ impl Conversation {
         mut inbox: mpsc::Receiver<Work>,
         head: Arc<AtomicU64>,
     ) -> Vec<Work> {
-        let (summary, participants, standing) = match load(&shared, id, seed).await {
-            Ok(loaded) => loaded,
-            Err(refusal) => {
-                refuse_all(&mut inbox, &refusal).await;
-                return Vec::new();
-            }
-        };
+        let (ConversationRecord { summary, room, participants }, standing) =
+            match load(&shared, id, seed).await {
+                Ok(loaded) => loaded,
+                Err(refusal) => {
+                    refuse_all(&mut inbox, &refusal).await;
+                    return Vec::new();
+                }
+            };
         head.store(summary.last_seq, Ordering::Release);
         let timers = Timers::new(shared.settings.idle);
         let conversation = Self {
             shared,
             inbox,
             summary,
-            participants,
+            room,
+            members: Members::of(participants),
+            memberships: MembershipQueue::default(),
+            presence: PresenceBook::default(),
             head,
             subscribers: Subscribers::default(),
             turns: Turns::default(),
@@ -133,6 +151,7 @@ impl Conversation {
                 Step::HardStop => self.interrupt_turns(),
                 Step::Stop => self.stopping = true,
             }
+            self.tell_presence();
             if self.in_doubt && self.in_flight.is_none() && !self.timers.holds_writes() {
                 self.reconcile().await;
             }
@@ -148,6 +167,7 @@ impl Conversation {
             let refusal = Refusal::of(ErrorCode::Internal);
             late.drain(..).for_each(|work: Work| work.refuse(refusal.clone()));
         }
+        late.extend(self.memberships.into_waiting().map(|work| Work::Membership(Box::new(work))));
         late
     }
 
@@ -159,7 +179,7 @@ impl Conversation {
             _ = turns::receive(&mut self.turns.pieces, pieces) => Step::Pieces,
             Some(joined) = self.turns.tasks.join_next_with_id() => Step::TurnEnded(joined),
             _ = self.inbox.recv_many(works, room), if room > 0 && self.standing != Standing::Void => Step::Work,
-            () = self.timers.wait() => Step::Timer,
+            () = self.timers.wait(self.presence.due()) => Step::Timer,
             () = self.shared.hard_stop.cancelled(), if self.turns.any() && !self.turns.interrupted => Step::HardStop,
             () = self.shared.stop.cancelled(), if !self.stopping => Step::Stop,
         }
@@ -183,11 +203,33 @@ impl Conversation {
     }
 
     fn is_done(&mut self) -> bool {
-        let at_rest = self.in_flight.is_none() && self.pending.is_empty() && !self.turns.any();
+        let at_rest = self.in_flight.is_none()
+            && self.pending.is_empty()
+            && !self.turns.any()
+            && self.presence.due().is_none();
         let unneeded = self.standing == Standing::Void
             || self.stopping
             || self.timers.is_idle() && self.subscribers.is_empty() && self.inbox.is_empty();
         at_rest && unneeded
+    }
+
+    /// The room's id, for what leaves from here.
+    fn room_id(&self) -> Option<RoomId> {
+        self.room.as_ref().map(|room| room.id.clone())
+    }
+
+    fn event(&self, body: EventBody) -> Arc<Event> {
+        Event::new(self.room_id(), body)
+    }
+
+    fn to_all(&self, body: EventBody) -> Delivery {
+        Delivery::All(self.event(body))
+    }
+
+    /// Whoever wants the conversation from here on asks the store.
+    fn become_void(&mut self) {
+        self.standing = Standing::Void;
+        self.inbox.close();
     }
 
     fn set_head(&mut self, seq: Seq) {
@@ -200,18 +242,18 @@ async fn load(
     shared: &Shared,
     id: ConversationId,
     seed: Seed,
-) -> Result<(Summary, Vec<UserId>, Standing), Refusal> {
+) -> Result<(ConversationRecord, Standing), Refusal> {
     match seed {
         Seed::New { owner, title } => {
-            let updated_at = shared.clock.now();
-            Ok((
-                Summary { id, title, updated_at, message_count: 0, last_seq: 0 },
-                vec![owner],
-                Standing::Nascent,
-            ))
+            let now = shared.clock.now();
+            let summary = Summary { id, title, updated_at: now, message_count: 0, last_seq: 0 };
+            let role = Some(MemberRole::Owner);
+            let owner = Participant { user: owner, role, joined_at: now, visible_after: 0 };
+            let record = ConversationRecord { summary, room: None, participants: vec![owner] };
+            Ok((record, Standing::Nascent))
         }
         Seed::Existing => match shared.store.conversation_get(id).await {
-            Ok(Some(record)) => Ok((record.summary, record.participants, Standing::Stored)),
+            Ok(Some(record)) => Ok((record, Standing::Stored)),
             Ok(None) => Err(Refusal::of(ErrorCode::ConversationNotFound)),
             Err(error) => Err(Refusal::internal(&error)),
         },

@@ -2,7 +2,9 @@
 
 use super::commit::Waiting;
 use super::{Conversation, Origin};
+use crate::command::TurnOptions;
 use crate::event::ReplyBody;
+use crate::message::Seq;
 use crate::ports::NewTurn;
 use crate::{ErrorCode, MessageId, Refusal};
 
@@ -10,7 +12,9 @@ use crate::{ErrorCode, MessageId, Refusal};
 #[derive(Debug)]
 pub(super) struct Plan {
     pub(super) turn: NewTurn,
-    pub(super) model: Option<String>,
+    /// The one who asked sees only entries with a higher seq, and so must the AI.
+    pub(super) visible_after: Seq,
+    pub(super) options: TurnOptions,
     /// Who wants it to end as soon as it begins.
     pub(super) stoppers: Vec<Origin>,
 }
@@ -20,8 +24,13 @@ impl Conversation {
     pub(super) fn plan_turn(
         &mut self,
         in_reply_to: MessageId,
-        model: Option<String>,
+        visible_after: Seq,
+        options: TurnOptions,
     ) -> Result<Plan, Refusal> {
+        if self.shared.draining.is_cancelled() {
+            let wait = std::time::Duration::from_secs(1);
+            return Err(Refusal::retry_after(ErrorCode::AiUnavailable, wait));
+        }
         let settings = &self.shared.settings.turns;
         let (lease, most) = (settings.lease, settings.live + settings.waiting);
         if self.turns.count() + self.planned().count() >= most {
@@ -35,7 +44,7 @@ impl Conversation {
             node: self.shared.node,
             lease_until: self.shared.clock.now().plus(lease),
         };
-        Ok(Plan { turn, model, stoppers: Vec::new() })
+        Ok(Plan { turn, visible_after, options, stoppers: Vec::new() })
     }
 
     /// The writes on their way that will open a turn, newest last.
@@ -70,7 +79,7 @@ impl Conversation {
         for stopper in plan.into_iter().flat_map(|plan| plan.stoppers) {
             if let Some(stopper) = self.stop_turn(None, stopper) {
                 let conversation = self.summary.id;
-                stopper.reply(ReplyBody::Stopped { conversation, turn: None, status: None });
+                stopper.reply(self.room_id(), ReplyBody::Stopped { conversation, turn: None, status: None });
             }
         }
     }

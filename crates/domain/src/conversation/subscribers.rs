@@ -3,7 +3,7 @@
 use super::Origin;
 use crate::event::{Event, EventBody, Reply, ReplyBody};
 use crate::outbox::{Delivery, Outbox, Outgoing};
-use crate::{CloseCode, ConnectionId, UserId};
+use crate::{CloseCode, ConnectionId, RoomId, UserId};
 use std::collections::HashMap;
 use std::sync::Arc;
 
@@ -17,6 +17,8 @@ pub(crate) struct Subscribers {
     index: HashMap<ConnectionId, usize>,
     per_user: HashMap<UserId, usize>,
     catching_up: HashMap<ConnectionId, CatchingUp>,
+    /// Users whose first connection came or whose last one went, since [`Self::take_touched`].
+    touched: Vec<(UserId, Arc<str>)>,
 }
 
 /// A connection that reads the log, and the entries and answers that came meanwhile.
@@ -51,7 +53,7 @@ impl Subscribers {
             return;
         }
         if self.catching_up.remove(&outbox.connection()).is_none() {
-            *self.per_user.entry(outbox.user()).or_default() += 1;
+            self.count_user(&outbox);
         }
         self.index.insert(outbox.connection(), self.live.len());
         self.live.push(outbox);
@@ -60,7 +62,7 @@ impl Subscribers {
     /// Adds a connection whose entries are kept until [`Self::go_live`].
     pub(crate) fn add_catching_up(&mut self, outbox: &Arc<Outbox>) {
         self.remove(outbox.connection());
-        *self.per_user.entry(outbox.user()).or_default() += 1;
+        self.count_user(outbox);
         let waiting = CatchingUp { outbox: Arc::clone(outbox), kept: Vec::new(), bytes: 0 };
         self.catching_up.insert(outbox.connection(), waiting);
     }
@@ -83,8 +85,34 @@ impl Subscribers {
             self.index.get(&connection).copied().map(|index| self.remove_live(index))
         };
         if let Some(outbox) = removed {
-            self.forget_user(outbox.user());
+            self.forget_user(&outbox);
         }
+    }
+
+    /// Removes all of a user's connections, and gives them.
+    pub(crate) fn remove_user(&mut self, user: UserId) -> Vec<Arc<Outbox>> {
+        let of_user: Vec<_> = self.all().filter(|outbox| outbox.user() == user).cloned().collect();
+        of_user.iter().for_each(|outbox| self.remove(outbox.connection()));
+        of_user
+    }
+
+    /// Removes everybody.
+    pub(crate) fn clear(&mut self) {
+        *self = Self::default();
+    }
+
+    /// The users that are here.
+    pub(crate) fn users(&self) -> impl Iterator<Item = UserId> {
+        self.per_user.keys().copied()
+    }
+
+    /// The users whose first connection came or whose last one went since the last call.
+    pub(crate) fn take_touched(&mut self) -> Vec<(UserId, Arc<str>)> {
+        std::mem::take(&mut self.touched)
+    }
+
+    fn all(&self) -> impl Iterator<Item = &Arc<Outbox>> {
+        self.live.iter().chain(self.catching_up.values().map(|waiting| &waiting.outbox))
     }
 
     fn remove_live(&mut self, index: usize) -> Arc<Outbox> {
@@ -96,43 +124,51 @@ impl Subscribers {
         outbox
     }
 
-    fn forget_user(&mut self, user: UserId) {
-        if let Some(count) = self.per_user.get_mut(&user) {
+    fn count_user(&mut self, outbox: &Outbox) {
+        let count = self.per_user.entry(outbox.user()).or_default();
+        *count += 1;
+        if *count == 1 {
+            self.touched.push((outbox.user(), Arc::clone(outbox.name())));
+        }
+    }
+
+    fn forget_user(&mut self, outbox: &Outbox) {
+        if let Some(count) = self.per_user.get_mut(&outbox.user()) {
             *count -= 1;
             if *count == 0 {
-                self.per_user.remove(&user);
+                self.per_user.remove(&outbox.user());
+                self.touched.push((outbox.user(), Arc::clone(outbox.name())));
             }
         }
     }
 
     /// Removes the connections that are closed.
     pub(crate) fn sweep(&mut self) {
-        let closed: Vec<_> = self
-            .live
-            .iter()
-            .chain(self.catching_up.values().map(|waiting| &waiting.outbox))
-            .filter(|outbox| outbox.is_closed())
-            .map(|outbox| outbox.connection())
-            .collect();
+        let closed: Vec<_> =
+            self.all().filter(|outbox| outbox.is_closed()).map(|outbox| outbox.connection()).collect();
         closed.into_iter().for_each(|connection| self.remove(connection));
     }
 
     /// Ends every connection that is here.
     pub(crate) fn end_all(&mut self, code: CloseCode) {
-        let waiting = self.catching_up.values().map(|waiting| &waiting.outbox);
-        self.live.iter().chain(waiting).for_each(|outbox| outbox.close(code));
-        *self = Self::default();
+        self.all().for_each(|outbox| outbox.close(code));
+        self.clear();
     }
 
     /// An answer that must not outrun what its connection is still to get. None where that is no subscriber: it has
     /// its answer at once.
-    pub(crate) fn answer(&self, origin: Origin, body: ReplyBody) -> Option<(ConnectionId, Box<Reply>)> {
+    pub(crate) fn answer(
+        &self,
+        origin: Origin,
+        room: Option<RoomId>,
+        body: ReplyBody,
+    ) -> Option<(ConnectionId, Box<Reply>)> {
         let connection = origin.outbox.connection();
         if !self.contains(connection) {
-            origin.reply(body);
+            origin.reply(room, body);
             return None;
         }
-        Some((connection, Box::new(Reply { correlation: origin.correlation, body })))
+        Some((connection, Box::new(Reply { correlation: origin.correlation, room, body })))
     }
 
     /// Puts all into every outbox. Where one is closed, its connection is no subscriber any more.
@@ -143,7 +179,7 @@ impl Subscribers {
                 index += 1;
             } else {
                 let gone = self.remove_live(index);
-                self.forget_user(gone.user());
+                self.forget_user(&gone);
             }
         }
         for waiting in self.catching_up.values_mut() {
@@ -160,8 +196,7 @@ impl Drop for Subscribers {
     /// and resume.
     fn drop(&mut self) {
         if std::thread::panicking() {
-            let waiting = self.catching_up.values().map(|waiting| &waiting.outbox);
-            self.live.iter().chain(waiting).for_each(|outbox| outbox.close(CloseCode::Internal));
+            self.all().for_each(|outbox| outbox.close(CloseCode::Internal));
         }
     }
 }
@@ -186,10 +221,15 @@ impl CatchingUp {
 /// What of an item is worth keeping.
 fn lasting(item: Outgoing) -> Option<Outgoing> {
     let Outgoing::Event(event) = item else { return Some(item) };
+    if matches!(event.body(), EventBody::Members { .. }) {
+        return Some(Outgoing::Event(event));
+    }
     let message = Arc::clone(event.entry()?);
     match event.body() {
-        EventBody::Message(_) => Some(Outgoing::Event(event)),
         // It never saw this turn begin: for it, the turn's end is simply a message.
-        _ => Some(Outgoing::Event(Event::new(EventBody::Message(message)))),
+        EventBody::TurnEnded { .. } => {
+            Some(Outgoing::Event(Event::new(event.room().cloned(), EventBody::Message(message))))
+        }
+        _ => Some(Outgoing::Event(event)),
     }
 }

@@ -3,10 +3,11 @@
 
 use super::Conversation;
 use crate::UserId;
-use crate::event::{Event, EventBody};
+use crate::event::EventBody;
 use crate::message::Author;
 use crate::outbox::{Delivery, Outgoing};
 use std::collections::HashMap;
+use std::sync::Arc;
 use std::time::Duration;
 use tokio::time::{Instant, sleep_until};
 
@@ -17,10 +18,17 @@ pub(crate) struct Timers {
     idle: Duration,
     last_used: Instant,
     idle_check: Instant,
-    pub(super) typing: HashMap<UserId, Instant>,
+    pub(super) typing: HashMap<UserId, Typing>,
     summary: SummaryState,
     checkpoint: Option<Instant>,
     resume_writes: Option<Instant>,
+}
+
+/// Somebody types.
+pub(super) struct Typing {
+    name: Arc<str>,
+    /// When that ends by itself.
+    until: Instant,
 }
 
 /// When the summary is pushed next: at most once in an interval, and never forgotten.
@@ -49,7 +57,7 @@ impl Timers {
     }
 
     /// Waits for the next thing that is due.
-    pub(super) async fn wait(&self) {
+    pub(super) async fn wait(&self, presence: Option<Instant>) {
         let summary = match self.summary {
             SummaryState::Due(at) => Some(at),
             SummaryState::Quiet | SummaryState::Resting(_) => None,
@@ -57,7 +65,8 @@ impl Timers {
         let next = self
             .typing
             .values()
-            .copied()
+            .map(|typing| typing.until)
+            .chain(presence)
             .chain(summary)
             .chain(self.checkpoint)
             .chain(self.resume_writes)
@@ -111,23 +120,23 @@ impl Conversation {
     }
 
     fn end_typing(&mut self, now: Instant) {
-        let ended: Vec<_> =
-            self.timers.typing.iter().filter(|(_, until)| **until <= now).map(|(user, _)| *user).collect();
-        ended.into_iter().for_each(|user| self.set_typing(user, false));
+        let typing = self.timers.typing.iter().filter(|(_, typing)| typing.until <= now);
+        let ended: Vec<_> = typing.map(|(user, typing)| (*user, Arc::clone(&typing.name))).collect();
+        ended.into_iter().for_each(|(user, name)| self.set_typing(user, &name, false));
     }
 
     /// Notes that a user types, or no longer does; the others hear of a change.
-    pub(super) fn set_typing(&mut self, user: UserId, is_typing: bool) {
+    pub(super) fn set_typing(&mut self, user: UserId, name: &Arc<str>, is_typing: bool) {
         let changed = if is_typing {
             let until = Instant::now() + self.shared.settings.typing_expiry;
-            self.timers.typing.insert(user, until).is_none()
+            self.timers.typing.insert(user, Typing { name: Arc::clone(name), until }).is_none()
         } else {
             self.timers.typing.remove(&user).is_some()
         };
         if changed {
-            let who = Author::User(user);
-            let body = EventBody::Typing { conversation: self.summary.id, who, is_typing };
-            self.subscribers.deliver(&[Delivery::AllBut(user, Event::new(body))]);
+            let (conversation, who, name) = (self.summary.id, Author::User(user), Some(Arc::clone(name)));
+            let event = self.event(EventBody::Typing { conversation, who, name, is_typing });
+            self.subscribers.deliver(&[Delivery::AllBut(user, event)]);
         }
     }
 
@@ -143,10 +152,10 @@ impl Conversation {
 
     fn push_summary(&mut self, now: Instant) {
         self.timers.summary = SummaryState::Resting(now + self.shared.settings.update_interval);
-        let event = Event::new(EventBody::Updated(self.summary.clone()));
-        for user in &self.participants {
-            self.shared.registry.each(*user, |outbox| {
-                outbox.push(Outgoing::Event(std::sync::Arc::clone(&event)));
+        let event = self.event(EventBody::Updated(self.summary.clone()));
+        for member in self.members.iter() {
+            self.shared.registry.each(member.user, |outbox| {
+                outbox.push(Outgoing::Event(Arc::clone(&event)));
             });
         }
     }

@@ -3,13 +3,15 @@
 use super::commit::Waiting;
 use super::plans::Plan;
 use super::{Conversation, Origin};
-use crate::event::{EventBody, ReplyBody, TurnRef};
+use crate::command::TurnOptions;
+use crate::event::{Event, EventBody, ReplyBody, TurnRef};
 use crate::message::{Author, KIND_ASSISTANT, Message, Reply, Seq, TurnStatus, Usage};
 use crate::outbox::{Delivery, Outbox, Outgoing};
 use crate::ports::{Checkpoint, NewTurn, TurnEnd, Write};
 use crate::turn::{self, Ended, Job, Piece};
-use crate::{MessageId, Refusal};
+use crate::{MessageId, Refusal, RoomId, Timestamp};
 use std::sync::Arc;
+use std::time::Duration;
 use tokio::sync::mpsc;
 use tokio::task::{Id, JoinError, JoinSet};
 use tokio_util::sync::CancellationToken;
@@ -37,7 +39,8 @@ pub(crate) struct Turns {
 pub(super) struct OpenTurn {
     turn: NewTurn,
     answers: Seq,
-    model: Option<String>,
+    visible_after: Seq,
+    options: TurnOptions,
     text: String,
     /// How much of the text the last checkpoint had.
     checkpointed: usize,
@@ -105,15 +108,15 @@ impl OpenTurn {
     }
 
     /// Shows the turn to one connection from its beginning.
-    fn show(&self, outbox: &Outbox) {
+    fn show(&self, outbox: &Outbox, room: Option<RoomId>, at: Timestamp) {
         if self.state == State::Waiting {
             return; // its beginning is yet to come
         }
         let turn = self.reference();
-        outbox.push(Outgoing::Event(crate::event::Event::new(EventBody::TurnStarted(turn))));
+        outbox.push(Outgoing::Event(Event::new(room.clone(), EventBody::TurnStarted(turn))));
         if !self.text.is_empty() {
-            let body = EventBody::TurnDelta { turn, offset: 0, text: self.text.clone() };
-            outbox.push(Outgoing::Event(crate::event::Event::new(body)));
+            let body = EventBody::TurnDelta { turn, offset: 0, text: self.text.clone(), at };
+            outbox.push(Outgoing::Event(Event::new(room, body)));
         }
     }
 }
@@ -121,12 +124,13 @@ impl OpenTurn {
 impl Conversation {
     /// The turn is written down: it streams as soon as there is a place.
     pub(super) fn open_turn(&mut self, plan: Plan, answers: Seq) {
-        let Plan { turn, model, stoppers } = plan;
+        let Plan { turn, visible_after, options, stoppers } = plan;
         let stopped = (!stoppers.is_empty()).then_some(turn.id);
         self.turns.open.push(OpenTurn {
             turn,
             answers,
-            model,
+            visible_after,
+            options,
             text: String::new(),
             checkpointed: 0,
             checkpointing: false,
@@ -161,18 +165,24 @@ impl Conversation {
         let job = Job {
             turn: open.turn.clone(),
             answers: open.answers,
-            model: open.model.take(),
+            visible_after: open.visible_after,
+            options: std::mem::take(&mut open.options),
             pieces: pieces.clone(),
             stop: open.stop.clone(),
         };
         let task = self.turns.tasks.spawn(turn::run(Arc::clone(&self.shared), job));
         open.state = State::Streaming(task.id());
         let started = EventBody::TurnStarted(open.reference());
-        self.subscribers.deliver(&[Delivery::to_all(started)]);
+        let started = self.to_all(started);
+        self.subscribers.deliver(&[started]);
     }
 
     /// Hands pieces of text on. Neighbours of one turn go out as one.
     pub(super) fn relay(&mut self, pieces: &mut Vec<Piece>) {
+        let (room, at) = (self.room_id(), self.shared.clock.now());
+        let delta = |(turn, offset, text)| {
+            Delivery::All(Event::new(room.clone(), EventBody::TurnDelta { turn, offset, text, at }))
+        };
         let mut deliveries: Vec<Delivery> = Vec::with_capacity(pieces.len());
         let mut waiting: Option<(TurnRef, u64, String)> = None;
         for piece in pieces.drain(..) {
@@ -182,12 +192,12 @@ impl Conversation {
             match &mut waiting {
                 Some((last, _, text)) if *last == turn => text.push_str(&piece.text),
                 _ => {
-                    deliveries.extend(waiting.take().map(delta));
+                    deliveries.extend(waiting.take().map(&delta));
                     waiting = Some((turn, offset, piece.text));
                 }
             }
         }
-        deliveries.extend(waiting.map(delta));
+        deliveries.extend(waiting.map(&delta));
         self.subscribers.deliver(&deliveries);
     }
 
@@ -218,13 +228,14 @@ impl Conversation {
 
     fn end_turn(&mut self, ended: Ended) {
         let now = self.shared.clock.now();
+        let room = self.room_id();
         let Some(open) = self.turns.find(ended.turn).filter(|open| open.state != State::Ending) else {
             return;
         };
         if open.state == State::Waiting {
             // It never ran, but who follows a turn sees its beginning before its end.
-            let started = EventBody::TurnStarted(open.reference());
-            self.subscribers.deliver(&[Delivery::to_all(started)]);
+            let started = Event::new(room, EventBody::TurnStarted(open.reference()));
+            self.subscribers.deliver(&[Delivery::All(started)]);
         }
         open.state = State::Ending;
         open.refusal = ended.refusal;
@@ -233,17 +244,14 @@ impl Conversation {
             status: ended.status,
             model: ended.model,
             usage: ended.usage,
+            cost: ended.cost,
+            elapsed: ended.elapsed,
         };
         let message = Message {
             id: open.turn.id,
-            conversation: open.turn.conversation,
-            seq: 0,
-            author: Author::Assistant,
-            kind: KIND_ASSISTANT.to_owned(),
             content: open.text.clone(),
-            client_id: None,
-            created_at: now,
             reply: Some(reply),
+            ..Message::new(open.turn.conversation, Author::Assistant, KIND_ASSISTANT, now)
         };
         self.write_end(Arc::new(TurnEnd { message, from_checkpoint: false }));
     }
@@ -258,21 +266,21 @@ impl Conversation {
     /// the turn gets the answer after it.
     pub(super) fn tell_entry(&mut self, message: &Arc<Message>, deliveries: &mut Vec<Delivery>) {
         let Some(index) = self.turns.open.iter().position(|open| open.turn.id == message.id) else {
-            return deliveries.push(Delivery::to_all(EventBody::Message(Arc::clone(message))));
+            return deliveries.push(self.to_all(EventBody::Message(Arc::clone(message))));
         };
         let open = self.turns.open.remove(index);
         open.stop.cancel(); // only where another node ended it does its task still run
         if open.state == State::Waiting {
-            deliveries.push(Delivery::to_all(EventBody::TurnStarted(open.reference())));
+            deliveries.push(self.to_all(EventBody::TurnStarted(open.reference())));
         }
         self.turns.ended.push(open.guard);
         let ended = EventBody::TurnEnded { message: Arc::clone(message), refusal: open.refusal };
-        deliveries.push(Delivery::to_all(ended));
+        deliveries.push(self.to_all(ended));
         let status = message.reply.as_ref().map(|reply| reply.status);
         let answer =
             ReplyBody::Stopped { conversation: message.conversation, turn: Some(message.id), status };
         for stopper in open.stoppers {
-            let answer = self.subscribers.answer(stopper, answer.clone());
+            let answer = self.subscribers.answer(stopper, self.room_id(), answer.clone());
             deliveries.extend(answer.map(|(to, answer)| Delivery::Answer(to, answer)));
         }
     }
@@ -282,7 +290,7 @@ impl Conversation {
         let Some(index) = self.turns.open.iter().position(|open| open.turn.id == id) else { return };
         let conversation = self.summary.id;
         for stopper in self.turns.open.remove(index).stoppers {
-            stopper.reply(ReplyBody::Stopped { conversation, turn: Some(id), status: None });
+            stopper.reply(self.room_id(), ReplyBody::Stopped { conversation, turn: Some(id), status: None });
         }
     }
 
@@ -301,6 +309,17 @@ impl Conversation {
             self.end_turn(ended_early(id, TurnStatus::Stopped, None));
         }
         None
+    }
+
+    /// The conversation is gone for this task: no turn goes on.
+    pub(super) fn stop_all_turns(&mut self) {
+        let open: Vec<_> = self.turns.open.iter().map(|open| (open.turn.id, open.state)).collect();
+        for (id, state) in open {
+            self.abandon_turn(id);
+            if state == State::Waiting {
+                self.end_turn(ended_early(id, TurnStatus::Interrupted, None));
+            }
+        }
     }
 
     /// Another node has ended this turn: ours must not go on.
@@ -327,13 +346,14 @@ impl Conversation {
 
     /// Shows every turn that streams to one connection, from its beginning.
     pub(super) fn show_turns(&self, outbox: &Outbox) {
-        self.turns.open.iter().for_each(|open| open.show(outbox));
+        let (room, at) = (self.room_id(), self.shared.clock.now());
+        self.turns.open.iter().for_each(|open| open.show(outbox, room.clone(), at));
     }
 
     /// Shows the turn that answers `message`, if one does and has not ended.
     pub(super) fn show_answer(&self, message: MessageId, outbox: &Outbox) -> bool {
         let answer = self.turns.open.iter().rev().find(|open| open.turn.in_reply_to == message);
-        answer.inspect(|open| open.show(outbox)).is_some()
+        answer.inspect(|open| open.show(outbox, self.room_id(), self.shared.clock.now())).is_some()
     }
 
     /// Writes down what the live turns have produced, and that this node lives. One checkpoint of a turn is on its way
@@ -366,10 +386,7 @@ impl Conversation {
     }
 }
 
-fn delta((turn, offset, text): (TurnRef, u64, String)) -> Delivery {
-    Delivery::to_all(EventBody::TurnDelta { turn, offset, text })
-}
-
 fn ended_early(turn: MessageId, status: TurnStatus, refusal: Option<Refusal>) -> Ended {
-    Ended { turn, status, usage: Usage::default(), model: None, refusal }
+    let (usage, elapsed) = (Usage::default(), Duration::ZERO);
+    Ended { turn, status, usage, cost: None, elapsed, model: None, refusal }
 }

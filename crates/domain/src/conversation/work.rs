@@ -1,10 +1,12 @@
 //! What comes into a conversation's inbox.
 
-use crate::event::{Correlation, Reply, ReplyBody};
-use crate::message::{KIND_USER, Seq};
+use crate::command::TurnOptions;
+use crate::event::{Correlation, Reply, ReplyBody, RoomJoined};
+use crate::message::{Edit, Seq};
 use crate::outbox::Outbox;
 use crate::ports::{NewMessage, OrphanTurn};
-use crate::{ConnectionId, ConversationId, MessageId, Refusal, UserId};
+use crate::room::{MemberRole, Participant};
+use crate::{ConnectionId, ConversationId, MessageId, Refusal, RoomId, UserId};
 use std::sync::Arc;
 use tokio::sync::oneshot;
 
@@ -13,15 +15,19 @@ use tokio::sync::oneshot;
 pub(crate) struct Origin {
     pub(crate) outbox: Arc<Outbox>,
     pub(crate) correlation: Correlation,
+    /// The room that the command named, if it named one.
+    pub(crate) room: Option<RoomId>,
 }
 
 impl Origin {
-    pub(crate) fn reply(&self, body: ReplyBody) {
-        self.outbox.reply(Reply { correlation: self.correlation.clone(), body });
+    pub(crate) fn reply(&self, room: Option<RoomId>, body: ReplyBody) {
+        self.outbox.reply(Reply { correlation: self.correlation.clone(), room, body });
     }
 
+    /// Tells that the command was not done, in the words of how the conversation was named.
     pub(crate) fn refuse(&self, refusal: Refusal, conversation: ConversationId) {
-        self.reply(ReplyBody::Refused { refusal, conversation: Some(conversation) });
+        let refusal = refusal.about(self.room.is_some());
+        self.reply(self.room.clone(), ReplyBody::Refused { refusal, conversation: Some(conversation) });
     }
 
     pub(crate) fn user(&self) -> UserId {
@@ -45,6 +51,10 @@ pub(crate) struct Access {
     pub(crate) title: String,
     /// False: what was missed is too much, or of another log.
     pub(crate) recovered: bool,
+    /// The room that it is, if it is one.
+    pub(crate) room: Option<RoomId>,
+    /// The member sees only entries with a higher seq.
+    pub(crate) visible_after: Seq,
 }
 
 /// What became of a stop.
@@ -60,15 +70,9 @@ pub(crate) enum StopAnswer {
 pub(crate) struct SendWork {
     pub(crate) origin: Origin,
     pub(crate) new: NewMessage,
-    pub(crate) model: Option<String>,
+    pub(crate) options: TurnOptions,
     /// Where the message is to make its conversation: learns in which one it is. Nothing where it is in none.
     pub(crate) respond: Option<oneshot::Sender<ConversationId>>,
-}
-
-impl SendWork {
-    pub(crate) fn wants_turn(&self) -> bool {
-        self.new.message.kind == KIND_USER
-    }
 }
 
 #[derive(Debug)]
@@ -76,10 +80,47 @@ pub(crate) struct StreamWork {
     pub(crate) origin: Origin,
     pub(crate) conversation: ConversationId,
     pub(crate) message: MessageId,
-    pub(crate) model: Option<String>,
+    pub(crate) options: TurnOptions,
 }
 
-type Respond<T> = oneshot::Sender<Result<T, Refusal>>;
+/// A change to a message.
+#[derive(Debug)]
+pub(crate) struct ChangeWork {
+    pub(crate) origin: Origin,
+    pub(crate) conversation: ConversationId,
+    pub(crate) message: MessageId,
+    pub(crate) edit: Edit,
+}
+
+/// A change of who takes part.
+#[derive(Debug)]
+pub(crate) struct MembershipWork {
+    /// Who wants it.
+    pub(crate) by: UserId,
+    pub(crate) request: MembershipRequest,
+    pub(crate) respond: Respond<()>,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum MembershipRequest {
+    Enter,
+    Exit,
+    Add { user: UserId, role: Option<MemberRole> },
+    Remove { user: UserId },
+    Delete,
+}
+
+impl MembershipWork {
+    /// Whose part it changes.
+    pub(crate) fn whose(&self) -> UserId {
+        match self.request {
+            MembershipRequest::Add { user, .. } | MembershipRequest::Remove { user } => user,
+            MembershipRequest::Enter | MembershipRequest::Exit | MembershipRequest::Delete => self.by,
+        }
+    }
+}
+
+pub(crate) type Respond<T> = oneshot::Sender<Result<T, Refusal>>;
 
 #[derive(Debug)]
 pub(crate) enum Work {
@@ -97,10 +138,17 @@ pub(crate) enum Work {
         user: UserId,
         respond: Respond<Access>,
     },
+    /// Tell a subscriber how the room is that it has joined.
+    Look {
+        user: UserId,
+        respond: Respond<Box<RoomJoined>>,
+    },
     Leave(ConnectionId),
     /// Some connection has closed.
     Sweep,
     Send(Box<SendWork>),
+    Change(Box<ChangeWork>),
+    Membership(Box<MembershipWork>),
     Stream(Box<StreamWork>),
     Stop {
         origin: Box<Origin>,
@@ -115,7 +163,7 @@ pub(crate) enum Work {
     /// End the turn of a dead node.
     EndOrphan(OrphanTurn),
     /// The user was made a participant.
-    Admit(UserId),
+    Admit(Participant),
 }
 
 impl Work {
@@ -125,6 +173,9 @@ impl Work {
             // Who asked may be gone: then nobody wants the answer.
             Self::Join { respond, .. } | Self::Enter { respond, .. } => drop(respond.send(Err(refusal))),
             Self::Stop { respond, .. } => drop(respond.send(Err(refusal))),
+            Self::Look { respond, .. } => drop(respond.send(Err(refusal))),
+            Self::Membership(work) => drop(work.respond.send(Err(refusal))),
+            Self::Change(work) => work.origin.refuse(refusal, work.conversation),
             Self::Send(work) => work.origin.refuse(refusal, work.new.message.conversation),
             Self::Stream(work) => work.origin.refuse(refusal, work.conversation),
             Self::Typing { origin, conversation, .. } => origin.refuse(refusal, conversation),

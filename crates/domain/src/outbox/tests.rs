@@ -1,7 +1,7 @@
 use super::*;
 use crate::event::{Correlation, ReplyBody, TurnRef};
 use crate::message::Author;
-use crate::{ConversationId, MessageId};
+use crate::{ConversationId, MessageId, Timestamp};
 use futures_util::FutureExt;
 use proptest::prelude::*;
 
@@ -9,7 +9,7 @@ use proptest::prelude::*;
 const ENVELOPE: usize = 320;
 
 fn outbox(limit: usize) -> Arc<Outbox> {
-    Outbox::new(ConnectionId::new(), UserId::new(), limit)
+    Outbox::new(ConnectionId::new(), UserId::new(), "somebody".into(), limit)
 }
 
 fn turn() -> TurnRef {
@@ -17,23 +17,25 @@ fn turn() -> TurnRef {
 }
 
 fn piece(turn: TurnRef, offset: u64, text: &str) -> Outgoing {
-    Outgoing::Event(Event::new(EventBody::TurnDelta { turn, offset, text: text.into() }))
+    let at = Timestamp::from_microsecond(0);
+    Outgoing::Event(Event::new(None, EventBody::TurnDelta { turn, offset, text: text.into(), at }))
 }
 
 fn typing() -> Outgoing {
     let who = Author::User(UserId::new());
-    let body = EventBody::Typing { conversation: ConversationId::new(), who, is_typing: true };
-    Outgoing::Event(Event::new(body))
+    let body = EventBody::Typing { conversation: ConversationId::new(), who, name: None, is_typing: true };
+    Outgoing::Event(Event::new(None, body))
 }
 
 fn started(turn: TurnRef) -> Outgoing {
-    Outgoing::Event(Event::new(EventBody::TurnStarted(turn)))
+    Outgoing::Event(Event::new(None, EventBody::TurnStarted(turn)))
 }
 
 /// An answer that weighs an envelope.
 fn answer() -> Outgoing {
     let conversation = ConversationId::new();
-    let reply = Reply { correlation: Correlation::default(), body: ReplyBody::Left { conversation } };
+    let reply =
+        Reply { correlation: Correlation::default(), room: None, body: ReplyBody::Left { conversation } };
     Outgoing::Reply(Box::new(reply))
 }
 
@@ -210,7 +212,7 @@ async fn a_waiting_producer_is_told_of_the_end() {
 #[test]
 fn a_batch_gives_each_connection_its_part() {
     let (one, two) = (outbox(100_000), outbox(100_000));
-    let event = || Event::new(EventBody::TurnStarted(turn()));
+    let event = || Event::new(None, EventBody::TurnStarted(turn()));
     let boxed = || match answer() {
         Outgoing::Reply(reply) => reply,
         other => panic!("{other:?}"),
@@ -244,7 +246,7 @@ proptest! {
         let mut got = |items: Vec<Outgoing>| {
             for item in items {
                 let Outgoing::Event(event) = item else { continue };
-                let EventBody::TurnDelta { turn, offset, text } = event.body() else { continue };
+                let EventBody::TurnDelta { turn, offset, text, .. } = event.body() else { continue };
                 let index = turns.iter().position(|known| known.id == turn.id).unwrap();
                 assert_eq!(*offset, read[index]);
                 read[index] += text.len() as u64;

@@ -1,7 +1,7 @@
 //! A whole domain in memory.
 
 use super::{ManualClock, MemoryStore, ScriptedBackend};
-use crate::ports::{Authenticator, Backend, Clock, Identity, Role, Store};
+use crate::ports::{Authenticator, Backend, Clock, Identity, Role, Scope, Store};
 use crate::{ErrorCode, Hub, Ports, Session, Settings, UserId};
 use async_trait::async_trait;
 use std::sync::Arc;
@@ -64,8 +64,8 @@ impl TestHub {
     #[expect(clippy::expect_used, reason = "a test that wants a refusal asks the hub itself")]
     pub async fn connect(&self, email: &str) -> Session {
         let token = self.user(email).await.to_string();
-        let identity = self.hub.authenticate(&token).await.expect("the user exists");
-        self.hub.connect(&identity).expect("there is room for a connection")
+        let caller = self.hub.authenticate(&token).await.expect("the user exists");
+        self.hub.connect(&caller).expect("there is room for a connection")
     }
 }
 
@@ -76,6 +76,11 @@ pub struct TrustingAuthenticator(pub Arc<ManualClock>);
 impl Authenticator for TrustingAuthenticator {
     async fn authenticate(&self, token: &str) -> Result<Identity, ErrorCode> {
         let user = token.parse().map_err(|_| ErrorCode::InvalidToken)?;
-        Ok(Identity { user, role: Role::User, expires_at: self.0.now().plus(Duration::from_secs(3600)) })
+        let expires_at = self.0.now().plus(Duration::from_secs(3600));
+        Ok(Identity { user, role: Role::User, expires_at, scope: Scope::Everything })
+    }
+
+    async fn issue_socket_token(&self, user: UserId, _: Role, _: Duration) -> Result<String, ErrorCode> {
+        Ok(user.to_string())
     }
 }

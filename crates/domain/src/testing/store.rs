@@ -1,11 +1,18 @@
 //! The log in memory: what every [`Store`] must do, in its plainest form, with switches that make it fail or wait.
 
+mod conversation;
+mod lists;
 mod log;
 
-use self::log::{Conversation, Log, Turn};
+use self::conversation::Conversation;
+use self::log::{Log, Turn};
 use crate::message::{Fingerprint, Message, Seq};
-use crate::ports::{ConversationRecord, OrphanTurn, Role, Store, StoreError, User, Write, Written};
-use crate::{ConversationId, MessageId, Timestamp, UserId};
+use crate::ports::{
+    Clock, ConversationRecord, MemberRecord, MembershipChange, MembershipStep, NewRoom, OrphanTurn, Role,
+    RoomRecord, RoomScope, Store, StoreError, SystemClock, Totals, Unsynced, User, Write, Written,
+};
+use crate::room::MemberRole;
+use crate::{ConversationId, MessageId, RoomId, Timestamp, UserId};
 use async_trait::async_trait;
 use parking_lot::Mutex;
 use std::collections::VecDeque;
@@ -180,7 +187,7 @@ impl Store for MemoryStore {
     }
 
     async fn conversation_get(&self, id: ConversationId) -> Result<Option<ConversationRecord>, StoreError> {
-        self.with_log(|log| log.conversations.get(&id).map(|conversation| conversation.record(id)))
+        self.with_log(|log| log.conversation(id).map(Conversation::record))
     }
 
     async fn conversation_create(
@@ -193,7 +200,7 @@ impl Store for MemoryStore {
         let made = self.with_log(|log| {
             let free = !log.conversations.contains_key(&id);
             if free {
-                log.conversations.insert(id, Conversation::new(owner, title.to_owned(), now));
+                log.conversations.insert(id, Conversation::new(id, owner, title.to_owned(), now));
             }
             free
         })?;
@@ -202,13 +209,50 @@ impl Store for MemoryStore {
     }
 
     async fn participant_add(&self, id: ConversationId, user: UserId) -> Result<bool, StoreError> {
-        self.with_log(|log| {
-            let Some(conversation) = log.conversations.get_mut(&id) else { return false };
-            if !conversation.participants.contains(&user) {
-                conversation.participants.push(user);
-            }
-            true
-        })
+        let step =
+            MembershipStep::Enter { role: MemberRole::Member, most: None, from_now: false, readmit: true };
+        let change = MembershipChange { conversation: id, user, at: SystemClock.now(), step };
+        let written = self.with_log(|log| log.apply(Write::Membership(change)))?;
+        Ok(matches!(written, Written::Member(_)))
+    }
+
+    async fn room_create(&self, new: NewRoom) -> Result<bool, StoreError> {
+        self.with_log(|log| log.room_create(new))
+    }
+
+    async fn room_find(&self, id: &RoomId) -> Result<Option<ConversationId>, StoreError> {
+        self.with_log(|log| log.room_find(id))
+    }
+
+    async fn room_get(&self, id: &RoomId, user: UserId) -> Result<Option<RoomRecord>, StoreError> {
+        self.with_log(|log| log.room_get(id, user))
+    }
+
+    async fn room_list(
+        &self,
+        user: UserId,
+        scope: RoomScope,
+        after: Option<&RoomId>,
+        limit: usize,
+    ) -> Result<Vec<RoomRecord>, StoreError> {
+        self.with_log(|log| log.room_list(user, scope, after, limit))
+    }
+
+    async fn member_list(
+        &self,
+        conversation: ConversationId,
+        after: Option<UserId>,
+        limit: usize,
+    ) -> Result<Vec<MemberRecord>, StoreError> {
+        self.with_log(|log| log.member_list(conversation, after, limit))
+    }
+
+    async fn unsynced_list(&self, user: UserId, limit: usize) -> Result<Vec<Unsynced>, StoreError> {
+        self.with_log(|log| log.unsynced_list(user, limit))
+    }
+
+    async fn totals(&self) -> Result<Totals, StoreError> {
+        self.with_log(|log| log.totals())
     }
 
     async fn write(&self, writes: Vec<Write>) -> Result<Vec<Written>, StoreError> {
@@ -234,14 +278,7 @@ impl Store for MemoryStore {
         limit: usize,
     ) -> Result<Vec<Message>, StoreError> {
         self.with_log(|log| {
-            let messages = log.messages(conversation);
-            let begin = messages.partition_point(|message| message.seq <= after);
-            messages[begin..]
-                .iter()
-                .take_while(|message| message.seq <= through)
-                .take(limit)
-                .cloned()
-                .collect()
+            log.conversation(conversation).map_or_else(Vec::new, |found| found.after(after, through, limit))
         })
     }
 
@@ -252,9 +289,7 @@ impl Store for MemoryStore {
         limit: usize,
     ) -> Result<Vec<Message>, StoreError> {
         self.with_log(|log| {
-            let messages = log.messages(conversation);
-            let end = messages.partition_point(|m| before.is_none_or(|before| m.seq < before));
-            messages[end.saturating_sub(limit)..end].to_vec()
+            log.conversation(conversation).map_or_else(Vec::new, |found| found.before(before, limit))
         })
     }
 
@@ -268,6 +303,20 @@ impl Store for MemoryStore {
         id: MessageId,
     ) -> Result<Option<Message>, StoreError> {
         self.with_log(|log| log.message(conversation, id).cloned())
+    }
+
+    async fn message_find(&self, id: MessageId) -> Result<Option<Message>, StoreError> {
+        self.with_log(|log| log.message_anywhere(id).cloned())
+    }
+
+    async fn message_covered(
+        &self,
+        conversation: ConversationId,
+        after: Seq,
+        through: Seq,
+        reader: UserId,
+    ) -> Result<Option<Message>, StoreError> {
+        self.with_log(|log| log.conversation(conversation)?.covered(after, through, reader).cloned())
     }
 
     async fn turns_orphaned(&self, node: Uuid, now: Timestamp) -> Result<Vec<OrphanTurn>, StoreError> {

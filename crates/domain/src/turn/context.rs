@@ -31,14 +31,14 @@ impl From<StoreError> for NoContext {
 /// The context of a turn, oldest first; its last piece is the message to answer.
 pub(super) async fn build(shared: &Shared, job: &Job) -> Result<Vec<ContextMessage>, NoContext> {
     let settings = &shared.settings.turns;
-    let system = settings.system_prompt.as_deref();
+    let system = job.options.system_prompt.as_deref().or(settings.system_prompt.as_deref());
     let mut window = Window::new(job.turn.in_reply_to, settings.context_tokens, system);
     let mut before = job.answers + 1;
     'pages: loop {
         let page = shared.store.log_before(job.turn.conversation, Some(before), PAGE).await?;
         let Some(oldest) = page.first().map(|message| message.seq) else { break };
         for message in page.into_iter().rev() {
-            if !window.take(message) {
+            if message.seq <= job.visible_after || !window.take(message) {
                 break 'pages;
             }
         }
@@ -82,6 +82,9 @@ impl Window {
     /// Whose voice it is; none where the backend should not hear it: notes, failed and empty replies, older
     /// alternatives, and earlier answers to the very message that is to be answered.
     fn speaker(&self, message: &Message) -> Option<Speaker> {
+        if message.deleted_at.is_some() {
+            return None;
+        }
         match (&message.author, &message.reply) {
             (Author::User(_), _) => {
                 (message.kind == KIND_USER || message.id == self.target).then_some(Speaker::User)
@@ -123,17 +126,14 @@ mod tests {
             status: TurnStatus::Complete,
             model: None,
             usage: crate::message::Usage::default(),
+            cost: None,
+            elapsed: std::time::Duration::ZERO,
         };
+        let conversation = ConversationId::from(uuid::Uuid::nil());
         Message {
-            id: MessageId::new(),
-            conversation: ConversationId::from(uuid::Uuid::nil()),
-            seq: 0,
-            author,
-            kind: KIND_USER.into(),
             content: content.into(),
-            client_id: None,
-            created_at: Timestamp::from_microsecond(0),
             reply: in_reply_to.map(answer),
+            ..Message::new(conversation, author, KIND_USER, Timestamp::from_microsecond(0))
         }
     }
 

@@ -4,12 +4,15 @@
 mod context;
 mod stream;
 
+use crate::command::TurnOptions;
 use crate::hub::Shared;
-use crate::message::{Seq, TurnStatus, Usage};
+use crate::message::{NanoDollars, Seq, TurnStatus, Usage};
 use crate::ports::NewTurn;
 use crate::{MessageId, Refusal};
 use std::sync::Arc;
+use std::time::Duration;
 use tokio::sync::mpsc;
+use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
 pub(crate) use context::estimate_tokens;
@@ -19,8 +22,10 @@ pub(crate) struct Job {
     pub(crate) turn: NewTurn,
     /// The seq of the message that it answers: the context ends with it.
     pub(crate) answers: Seq,
-    /// The model that was asked for.
-    pub(crate) model: Option<String>,
+    /// The one who asked sees only entries with a higher seq.
+    pub(crate) visible_after: Seq,
+    /// Who should answer, and how.
+    pub(crate) options: TurnOptions,
     /// Where the text goes. Bounded: a conversation that is busy slows the backend's stream down.
     pub(crate) pieces: mpsc::Sender<Piece>,
     /// A participant wants it to end.
@@ -40,18 +45,23 @@ pub(crate) struct Ended {
     pub(crate) turn: MessageId,
     pub(crate) status: TurnStatus,
     pub(crate) usage: Usage,
+    pub(crate) cost: Option<NanoDollars>,
+    /// From the beginning of its task.
+    pub(crate) elapsed: Duration,
     pub(crate) model: Option<String>,
     pub(crate) refusal: Option<Refusal>,
 }
 
 /// Runs a turn to its end: by itself, by its stop, or by the end of this node.
 pub(crate) async fn run(shared: Arc<Shared>, job: Job) -> Ended {
-    let mut progress = stream::Progress::default();
+    let (begun, mut progress) = (Instant::now(), stream::Progress::default());
     let (status, refusal) = tokio::select! {
         biased;
         () = job.stop.cancelled() => (TurnStatus::Stopped, None),
         () = shared.hard_stop.cancelled() => (TurnStatus::Interrupted, None),
         outcome = stream::produce(&shared, &job, &mut progress) => outcome,
     };
-    Ended { turn: job.turn.id, status, usage: progress.usage(), model: progress.model, refusal }
+    let (usage, model) = (progress.usage(), progress.model);
+    let cost = model.as_deref().and_then(|model| shared.settings.turns.prices.cost(model, usage));
+    Ended { turn: job.turn.id, status, usage, cost, elapsed: begun.elapsed(), model, refusal }
 }

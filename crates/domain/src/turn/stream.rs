@@ -63,9 +63,10 @@ pub(super) async fn produce(
     let request = TurnRequest {
         turn: job.turn.id,
         conversation: job.turn.conversation,
-        model: job.model.clone(),
+        model: job.options.model.clone(),
         context,
-        max_tokens: shared.settings.turns.max_tokens,
+        max_tokens: lower(job.options.max_tokens, shared.settings.turns.max_tokens),
+        temperature: job.options.temperature,
     };
     let deadline = Instant::now() + shared.settings.turns.total;
     let tried = timeout_at(deadline, try_backends(shared, job, &request, progress)).await;
@@ -73,6 +74,11 @@ pub(super) async fn produce(
         tracing::warn!(turn = %job.turn.id, "turn took too long");
         broken(progress)
     })
+}
+
+/// The lower of two limits, where there are two.
+fn lower(one: Option<u32>, other: Option<u32>) -> Option<u32> {
+    one.into_iter().chain(other).min()
 }
 
 async fn try_backends(

@@ -123,10 +123,10 @@ async fn a_model_that_nobody_serves_fails_the_turn() {
     let id = conversation(&server.server, &["ann"]).await;
     let mut ann = Client::join(&server.server, "ann", id).await;
     let mut ask = draft(id, "hello", "user", None);
-    ask.model = Some("m-3".into());
+    ask.options.model = Some("m-3".into());
     ann.act(Action::Send(ask.clone())).await;
     assert_eq!(ann.seen().await, ["sent 1 hello", "start", "end 2 failed (MODEL_NOT_FOUND)"]);
-    ask.model = Some("m-2".into());
+    ask.options.model = Some("m-2".into());
     ann.act(Action::Send(ask)).await;
     assert_eq!(ann.seen().await, ["sent 3 hello", "start", "delta 0 hello", "end 4 complete hello"]);
     assert!(server.backends[0].requests().is_empty());

@@ -6,8 +6,8 @@ use futures_util::FutureExt;
 use parlor_domain::message::Message;
 use parlor_domain::testing::{Script, TestHub};
 use parlor_domain::{
-    Action, Close, Command, ConversationId, Correlation, Draft, EventBody, MessageId, Outgoing, Position,
-    ReplyBody, Session,
+    Action, Close, Command, ConversationId, Correlation, Draft, EventBody, MessageId, Outgoing, Place,
+    Position, ReplyBody, Session, TurnOptions,
 };
 use std::collections::VecDeque;
 use std::sync::Arc;
@@ -44,7 +44,7 @@ impl Client {
     /// Connects and joins, and forgets the answer.
     pub(crate) async fn join(server: &TestHub, name: &str, conversation: ConversationId) -> Self {
         let mut client = Self::connect(server, name).await;
-        client.act(Action::Join(conversation)).await;
+        client.act(Action::Join(conversation.into())).await;
         settle().await;
         assert!(client.lines().iter().any(|line| line.starts_with("joined")));
         client
@@ -74,15 +74,16 @@ impl Client {
     }
 
     pub(crate) async fn stop(&mut self, conversation: ConversationId, turn: Option<MessageId>) {
-        self.act(Action::Stop { conversation, turn }).await;
+        self.act(Action::Stop { place: conversation.into(), turn }).await;
     }
 
     pub(crate) async fn follow(&mut self, conversation: ConversationId, message: MessageId) {
-        self.act(Action::Stream { conversation, message, model: None }).await;
+        self.act(Action::Stream { place: conversation.into(), message, options: TurnOptions::default() })
+            .await;
     }
 
     pub(crate) async fn resume(&mut self, conversation: ConversationId, seq: u64) {
-        self.act(Action::Resume(vec![Position { conversation, seq, epoch: None }])).await;
+        self.act(Action::Resume(vec![Position { place: conversation.into(), seq, epoch: None }])).await;
     }
 
     /// Everything that waits now.
@@ -138,10 +139,12 @@ pub(crate) fn entry(item: &Outgoing) -> Option<Arc<Message>> {
         Outgoing::Event(event) => event.body(),
         Outgoing::Reply(reply) => match &reply.body {
             ReplyBody::Sent { event, duplicate: false } => event.body(),
-            ReplyBody::Missed(message) => return Some(Arc::new(Message::clone(message))),
+            ReplyBody::Missed { message, .. } | ReplyBody::Replayed { message, .. } => {
+                return Some(Arc::new(Message::clone(message)));
+            }
             _ => return None,
         },
-        Outgoing::Raw(_) => return None,
+        Outgoing::Raw(_) | Outgoing::Probe { .. } => return None,
     };
     match body {
         EventBody::Message(message) | EventBody::TurnEnded { message, .. } => Some(Arc::clone(message)),
@@ -156,11 +159,11 @@ pub(crate) fn draft(
     client_id: Option<&str>,
 ) -> Draft {
     Draft {
-        conversation: conversation.into(),
+        place: conversation.into().map(Place::Conversation),
         content: content.into(),
         kind: kind.into(),
         client_id: client_id.map(Into::into),
-        model: None,
+        options: TurnOptions::default(),
     }
 }
 

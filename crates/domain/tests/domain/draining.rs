@@ -75,7 +75,7 @@ async fn no_turn_begins_while_draining() {
     ann.follow(id, question).await;
     assert_eq!(ann.seen().await, ["refused AI_UNAVAILABLE for 1 s"; 2]);
     ann.note(id, "still here").await;
-    ann.act(Action::History { conversation: id, before: None, limit: 10 }).await;
+    ann.act(Action::History { place: id.into(), before: None, limit: 10 }).await;
     let mut back = Client::connect(&server, "ann").await;
     back.resume(id, 2).await;
     let mut seen = ann.seen().await;

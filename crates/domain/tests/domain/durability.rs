@@ -126,7 +126,7 @@ async fn a_group_on_its_way_is_not_taken_for_lost() {
     let mut ann = Client::connect(&server, "ann").await;
     let mut bob = Client::connect(&server, "bob").await;
     for client in [&mut ann, &mut bob] {
-        client.act(parlor_domain::Action::Join(id)).await;
+        client.act(parlor_domain::Action::Join(id.into())).await;
     }
     server.store.fail_next_writes(1, WriteFault::AfterCommit);
     ann.note(id, "one").await;

@@ -22,7 +22,7 @@ async fn page(
     before: Option<u64>,
     limit: usize,
 ) -> String {
-    client.act(Action::History { conversation, before, limit }).await;
+    client.act(Action::History { place: conversation.into(), before, limit }).await;
     client.lines().join("; ")
 }
 
@@ -77,7 +77,7 @@ async fn a_page_of_long_messages_is_cut() {
     ann.ask(id, "tell me all").await;
     settle().await;
     ann.take();
-    ann.act(Action::History { conversation: id, before: None, limit: 200 }).await;
+    ann.act(Action::History { place: id.into(), before: None, limit: 200 }).await;
     let mut items = crate::client::without_updates(ann.take());
     let Some(Outgoing::Reply(reply)) = items.pop() else { panic!("no answer: {items:?}") };
     let ReplyBody::History { messages, has_more, .. } = reply.body else { panic!("no history") };

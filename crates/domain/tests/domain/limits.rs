@@ -3,10 +3,8 @@
 use crate::client::{Client, settle};
 use crate::line::refusal_line;
 use crate::world::unlimited;
-use parlor_domain::ports::{Authenticator, Identity};
-use parlor_domain::testing::{TestHub, TrustingAuthenticator};
-use parlor_domain::{Action, CloseCode, Correlation, ErrorCode, Limits, Quota, Refusal, Settings};
-use std::sync::Arc;
+use parlor_domain::testing::TestHub;
+use parlor_domain::{Action, Caller, CloseCode, Correlation, ErrorCode, Limits, Quota, Refusal, Settings};
 use std::time::Duration;
 
 fn with_limits(change: impl FnOnce(&mut Limits)) -> Settings {
@@ -15,9 +13,9 @@ fn with_limits(change: impl FnOnce(&mut Limits)) -> Settings {
     settings
 }
 
-async fn identity(server: &TestHub, name: &str) -> Identity {
+async fn identity(server: &TestHub, name: &str) -> Caller {
     let user = server.user(&format!("{name}@example.org")).await;
-    TrustingAuthenticator(Arc::clone(&server.clock)).authenticate(&user.to_string()).await.unwrap()
+    server.hub.authenticate(&user.to_string()).await.unwrap()
 }
 
 fn frames(requests: u32, seconds: u64) -> Option<Quota> {
@@ -34,7 +32,7 @@ async fn connections_are_limited_in_all_and_for_each_user() {
     let server = TestHub::with(settings).await;
     let [ann, bob, cay] =
         [identity(&server, "ann").await, identity(&server, "bob").await, identity(&server, "cay").await];
-    let connect = |who: &Identity| server.hub.connect(who);
+    let connect = |who: &Caller| server.hub.connect(who);
     let first = connect(&ann).unwrap();
     let second = connect(&ann).unwrap();
     assert_eq!(connect(&ann).err().unwrap().code, ErrorCode::TooManyConnections);

@@ -1,7 +1,7 @@
 //! What a connection gets, one short line for each thing, so that a test can say what it expects.
 
 use parlor_domain::message::Message;
-use parlor_domain::{Event, EventBody, Outgoing, Refusal, Reply, ReplyBody};
+use parlor_domain::{Event, EventBody, Outgoing, Presence, Refusal, Reply, ReplyBody, RoomJoined};
 use std::fmt::Write;
 
 /// The lines of `items`; neighbouring pieces of one turn are one line, for where they are cut is no promise.
@@ -23,7 +23,7 @@ pub(crate) fn lines(items: &[Outgoing]) -> Vec<String> {
 
 fn piece(item: &Outgoing) -> Option<(parlor_domain::MessageId, u64, &str)> {
     let Outgoing::Event(event) = item else { return None };
-    let EventBody::TurnDelta { turn, offset, text } = event.body() else { return None };
+    let EventBody::TurnDelta { turn, offset, text, .. } = event.body() else { return None };
     Some((turn.id, *offset, text))
 }
 
@@ -32,6 +32,7 @@ pub(crate) fn line(item: &Outgoing) -> String {
         Outgoing::Event(event) => event_line(event),
         Outgoing::Reply(reply) => reply_line(reply),
         Outgoing::Raw(bytes) => format!("raw {}", bytes.len()),
+        Outgoing::Probe { number, .. } => format!("probe {number}"),
     }
 }
 
@@ -39,10 +40,35 @@ fn message_line(word: &str, message: &Message) -> String {
     format!("{word} {} {}", message.seq, message.content)
 }
 
+/// A change: its seq, the message's, and how that is now.
+fn changed_line(word: &str, message: &Message) -> String {
+    let mut line = format!("{word} {} of {} {}", message.changed_seq, message.seq, message.content);
+    if message.deleted_at.is_some() {
+        line.push_str("(deleted)");
+    }
+    for reaction in &message.reactions {
+        write!(line, "[{} {}]", reaction.emoji, reaction.users.len()).unwrap();
+    }
+    line
+}
+
+fn presence_line(changes: &[Presence]) -> String {
+    let mut changes: Vec<_> =
+        changes.iter().map(|it| format!(" {}{}", if it.online { '+' } else { '-' }, it.name)).collect();
+    changes.sort();
+    format!("presence{}", changes.concat())
+}
+
 fn event_line(event: &Event) -> String {
     match event.body() {
         EventBody::Message(message) => message_line("message", message),
         EventBody::MessageElsewhere(message) => message_line("elsewhere", message),
+        EventBody::Changed(message) => changed_line("changed", message),
+        EventBody::Deleted(_) => "deleted".into(),
+        EventBody::Members { role: Some(role), .. } => format!("now {role}"),
+        EventBody::Members { role: None, .. } => "gone".into(),
+        EventBody::Presence { changes, .. } => presence_line(changes),
+        EventBody::Read { message, seq, .. } => format!("read {} up to {seq}", message.seq),
         EventBody::Updated(summary) => format!("updated {}", summary.last_seq),
         EventBody::Typing { is_typing: true, .. } => "typing".into(),
         EventBody::Typing { is_typing: false, .. } => "typing ended".into(),
@@ -73,7 +99,21 @@ fn reply_line(reply: &Reply) -> String {
             let seqs: Vec<_> = messages.iter().map(|message| message.seq).collect();
             format!("history {seqs:?}{}", if *has_more { " and more" } else { "" })
         }
-        ReplyBody::Missed(message) => message_line("missed", message),
+        ReplyBody::Missed { message, is_change: false } => message_line("missed", message),
+        ReplyBody::Missed { message, is_change: true } => changed_line("missed", message),
+        ReplyBody::Replayed { message, is_change: false } => message_line("replayed", message),
+        ReplyBody::Replayed { message, is_change: true } => changed_line("replayed", message),
+        ReplyBody::Synced { incomplete } if incomplete.is_empty() => "synced".into(),
+        ReplyBody::Synced { incomplete } => format!("synced but for {}", incomplete.len()),
+        ReplyBody::RoomJoined(joined) => room_line(joined),
+        ReplyBody::RoomLeft { .. } => "room left".into(),
+        ReplyBody::RoomDeleted { .. } => "room deleted".into(),
+        ReplyBody::Member { role: Some(role), .. } => format!("made {role}"),
+        ReplyBody::Member { role: None, .. } => "removed".into(),
+        ReplyBody::Changed { event, changed } => {
+            let EventBody::Changed(message) = event.body() else { panic!("not a change: {event:?}") };
+            changed_line(if *changed { "changed" } else { "unchanged" }, message)
+        }
         ReplyBody::Resumed { from_seq, last_seq, recovered, .. } => {
             format!("{} {from_seq}..{last_seq}", if *recovered { "resumed" } else { "not recovered" })
         }
@@ -84,6 +124,12 @@ fn reply_line(reply: &Reply) -> String {
         }
         ReplyBody::Refused { refusal, .. } => refusal_line(refusal),
     }
+}
+
+fn room_line(joined: &RoomJoined) -> String {
+    let RoomJoined { room, role, last_seq, participants, online, .. } = joined;
+    let (members, online) = (participants.len(), online.len());
+    format!("room {} {} as {role} at {last_seq}, {online} of {members} online", room.kind, room.id)
 }
 
 pub(crate) fn refusal_line(refusal: &Refusal) -> String {

@@ -20,6 +20,7 @@ mod places;
 mod properties;
 mod resuming;
 mod retiring;
+mod rooms;
 mod sending;
 mod slow_readers;
 mod stopping;

@@ -174,7 +174,7 @@ async fn a_turn_that_another_node_has_ended_does_not_go_on() {
         let id = conversation(&one, &["ann", "bob"]).await;
         let mut ann = Client::connect(&one, "ann").await;
         let mut bob = Client::connect(&one, "bob").await;
-        bob.act(Action::Join(id)).await;
+        bob.act(Action::Join(id.into())).await;
         one.backend.play(vec![say("one "), wait(3), say("two "), wait(50), say("three"), END]);
         ann.ask(id, "hello").await;
         pass(ms(3_500)).await;

@@ -88,7 +88,7 @@ async fn a_position_of_another_log_is_not_recovered() {
         _ => None,
     });
     for (epoch, line) in [(epoch, "resumed 3..3"), (Some("other".to_owned()), "not recovered 3..3")] {
-        bob.act(Action::Resume(vec![Position { conversation: id, seq: 3, epoch }])).await;
+        bob.act(Action::Resume(vec![Position { place: id.into(), seq: 3, epoch }])).await;
         assert_eq!(bob.seen().await, [line]);
     }
     ann.note(id, "n4").await;
@@ -102,8 +102,8 @@ async fn resuming_twice_on_one_connection_is_harmless() {
     let (id, mut ann) = with_notes(&server, 2).await;
     let mut bob = Client::connect(&server, "bob").await;
     let positions = vec![
-        Position { conversation: id, seq: 2, epoch: None },
-        Position { conversation: id, seq: 1, epoch: None },
+        Position { place: id.into(), seq: 2, epoch: None },
+        Position { place: id.into(), seq: 1, epoch: None },
     ];
     bob.act(Action::Resume(positions)).await;
     assert_eq!(bob.seen().await, ["resumed 2..2", "missed 2 n2", "resumed 1..2"]);
@@ -145,7 +145,7 @@ async fn what_comes_while_the_log_is_read_waits_for_its_turn() {
     pass(ms(500)).await;
     server.backend.play(vec![say("so"), wait(1), END]);
     let mut bob = Client::connect(&server, "bob").await;
-    bob.act(Action::Join(id)).await;
+    bob.act(Action::Join(id.into())).await;
     bob.note_as("c1", id, "n4").await; // on its way when the resume begins
     bob.act(Action::Send(draft(id, "n3", "note", Some("c0")))).await;
     let reading = async {
@@ -307,7 +307,8 @@ async fn each_conversation_is_resumed_for_itself() {
     let (two, _) = with_notes(&server, 2).await;
     let foreign = conversation(&server, &["eve"]).await;
     let mut bob = Client::connect(&server, "bob").await;
-    let position = |conversation, seq| Position { conversation, seq, epoch: None };
+    let position =
+        |conversation: ConversationId, seq| Position { place: conversation.into(), seq, epoch: None };
     let positions =
         vec![position(one, 0), position(foreign, 0), position(ConversationId::new(), 5), position(two, 1)];
     bob.act(Action::Resume(positions)).await;

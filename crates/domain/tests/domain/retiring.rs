@@ -27,10 +27,10 @@ async fn an_idle_conversation_goes_and_comes_back() {
     assert_eq!(live(&server), 0);
 
     let mut ann = Client::connect(&server, "ann").await;
-    ann.act(Action::Join(id)).await;
+    ann.act(Action::Join(id.into())).await;
     ann.note(id, "two").await;
     assert_eq!(ann.seen().await, ["joined 1", "sent 2 two"]);
-    ann.act(Action::Leave(id)).await;
+    ann.act(Action::Leave(id.into())).await;
     pass(Duration::from_secs(130)).await;
     assert_eq!(live(&server), 0, "who left is not there");
 }
@@ -58,12 +58,12 @@ async fn what_is_not_there_takes_no_place() {
     let server = server().await;
     let mut ann = Client::connect(&server, "ann").await;
     for _ in 0..100 {
-        ann.act(Action::Join(parlor_domain::ConversationId::new())).await;
+        ann.act(Action::Join(parlor_domain::ConversationId::new().into())).await;
     }
     settle().await;
     assert_eq!(live(&server), 0);
     ann.act(Action::Send(draft(None, "hello", "note", Some("c1")))).await;
-    ann.act(Action::Leave(parlor_domain::ConversationId::new())).await;
+    ann.act(Action::Leave(parlor_domain::ConversationId::new().into())).await;
     settle().await;
     let mut tab = Client::connect(&server, "ann").await;
     tab.act(Action::Send(draft(None, "hello", "note", Some("c1")))).await;
@@ -115,7 +115,7 @@ fn a_request_in_the_last_moment_is_answered() {
             let mut client = Client::connect(&server, "ann").await;
             workers.spawn(async move {
                 for round in 0..5_000 {
-                    client.act(Action::History { conversation: id, before: None, limit: 1 }).await;
+                    client.act(Action::History { place: id.into(), before: None, limit: 1 }).await;
                     assert_eq!(client.lines(), ["history []"], "round {round}");
                 }
             });
@@ -138,10 +138,10 @@ async fn one_round(server: &TestHub, id: parlor_domain::ConversationId, worker: 
         let taken = tokio::time::timeout(Duration::from_secs(20), outbox.take(&mut batch));
         taken.await.expect("every request has its answer").unwrap();
     };
-    client.act(Action::History { conversation: id, before: None, limit: 1 }).await;
+    client.act(Action::History { place: id.into(), before: None, limit: 1 }).await;
     let ReplyBody::History { messages, .. } = answer().await else { panic!("no history") };
     let known = messages.last().map_or(0, |message| message.seq);
-    client.act(Action::Join(id)).await;
+    client.act(Action::Join(id.into())).await;
     let ReplyBody::Joined { last_seq, .. } = answer().await else { panic!("not joined") };
     assert!(last_seq >= known, "the head never goes back: {last_seq} after {known}");
     client.act(Action::Heads).await;
@@ -150,6 +150,6 @@ async fn one_round(server: &TestHub, id: parlor_domain::ConversationId, worker: 
     assert!(heads[0].1 >= last_seq);
     client.act(Action::Send(draft(id, &format!("{worker} {round}"), "note", Some("c")))).await;
     let ReplyBody::Sent { duplicate: false, .. } = answer().await else { panic!("not sent") };
-    client.act(Action::Leave(id)).await;
+    client.act(Action::Leave(id.into())).await;
     let ReplyBody::Left { .. } = answer().await else { panic!("not left") };
 }

@@ -3,7 +3,7 @@
 use crate::client::{Client, draft, pass, settle};
 use crate::slow_store::{Delays, slow_server};
 use crate::world::{END, conversation, log_lines, say, server, unlimited, wait};
-use parlor_domain::{Action, Command, Correlation, EventBody, Outgoing, ReplyBody};
+use parlor_domain::{Action, Command, Correlation, EventBody, Outgoing, ReplyBody, TurnOptions};
 use std::time::Duration;
 
 /// Protects who hears of a message, and in which form.
@@ -32,7 +32,7 @@ async fn who_leaves_hears_of_messages_from_outside() {
     let id = conversation(&server, &["ann", "bob"]).await;
     let mut ann = Client::join(&server, "ann", id).await;
     let mut bob = Client::join(&server, "bob", id).await;
-    bob.act(Action::Leave(id)).await;
+    bob.act(Action::Leave(id.into())).await;
     ann.note(id, "one").await;
     assert_eq!(bob.seen().await, ["left", "elsewhere 1 one"]);
     bob.note(id, "two").await; // sending joins
@@ -246,7 +246,7 @@ async fn what_is_no_message_is_refused() {
         assert_eq!(ann.seen().await, [expected], "{:?}", (draft.kind, draft.client_id));
     }
     let mut with_model = draft(id, "a", "user", None);
-    with_model.model = Some("m".repeat(129));
+    with_model.options.model = Some("m".repeat(129));
     ann.act(Action::Send(with_model)).await;
     assert_eq!(ann.seen().await, ["refused INVALID_REQUEST"]);
 
@@ -265,7 +265,12 @@ async fn a_models_name_is_checked_where_a_stream_is_asked_for_too() {
     settle().await;
     let message = ann.entries()[0].id;
     for model in [String::new(), "m".repeat(129), "a\0".into()] {
-        ann.act(Action::Stream { conversation: id, message, model: Some(model) }).await;
+        ann.act(Action::Stream {
+            place: id.into(),
+            message,
+            options: TurnOptions { model: Some(model), ..TurnOptions::default() },
+        })
+        .await;
         assert_eq!(ann.seen().await, ["refused INVALID_REQUEST"]);
     }
 }
@@ -283,7 +288,7 @@ async fn heads_are_those_of_the_joined_conversations() {
     ann.note(two, "c").await;
     settle().await;
     ann.act(Action::Heads).await;
-    ann.act(Action::Leave(one)).await;
+    ann.act(Action::Leave(one.into())).await;
     ann.act(Action::Heads).await;
     let lines = ann.seen().await;
     let heads: Vec<_> = lines.iter().filter(|line| line.starts_with("heads")).collect();

@@ -83,7 +83,7 @@ async fn typing_closes_no_connection() {
     settle().await;
     for _ in 0..100 {
         for is_typing in [true, false] {
-            ann.act(Action::Typing { conversation: id, is_typing }).await;
+            ann.act(Action::Typing { place: id.into(), is_typing }).await;
         }
         settle().await;
         ann.take();

@@ -2,9 +2,12 @@
 
 use async_trait::async_trait;
 use parlor_domain::message::{Fingerprint, Message, Seq};
-use parlor_domain::ports::{ConversationRecord, OrphanTurn, Role, Store, StoreError, User, Write, Written};
+use parlor_domain::ports::{
+    ConversationRecord, MemberRecord, NewRoom, OrphanTurn, Role, RoomRecord, RoomScope, Store, StoreError,
+    Totals, Unsynced, User, Write, Written,
+};
 use parlor_domain::testing::{MemoryStore, ScriptedBackend, TestHub, TrustingAuthenticator};
-use parlor_domain::{ConversationId, Hub, MessageId, Ports, Settings, Timestamp, UserId};
+use parlor_domain::{ConversationId, Hub, MessageId, Ports, RoomId, Settings, Timestamp, UserId};
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::time::sleep;
@@ -77,6 +80,64 @@ impl Store for SlowStore {
 
     async fn participant_add(&self, id: ConversationId, user: UserId) -> Result<bool, StoreError> {
         self.store.participant_add(id, user).await
+    }
+
+    async fn room_create(&self, new: NewRoom) -> Result<bool, StoreError> {
+        self.store.room_create(new).await
+    }
+
+    async fn room_find(&self, id: &RoomId) -> Result<Option<ConversationId>, StoreError> {
+        sleep(self.delays.read).await;
+        self.store.room_find(id).await
+    }
+
+    async fn room_get(&self, id: &RoomId, user: UserId) -> Result<Option<RoomRecord>, StoreError> {
+        self.store.room_get(id, user).await
+    }
+
+    async fn room_list(
+        &self,
+        user: UserId,
+        scope: RoomScope,
+        after: Option<&RoomId>,
+        limit: usize,
+    ) -> Result<Vec<RoomRecord>, StoreError> {
+        self.store.room_list(user, scope, after, limit).await
+    }
+
+    async fn member_list(
+        &self,
+        conversation: ConversationId,
+        after: Option<UserId>,
+        limit: usize,
+    ) -> Result<Vec<MemberRecord>, StoreError> {
+        self.store.member_list(conversation, after, limit).await
+    }
+
+    async fn unsynced_list(&self, user: UserId, limit: usize) -> Result<Vec<Unsynced>, StoreError> {
+        let listed = self.store.unsynced_list(user, limit).await;
+        sleep(self.delays.read).await;
+        listed
+    }
+
+    async fn totals(&self) -> Result<Totals, StoreError> {
+        self.store.totals().await
+    }
+
+    async fn message_find(&self, id: MessageId) -> Result<Option<Message>, StoreError> {
+        sleep(self.delays.read).await;
+        self.store.message_find(id).await
+    }
+
+    async fn message_covered(
+        &self,
+        conversation: ConversationId,
+        after: Seq,
+        through: Seq,
+        reader: UserId,
+    ) -> Result<Option<Message>, StoreError> {
+        sleep(self.delays.read).await;
+        self.store.message_covered(conversation, after, through, reader).await
     }
 
     async fn write(&self, writes: Vec<Write>) -> Result<Vec<Written>, StoreError> {

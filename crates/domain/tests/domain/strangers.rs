@@ -2,25 +2,35 @@
 
 use crate::client::{Client, draft, settle};
 use crate::world::{conversation, log_lines, server};
-use parlor_domain::{Action, ConversationId, MessageId, Outgoing, Position, ReplyBody};
+use parlor_domain::message::Edit;
+use parlor_domain::{
+    Action, ConversationId, ErrorCode, MessageId, Outgoing, Position, ReplyBody, TurnOptions,
+};
 
 /// Every action that names a conversation, done in `id`. A new kind of action does not compile here until it has its
 /// row.
 fn actions(id: ConversationId, message: MessageId) -> Vec<Action> {
     let rows = vec![
-        Action::Join(id),
-        Action::Leave(id),
+        Action::Join(id.into()),
+        Action::Leave(id.into()),
         Action::Send(draft(id, "hello", "note", None)),
         Action::Send(draft(id, "hello", "user", Some("c1"))),
-        Action::Stream { conversation: id, message, model: None },
-        Action::Stop { conversation: id, turn: None },
-        Action::Stop { conversation: id, turn: Some(message) },
-        Action::Typing { conversation: id, is_typing: true },
-        Action::Typing { conversation: id, is_typing: false },
-        Action::Resume(vec![Position { conversation: id, seq: 0, epoch: None }]),
-        Action::Resume(vec![Position { conversation: id, seq: 9, epoch: Some("x".into()) }]),
-        Action::History { conversation: id, before: None, limit: 10 },
+        Action::Stream { place: id.into(), message, options: TurnOptions::default() },
+        Action::Stop { place: id.into(), turn: None },
+        Action::Stop { place: id.into(), turn: Some(message) },
+        Action::Typing { place: id.into(), is_typing: true },
+        Action::Typing { place: id.into(), is_typing: false },
+        Action::Resume(vec![Position { place: id.into(), seq: 0, epoch: None }]),
+        Action::Resume(vec![Position { place: id.into(), seq: 9, epoch: Some("x".into()) }]),
+        Action::History { place: id.into(), before: None, limit: 10 },
+        Action::Regenerate { place: id.into(), message: None, options: TurnOptions::default() },
+        Action::Regenerate { place: id.into(), message: Some(message), options: TurnOptions::default() },
+        Action::Read { place: id.into(), seq: 1 },
+        Action::Change { message, edit: Edit::Content("mine".into()) },
+        Action::Change { message, edit: Edit::Delete },
+        Action::Change { message, edit: Edit::React { emoji: "x".into(), add: true } },
         Action::Heads,
+        Action::Sync,
     ];
     let kinds: std::collections::BTreeSet<_> = rows.iter().map(kind).collect();
     assert!(kinds.into_iter().eq(0..KINDS), "each kind has a row");
@@ -28,7 +38,7 @@ fn actions(id: ConversationId, message: MessageId) -> Vec<Action> {
 }
 
 /// How many kinds of actions there are: one more than the highest number in [`kind`].
-const KINDS: usize = 9;
+const KINDS: usize = 13;
 
 fn kind(action: &Action) -> usize {
     match action {
@@ -41,6 +51,11 @@ fn kind(action: &Action) -> usize {
         Action::Resume(_) => 6,
         Action::History { .. } => 7,
         Action::Heads => 8,
+        Action::Regenerate { .. } => 9,
+        Action::Read { .. } => 10,
+        Action::Change { .. } => 11,
+        Action::Sync => 12,
+        Action::Room(_) => unreachable!("rooms have a matrix of their own"),
     }
 }
 
@@ -60,6 +75,8 @@ async fn a_stranger_cannot_tell_a_foreign_conversation_from_none() {
         let expected = match foreign {
             Action::Leave(_) => "left", // what is over is over, whether or not it ever was
             Action::Heads => "heads []",
+            Action::Sync => "synced",
+            Action::Change { .. } => "refused MESSAGE_NOT_FOUND",
             _ => "refused CONVERSATION_NOT_FOUND",
         };
         for (action, named) in [(foreign, id), (absent, nowhere)] {
@@ -70,7 +87,9 @@ async fn a_stranger_cannot_tell_a_foreign_conversation_from_none() {
             assert_eq!(crate::line::lines(&items), [expected], "{what}");
             let Outgoing::Reply(reply) = &items[0] else { panic!("no answer") };
             if let ReplyBody::Refused { refusal, conversation } = &reply.body {
-                assert_eq!(*conversation, Some(named), "{what}");
+                let expected =
+                    if matches!(refusal.code, ErrorCode::MessageNotFound) { None } else { Some(named) };
+                assert_eq!(*conversation, expected, "{what}");
                 assert_eq!(refusal.message, refusal.code.meaning(), "the words are the same too: {what}");
             }
             eve.act(Action::Heads).await;

@@ -6,7 +6,7 @@ use crate::world::{END, conversation, log, log_lines, open_turns, say, server, w
 use parlor_domain::message::{TurnStatus, Usage};
 use parlor_domain::ports::Delta;
 use parlor_domain::testing::Script;
-use parlor_domain::{Action, MessageId};
+use parlor_domain::{Action, MessageId, TurnOptions};
 use std::time::Duration;
 
 /// Protects a reply from its first piece to the message that it becomes.
@@ -69,7 +69,7 @@ async fn asking_for_a_live_turn_shows_it_from_its_beginning() {
     let question = crate::client::entry(&ann.take()[0]).unwrap().id;
     pass(Duration::from_secs(3)).await;
     let mut bob = Client::connect(&server, "bob").await;
-    bob.act(Action::Join(id)).await;
+    bob.act(Action::Join(id.into())).await;
     let mut tab = Client::connect(&server, "ann").await;
     tab.follow(id, question).await;
     ann.follow(id, question).await;
@@ -94,7 +94,12 @@ async fn asking_after_the_end_makes_an_alternative() {
     settle().await;
     let question = ann.entries()[0].id;
     server.backend.play(Script::reply(&["another"]));
-    ann.act(Action::Stream { conversation: id, message: question, model: Some("m-2".into()) }).await;
+    ann.act(Action::Stream {
+        place: id.into(),
+        message: question,
+        options: TurnOptions { model: Some("m-2".into()), ..TurnOptions::default() },
+    })
+    .await;
     assert_eq!(ann.seen().await, ["start", "delta 0 another", "end 3 complete another"]);
     let log = log(&server.store, id).await;
     assert!(log[1..].iter().all(|message| message.reply.as_ref().unwrap().in_reply_to == question));

@@ -6,7 +6,7 @@ use parlor_domain::{Action, ConversationId};
 use std::time::Duration;
 
 async fn type_in(client: &mut Client, conversation: ConversationId, is_typing: bool) {
-    client.act(Action::Typing { conversation, is_typing }).await;
+    client.act(Action::Typing { place: conversation.into(), is_typing }).await;
 }
 
 /// Protects a typist from seeing themselves, and the others from hearing the same twice.

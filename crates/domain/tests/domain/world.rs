@@ -13,6 +13,7 @@ use std::time::Duration;
 pub(crate) fn unlimited() -> Settings {
     let mut settings = Settings::default();
     settings.limits.frames = None;
+    settings.limits.chats = None;
     settings.limits.connections_per_user = None;
     settings
 }

@@ -1,5 +1,6 @@
 //! What a client of the `conversations` dialect sends.
 
+use crate::names::{shorten, text_of};
 use crate::{ConversationId, ErrorCode, MessageId};
 use serde::ser::SerializeMap;
 use serde::{Deserialize, Serialize, Serializer};
@@ -36,6 +37,7 @@ pub enum ClientFrame {
 
 /// Names a conversation.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(utoipa::ToSchema), schema(as = conversations::ConversationRef))]
 pub struct ConversationRef {
     /// The conversation.
     pub conversation_id: ConversationId,
@@ -43,6 +45,7 @@ pub struct ConversationRef {
 
 /// Data of `send_message`.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(utoipa::ToSchema), schema(as = conversations::SendMessage))]
 pub struct SendMessage {
     /// Where to; none makes a new conversation.
     #[serde(default)]
@@ -66,6 +69,7 @@ fn user() -> String {
 
 /// Data of `stream_response`.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(utoipa::ToSchema), schema(as = conversations::StreamResponse))]
 pub struct StreamResponse {
     /// The conversation.
     pub conversation_id: ConversationId,
@@ -78,6 +82,7 @@ pub struct StreamResponse {
 
 /// Data of `stop_response`.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(utoipa::ToSchema), schema(as = conversations::StopResponse))]
 pub struct StopResponse {
     /// The conversation.
     pub conversation_id: ConversationId,
@@ -88,6 +93,7 @@ pub struct StopResponse {
 
 /// Data of `typing`.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(utoipa::ToSchema), schema(as = conversations::Typing))]
 pub struct Typing {
     /// The conversation.
     pub conversation_id: ConversationId,
@@ -97,6 +103,7 @@ pub struct Typing {
 
 /// Data of `resume`.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(utoipa::ToSchema), schema(as = conversations::Resume))]
 pub struct Resume {
     /// What the client has, a line a conversation.
     pub positions: Vec<Position>,
@@ -104,6 +111,7 @@ pub struct Resume {
 
 /// How far a client has read a conversation.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(utoipa::ToSchema), schema(as = conversations::Position))]
 pub struct Position {
     /// The conversation.
     pub conversation_id: ConversationId,
@@ -116,6 +124,7 @@ pub struct Position {
 
 /// Data of `history`.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(utoipa::ToSchema), schema(as = conversations::History))]
 pub struct History {
     /// The conversation.
     pub conversation_id: ConversationId,
@@ -284,18 +293,6 @@ fn refuse(
         request_id_outside,
         client_message_id: text_of(names.client_message_id),
     }
-}
-
-fn text_of(value: Option<serde_json::Value>) -> Option<String> {
-    match value {
-        Some(serde_json::Value::String(text)) => Some(text),
-        _ => None,
-    }
-}
-
-/// A type from a stranger is repeated to them, but not at any length.
-fn shorten(kind: &str) -> &str {
-    kind.char_indices().nth(40).map_or(kind, |(end, _)| &kind[..end])
 }
 
 impl Serialize for ClientFrame {

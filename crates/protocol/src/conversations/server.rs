@@ -7,6 +7,7 @@ use std::collections::BTreeMap;
 
 /// One frame to a client. `auth_success` has no `data` and is a type of its own, [`AuthSuccess`].
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(utoipa::ToSchema), schema(as = conversations::ServerFrame))]
 #[serde(tag = "type", content = "data", rename_all = "snake_case")]
 pub enum ServerFrame<'a> {
     /// The connection gets the conversation's events from here on.
@@ -17,6 +18,8 @@ pub enum ServerFrame<'a> {
     MessageReceived(MessageEvent<'a>),
     /// A stored message, to a participant's connections that have not joined.
     MessageAdded(MessageEvent<'a>),
+    /// A stored message was changed.
+    MessageUpdated(MessageUpdated<'a>),
     /// A conversation of the user changed.
     ConversationUpdated(ConversationUpdated<'a>),
     /// Somebody types, or no longer does.
@@ -41,6 +44,7 @@ pub enum ServerFrame<'a> {
 
 /// The first frame of an authenticated connection.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(utoipa::ToSchema), schema(as = conversations::AuthSuccess))]
 #[serde(tag = "type", rename = "auth_success")]
 pub struct AuthSuccess {
     /// Whose connection it is.
@@ -49,6 +53,7 @@ pub struct AuthSuccess {
 
 /// The client's own names for a request, repeated in its answer.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(utoipa::ToSchema), schema(as = conversations::Echo))]
 pub struct Echo<'a> {
     /// The `request_id` of the request.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -60,6 +65,7 @@ pub struct Echo<'a> {
 
 /// Data of `conversation_joined`.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(utoipa::ToSchema), schema(as = conversations::ConversationJoined))]
 pub struct ConversationJoined<'a> {
     /// The conversation.
     pub conversation_id: ConversationId,
@@ -74,6 +80,7 @@ pub struct ConversationJoined<'a> {
 
 /// Data of `conversation_left`.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(utoipa::ToSchema), schema(as = conversations::ConversationLeft))]
 pub struct ConversationLeft<'a> {
     /// The conversation.
     pub conversation_id: ConversationId,
@@ -84,6 +91,7 @@ pub struct ConversationLeft<'a> {
 
 /// A message as it stands in the log.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(utoipa::ToSchema), schema(as = conversations::Message))]
 pub struct Message<'a> {
     /// The message.
     pub id: MessageId,
@@ -111,10 +119,45 @@ pub struct Message<'a> {
     /// For an assistant's message: the model that made it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub model: Option<Cow<'a, str>>,
+    /// When its text was last changed.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub edited_at: Option<Timestamp>,
+    /// True where it was deleted: it has no text any more.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub deleted: bool,
+    /// Who reacted to it, in the order in which each emoji came first.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub reactions: Vec<Reaction<'a>>,
+}
+
+/// One emoji under a message.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(utoipa::ToSchema), schema(as = conversations::Reaction))]
+pub struct Reaction<'a> {
+    /// The emoji.
+    pub emoji: Cow<'a, str>,
+    /// How many users put it there.
+    pub count: usize,
+    /// The first 50 of them.
+    pub user_ids: Vec<UserId>,
+}
+
+/// Data of `message_updated`.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(utoipa::ToSchema), schema(as = conversations::MessageUpdated))]
+pub struct MessageUpdated<'a> {
+    /// The message as it is now.
+    pub message: Message<'a>,
+    /// The change's own place in the log.
+    pub seq: u64,
+    /// The request's names.
+    #[serde(flatten)]
+    pub echo: Echo<'a>,
 }
 
 /// Data of `message_received` and `message_added`.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(utoipa::ToSchema), schema(as = conversations::MessageEvent))]
 pub struct MessageEvent<'a> {
     /// The message.
     pub message: Message<'a>,
@@ -128,6 +171,7 @@ pub struct MessageEvent<'a> {
 
 /// Data of `conversation_updated`.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(utoipa::ToSchema), schema(as = conversations::ConversationUpdated))]
 pub struct ConversationUpdated<'a> {
     /// The conversation.
     pub conversation: Conversation<'a>,
@@ -135,6 +179,7 @@ pub struct ConversationUpdated<'a> {
 
 /// A conversation as it stands in a list.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(utoipa::ToSchema), schema(as = conversations::Conversation))]
 pub struct Conversation<'a> {
     /// The conversation.
     pub id: ConversationId,
@@ -146,10 +191,14 @@ pub struct Conversation<'a> {
     pub message_count: u64,
     /// Its newest entry.
     pub last_seq: u64,
+    /// True where it was deleted.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub deleted: bool,
 }
 
 /// Data of `typing_indicator`.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(utoipa::ToSchema), schema(as = conversations::TypingIndicator))]
 pub struct TypingIndicator<'a> {
     /// The conversation.
     pub conversation_id: ConversationId,
@@ -161,6 +210,7 @@ pub struct TypingIndicator<'a> {
 
 /// Data of `stream_start`.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(utoipa::ToSchema), schema(as = conversations::StreamStart))]
 pub struct StreamStart {
     /// The assistant message that is being made.
     pub message_id: MessageId,
@@ -172,6 +222,7 @@ pub struct StreamStart {
 
 /// Data of `stream_content`.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(utoipa::ToSchema), schema(as = conversations::StreamContent))]
 pub struct StreamContent<'a> {
     /// The assistant message that is being made.
     pub message_id: MessageId,
@@ -185,6 +236,7 @@ pub struct StreamContent<'a> {
 
 /// What a turn cost.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(utoipa::ToSchema), schema(as = conversations::Usage))]
 pub struct Usage {
     /// Tokens of the context.
     pub prompt_tokens: u64,
@@ -196,6 +248,7 @@ pub struct Usage {
 
 /// Data of `stream_complete`.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(utoipa::ToSchema), schema(as = conversations::StreamComplete))]
 pub struct StreamComplete<'a> {
     /// The assistant message, now in the log.
     pub message_id: MessageId,
@@ -213,6 +266,7 @@ pub struct StreamComplete<'a> {
 
 /// Data of `response_stopped`.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(utoipa::ToSchema), schema(as = conversations::ResponseStopped))]
 pub struct ResponseStopped<'a> {
     /// The conversation.
     pub conversation_id: ConversationId,
@@ -227,6 +281,7 @@ pub struct ResponseStopped<'a> {
 
 /// Data of `history`.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(utoipa::ToSchema), schema(as = conversations::HistoryPage))]
 pub struct HistoryPage<'a> {
     /// The conversation.
     pub conversation_id: ConversationId,
@@ -241,6 +296,7 @@ pub struct HistoryPage<'a> {
 
 /// Data of `resumed`.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(utoipa::ToSchema), schema(as = conversations::Resumed))]
 pub struct Resumed<'a> {
     /// The conversation.
     pub conversation_id: ConversationId,
@@ -259,6 +315,7 @@ pub struct Resumed<'a> {
 
 /// Data of `pong`.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(utoipa::ToSchema), schema(as = conversations::Pong))]
 pub struct Pong<'a> {
     /// The newest seq of each joined conversation: a client that has less missed something, and resumes.
     pub heads: BTreeMap<ConversationId, u64>,
@@ -269,6 +326,7 @@ pub struct Pong<'a> {
 
 /// Data of `error`.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(utoipa::ToSchema), schema(as = conversations::Error))]
 pub struct Error<'a> {
     /// What kind of refusal it is.
     pub code: ErrorCode,

@@ -40,7 +40,7 @@ pub(crate) fn sqlite(path: &Path, size: usize, rows: &Rows) {
     let mut insert = connection
         .prepare(
             "INSERT INTO messages (conversation_id, seq, changed_seq, id, author_id, kind, content, client_id, \
-             fingerprint, created_at) VALUES (?1, ?2, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9)",
+             fingerprint, created_at, author_name) VALUES (?1, ?2, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10)",
         )
         .unwrap();
     let measure = Measure::start();
@@ -60,6 +60,7 @@ pub(crate) fn sqlite(path: &Path, size: usize, rows: &Rows) {
                     &message.client_id,
                     &new.fingerprint.unwrap().0[..],
                     message.created_at.as_microsecond(),
+                    message.author_name.as_deref(),
                 ))
                 .unwrap();
         }
@@ -77,9 +78,9 @@ pub(crate) async fn postgres(client: tokio_postgres::Client, size: usize, rows: 
     let insert = client
         .prepare(
             "INSERT INTO messages (conversation_id, seq, changed_seq, id, author_id, kind, content, client_id, \
-             fingerprint, created_at) SELECT c, s, s, i, a, k, t, d, f, now() FROM unnest($1::text[]::uuid[], \
-             $2::bigint[], $3::text[]::uuid[], $4::text[]::uuid[], $5::text[], $6::text[], $7::text[], \
-             $8::text[]::uuid[]) AS row (c, s, i, a, k, t, d, f)",
+             fingerprint, created_at, author_name) SELECT c, s, s, i, a, k, t, d, f, now(), n FROM \
+             unnest($1::text[]::uuid[], $2::bigint[], $3::text[]::uuid[], $4::text[]::uuid[], $5::text[], $6::text[], \
+             $7::text[], $8::text[]::uuid[], $9::text[]) AS row (c, s, i, a, k, t, d, f, n)",
         )
         .await
         .unwrap();
@@ -98,11 +99,12 @@ pub(crate) async fn postgres(client: tokio_postgres::Client, size: usize, rows: 
         let client_ids: Vec<Option<&str>> = messages().map(|message| message.client_id.as_deref()).collect();
         let fingerprints: Vec<String> =
             group.iter().map(|(_, new)| text(Uuid::from_bytes(new.fingerprint.unwrap().0))).collect();
+        let names: Vec<Option<&str>> = messages().map(|message| message.author_name.as_deref()).collect();
         // One statement is one transaction.
         client
             .execute(
                 &insert,
-                &[&conversations, &seqs, &ids, &authors, &kinds, &texts, &client_ids, &fingerprints],
+                &[&conversations, &seqs, &ids, &authors, &kinds, &texts, &client_ids, &fingerprints, &names],
             )
             .await
             .unwrap();

@@ -33,8 +33,8 @@ impl QueryFragment<Sqlite> for InsertMessage<'_> {
         let Row { reply, .. } = &self.0;
         out.push_sql(
             "INSERT INTO messages (conversation_id, seq, changed_seq, id, author_id, kind, content, client_id, \
-             fingerprint, created_at, in_reply_to, status, model, prompt_tokens, completion_tokens, usage_estimated) \
-             VALUES (",
+             fingerprint, created_at, in_reply_to, status, model, prompt_tokens, completion_tokens, usage_estimated, \
+             author_name, cost_nano, elapsed_ms) VALUES (",
         );
         values! {
             "" sql::Uid, &self.0.conversation;
@@ -53,6 +53,9 @@ impl QueryFragment<Sqlite> for InsertMessage<'_> {
             ", " Nullable<BigInt>, &reply.prompt_tokens;
             ", " Nullable<BigInt>, &reply.completion_tokens;
             ", " Nullable<Bool>, &reply.usage_estimated;
+            ", " Nullable<Text>, &self.0.author_name;
+            ", " Nullable<BigInt>, &reply.cost_nano;
+            ", " Nullable<BigInt>, &reply.elapsed_ms;
         }
         out.push_sql(") ON CONFLICT DO NOTHING");
         Ok(())

@@ -12,6 +12,7 @@ pub(super) struct Row<'a> {
     pub(super) seq: i64,
     pub(super) id: Id,
     pub(super) author: Option<Id>,
+    pub(super) author_name: Option<&'a str>,
     pub(super) kind: &'a str,
     pub(super) content: Cow<'a, str>,
     pub(super) client_id: Option<&'a str>,
@@ -29,6 +30,8 @@ pub(super) struct ReplyColumns<'a> {
     pub(super) prompt_tokens: Option<i64>,
     pub(super) completion_tokens: Option<i64>,
     pub(super) usage_estimated: Option<bool>,
+    pub(super) cost_nano: Option<i64>,
+    pub(super) elapsed_ms: Option<i64>,
 }
 
 impl<'a> Row<'a> {
@@ -42,6 +45,7 @@ impl<'a> Row<'a> {
             seq,
             id: message.id.into(),
             author,
+            author_name: message.author_name.as_deref(),
             kind: &message.kind,
             content: Cow::Borrowed(&message.content),
             client_id: message.client_id.as_deref(),
@@ -62,6 +66,8 @@ impl<'a> ReplyColumns<'a> {
             prompt_tokens: Some(signed(reply.usage.prompt_tokens)),
             completion_tokens: Some(signed(reply.usage.completion_tokens)),
             usage_estimated: Some(reply.usage.estimated),
+            cost_nano: reply.cost.map(|cost| signed(cost.0)),
+            elapsed_ms: Some(signed(reply.elapsed.as_millis())),
         }
     }
 }

@@ -4,18 +4,22 @@
 //! it gets. A message is one execution of one prepared statement, which finds out by itself whether the message is a
 //! resend.
 
+mod people;
+
 use super::insert::InsertMessage;
 use super::row::{ReplyColumns, Row};
-use crate::conversations::{NewConversation, NewParticipant, OWNER};
+use crate::conversations::NewConversation;
 use crate::error::Result;
-use crate::messages::MessageRow;
+use crate::members::NewParticipant;
+use crate::messages::{MessageRow, signed};
+use crate::reactions;
 use crate::schema::{conversations, messages, participants, turns};
 use crate::types::{At, Id};
 use crate::writer::{Call, Outcome};
 use diesel::prelude::*;
 use parlor_domain::ErrorCode;
 use parlor_domain::message::{Author, Message, Seq};
-use parlor_domain::ports::{Checkpoint, NewMessage, NewTurn, TurnEnd, Write};
+use parlor_domain::ports::{Checkpoint, MessageChange, NewMessage, NewTurn, TurnEnd, Write};
 use std::borrow::Cow;
 use std::collections::HashMap;
 use std::collections::hash_map::Entry;
@@ -34,6 +38,8 @@ struct Head {
     last_seq: i64,
     message_count: i64,
     updated_at: At,
+    /// Nobody finds it any more.
+    deleted: bool,
     changed: bool,
 }
 
@@ -59,6 +65,9 @@ impl Log<'_> {
     fn write(&mut self, write: &Write) -> Result<Outcome> {
         match write {
             Write::Message(new) => self.message(new),
+            Write::Change(change) => self.change(change),
+            Write::Membership(change) => self.membership(change),
+            Write::Receipt(receipt) => self.receipt(receipt),
             Write::TurnOpen(turn) => self.turn_open(turn),
             Write::TurnCheckpoint(checkpoint) => self.turn_checkpoint(checkpoint),
             Write::TurnEnd(end) => self.turn_end(end),
@@ -85,10 +94,17 @@ impl Log<'_> {
 
     /// Makes the conversation of a first message; gives an outcome where it must not be made.
     fn conversation_create(&mut self, new: &NewMessage, title: &str) -> Result<Option<Outcome>> {
+        let (id, now) = (Id::from(new.message.conversation), new.message.created_at.into());
+        if head_even_deleted(self.connection, &mut self.heads, id)?.is_some_and(|head| head.deleted) {
+            return Ok(Some(Outcome::Refused(ErrorCode::ConversationNotFound)));
+        }
         if let Some(fingerprint) = new.fingerprint {
             let query = messages::table
+                .inner_join(conversations::table)
                 .filter(messages::fingerprint.eq(Id::from(fingerprint)))
                 .filter(messages::seq.eq(1))
+                .filter(conversations::deleted_at.is_null())
+                .filter(conversations::room_id.is_null())
                 .order(messages::conversation_id)
                 .select(MessageRow::as_select());
             if let Some(first) = query.first(self.connection).optional()? {
@@ -101,7 +117,6 @@ impl Log<'_> {
         let Author::User(owner) = new.message.author else {
             return Ok(Some(Outcome::Refused(ErrorCode::Conflict)));
         };
-        let (id, now) = (new.message.conversation.into(), new.message.created_at.into());
         let made = diesel::insert_into(conversations::table)
             .values(&NewConversation::new(id, title, now))
             .on_conflict_do_nothing()
@@ -109,10 +124,9 @@ impl Log<'_> {
         if made == 0 {
             return Ok(Some(Outcome::Refused(ErrorCode::Conflict)));
         }
-        let owner =
-            NewParticipant { conversation_id: id, user_id: owner.into(), role: OWNER, joined_at: now };
+        let owner = NewParticipant::owner(id, owner.into(), now);
         diesel::insert_into(participants::table).values(&owner).execute(self.connection)?;
-        let head = Head { last_seq: 0, message_count: 0, updated_at: now, changed: false };
+        let head = Head { last_seq: 0, message_count: 0, updated_at: now, deleted: false, changed: false };
         self.heads.insert(id, Some(head));
         Ok(None)
     }
@@ -159,6 +173,42 @@ impl Log<'_> {
             return duplicate_of(known).map(Some);
         }
         Ok(Some(Outcome::Refused(ErrorCode::Conflict)))
+    }
+
+    fn change(&mut self, change: &MessageChange) -> Result<Outcome> {
+        let Some(head) = head(self.connection, &mut self.heads, change.conversation.into())? else {
+            return Ok(Outcome::Refused(ErrorCode::ConversationNotFound));
+        };
+        let query =
+            messages::table.filter(messages::id.eq(Id::from(change.message))).select(MessageRow::as_select());
+        let Some(known) = query.first(self.connection).optional()? else {
+            return Ok(Outcome::Refused(ErrorCode::MessageNotFound));
+        };
+        let message = known.into_message()?;
+        let mut changed = match change.apply(&message) {
+            Ok(Some(changed)) => changed,
+            Ok(None) => return Ok(Outcome::Unchanged(Box::new(message))),
+            Err(code) => return Ok(Outcome::Refused(code)),
+        };
+        head.last_seq += 1;
+        head.updated_at = change.at.into();
+        head.changed = true;
+        changed.changed_seq = head.last_seq.unsigned_abs();
+        self.replace(&changed)?;
+        Ok(Outcome::Changed(Box::new(changed)))
+    }
+
+    fn replace(&mut self, message: &Message) -> Result<()> {
+        let row = messages::table.find((Id::from(message.conversation), signed(message.seq)));
+        let values = (
+            messages::changed_seq.eq(signed(message.changed_seq)),
+            messages::content.eq(&message.content),
+            messages::edited_at.eq(message.edited_at.map(At::from)),
+            messages::deleted_at.eq(message.deleted_at.map(At::from)),
+            messages::reactions.eq(reactions::to_column(&message.reactions)?),
+        );
+        diesel::update(row).set(values).execute(self.connection)?;
+        Ok(())
     }
 
     fn turn_insert(&mut self, turn: &NewTurn) -> Result<usize> {
@@ -265,8 +315,17 @@ impl Log<'_> {
     }
 }
 
-/// The head of a conversation, read at its first use. None where there is no such conversation.
+/// The head of a conversation. None where there is no such conversation, or it was deleted.
 fn head<'a>(
+    connection: &mut SqliteConnection,
+    heads: &'a mut HashMap<Id, Option<Head>>,
+    conversation: Id,
+) -> Result<Option<&'a mut Head>> {
+    Ok(head_even_deleted(connection, heads, conversation)?.filter(|head| !head.deleted))
+}
+
+/// The head of a conversation, read at its first use. None where there is no such conversation.
+fn head_even_deleted<'a>(
     connection: &mut SqliteConnection,
     heads: &'a mut HashMap<Id, Option<Head>>,
     conversation: Id,
@@ -274,13 +333,19 @@ fn head<'a>(
     let slot = match heads.entry(conversation) {
         Entry::Occupied(slot) => slot.into_mut(),
         Entry::Vacant(slot) => {
-            let columns = (conversations::last_seq, conversations::message_count, conversations::updated_at);
+            let columns = (
+                conversations::last_seq,
+                conversations::message_count,
+                conversations::updated_at,
+                conversations::deleted_at.is_not_null(),
+            );
             let query = conversations::table.find(conversation).select(columns);
-            let found: Option<(i64, i64, At)> = query.first(connection).optional()?;
-            slot.insert(found.map(|(last_seq, message_count, updated_at)| Head {
+            let found: Option<(i64, i64, At, bool)> = query.first(connection).optional()?;
+            slot.insert(found.map(|(last_seq, message_count, updated_at, deleted)| Head {
                 last_seq,
                 message_count,
                 updated_at,
+                deleted,
                 changed: false,
             }))
         }

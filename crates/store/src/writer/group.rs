@@ -4,6 +4,7 @@ use crate::error::Error;
 use parlor_domain::ErrorCode;
 use parlor_domain::message::{Message, Seq};
 use parlor_domain::ports::{StoreError, Write, Written};
+use parlor_domain::room::Participant;
 use tokio::sync::oneshot;
 
 /// What one caller wants written, in this order and in one transaction.
@@ -24,6 +25,13 @@ pub(crate) enum Outcome {
         content: Option<String>,
     },
     Duplicate(Box<Message>),
+    Changed(Box<Message>),
+    Unchanged(Box<Message>),
+    Member(Participant),
+    Marked {
+        read_from: Seq,
+        read_to: Seq,
+    },
     TurnOpened(Seq),
     Done,
     Refused(ErrorCode),
@@ -36,15 +44,23 @@ impl Outcome {
                 let mut message = match write {
                     Write::Message(new) => Box::new(new.message),
                     Write::TurnEnd(end) => Box::new(end.message),
-                    Write::TurnOpen(_) | Write::TurnCheckpoint(_) => return Written::Done,
+                    Write::Change(_)
+                    | Write::Membership(_)
+                    | Write::Receipt(_)
+                    | Write::TurnOpen(_)
+                    | Write::TurnCheckpoint(_) => return Written::Done,
                 };
-                message.seq = seq;
+                (message.seq, message.changed_seq) = (seq, seq);
                 if let Some(content) = content {
                     message.content = content;
                 }
                 Written::Stored { message, message_count }
             }
             Self::Duplicate(first) => Written::Duplicate(first),
+            Self::Changed(message) => Written::Changed(message),
+            Self::Unchanged(message) => Written::Unchanged(message),
+            Self::Member(participant) => Written::Member(participant),
+            Self::Marked { read_from, read_to } => Written::Marked { read_from, read_to },
             Self::TurnOpened(seq) => Written::TurnOpened(seq),
             Self::Done => Written::Done,
             Self::Refused(code) => Written::Refused(code),

@@ -1,9 +1,10 @@
 //! Users, conversations and their participants, and the epoch.
 
 use crate::subject::{Subject, suite};
-use crate::write::at;
+use crate::write::{at, people_of};
 use parlor_domain::message::Summary;
 use parlor_domain::ports::Role;
+use parlor_domain::room::MemberRole;
 use parlor_domain::{ConversationId, UserId};
 
 async fn a_user_is_made_once_and_gets_the_role_that_is_asked_for(subject: &Subject) {
@@ -39,7 +40,7 @@ async fn a_conversation_begins_empty_with_its_owner(subject: &Subject) {
     store.conversation_create(id, owner, "Größe & Ünïcode", at(3)).await.unwrap();
 
     let record = store.conversation_get(id).await.unwrap().unwrap();
-    assert_eq!(record.participants, [owner]);
+    assert_eq!(people_of(&record), [owner]);
     let title = "Größe & Ünïcode".to_owned();
     assert_eq!(record.summary, Summary { id, title, updated_at: at(3), message_count: 0, last_seq: 0 });
 }
@@ -49,7 +50,7 @@ async fn a_conversation_that_exists_is_not_made_again(subject: &Subject) {
     store.conversation_create(id, owner, "The first", at(0)).await.unwrap();
     assert!(store.conversation_create(id, UserId::new(), "The second", at(1)).await.is_err());
     let record = store.conversation_get(id).await.unwrap().unwrap();
-    assert_eq!((record.summary.title.as_str(), record.participants), ("The first", vec![owner]));
+    assert_eq!((record.summary.title.as_str(), people_of(&record)), ("The first", vec![owner]));
 }
 
 async fn participants_join_once_and_the_owner_stays_first(subject: &Subject) {
@@ -60,7 +61,10 @@ async fn participants_join_once_and_the_owner_stays_first(subject: &Subject) {
     for user in [bob, cleo, bob, owner] {
         assert!(store.participant_add(id, user).await.unwrap());
     }
-    assert_eq!(store.conversation_get(id).await.unwrap().unwrap().participants, [owner, bob, cleo]);
+    let record = store.conversation_get(id).await.unwrap().unwrap();
+    assert_eq!(people_of(&record), [owner, bob, cleo]);
+    let roles: Vec<_> = record.participants.iter().map(|one| one.role).collect();
+    assert_eq!(roles, [Some(MemberRole::Owner), Some(MemberRole::Member), Some(MemberRole::Member)]);
 
     let nowhere = ConversationId::new();
     assert!(!store.participant_add(nowhere, bob).await.unwrap());

@@ -4,9 +4,10 @@ use crate::postgres::Server;
 use crate::subject::{Subject, suite};
 use crate::write::{Scene, Writing, at, duplicate, ending, refused, say, stored};
 use futures_util::future::join_all;
-use parlor_domain::message::Message;
-use parlor_domain::ports::{Store, Written};
-use parlor_domain::{ConversationId, ErrorCode};
+use parlor_domain::message::{Edit, Message};
+use parlor_domain::ports::{MembershipStep, Store, Written};
+use parlor_domain::room::RoomKind;
+use parlor_domain::{ConversationId, ErrorCode, UserId};
 use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::time::Duration;
@@ -48,6 +49,76 @@ async fn appends_of_many_tasks_and_nodes_stay_gapless(subject: &Subject) {
         expected.sort_by_key(|message| message.seq);
         assert_eq!(expected.len(), 24 * 12);
         scene.assert_log(&expected).await;
+    }
+}
+
+/// What one of many writers does in a conversation: entries of every kind, in calls that also touch another one. Gives
+/// the seqs of its entries.
+async fn mixed_writes(scenes: [Scene; 2], writer: usize) -> [Vec<u64>; 2] {
+    let mut seqs = [Vec::new(), Vec::new()];
+    let mut last = None;
+    for round in 0..12_usize {
+        let place = (writer + round) % 2;
+        let (scene, other) = (&scenes[place], &scenes[1 - place]);
+        let new = scene.sent(&format!("{writer}-{round}"), "hello");
+        let id = new.message.id;
+        let edit = Edit::Content(format!("{writer} in {round}"));
+        let step = if round % 3 == 0 { MembershipStep::Leave { heir: None } } else { scene.enter().step };
+        let mut call = vec![
+            Writing::from(new),
+            scene.step(step).into(),
+            other.enter().into(),
+            other.receipt(u64::MAX, round as u64).into(),
+            scene.change(id, edit.clone(), 2).into(),
+            scene.receipt(u64::MAX, u64::MAX).into(),
+        ];
+        // The message before this one is in the other conversation.
+        call.extend(last.replace(id).map(|before| other.change(before, edit, 3).into()));
+        for (number, written) in scene.write(call.into_iter().map(|one| one.0)).await.into_iter().enumerate()
+        {
+            match written {
+                Written::Stored { message, .. } => seqs[place].push(message.seq),
+                Written::Changed(message) if number == 4 => seqs[place].push(message.changed_seq),
+                Written::Changed(message) => seqs[1 - place].push(message.changed_seq),
+                _ => {}
+            }
+        }
+    }
+    seqs
+}
+
+async fn entries_of_every_kind_share_one_gapless_row_of_seqs(subject: &Subject) {
+    let second = subject.second().await;
+    let rooms = [
+        Scene::room(&subject.store, "one", RoomKind::Shared).await,
+        Scene::room(&subject.store, "two", RoomKind::Shared).await,
+    ];
+    let users: Vec<UserId> = (0..4).map(|_| UserId::new()).collect();
+    let writers = (0..16_usize).map(|writer| {
+        let store = if writer % 2 == 0 { &subject.store } else { &second };
+        let scenes = [0, 1].map(|place: usize| rooms[place].of(users[writer % 4]).on(store));
+        tokio::spawn(mixed_writes(scenes, writer))
+    });
+    let mut seqs = [Vec::new(), Vec::new()];
+    for own in join_all(writers).await {
+        let [one, two] = own.unwrap();
+        seqs[0].extend(one);
+        seqs[1].extend(two);
+    }
+    for (room, mut seqs) in rooms.iter().zip(seqs) {
+        seqs.sort_unstable();
+        assert_eq!(seqs, (1..=seqs.len() as u64).collect::<Vec<_>>());
+        let record = room.store.conversation_get(room.conversation).await.unwrap().unwrap();
+        assert_eq!((record.summary.last_seq, record.summary.message_count), (seqs.len() as u64, 96));
+        let mut positions: Vec<u64> = Vec::new();
+        for message in room.log().await {
+            assert!(message.is_changed());
+            positions.extend([message.seq, message.changed_seq]);
+        }
+        let count = positions.len();
+        positions.sort_unstable();
+        positions.dedup();
+        assert_eq!((positions.len(), count), (192, 192), "no two entries at one place");
     }
 }
 
@@ -174,6 +245,7 @@ async fn a_large_call_is_one_whole(subject: &Subject) {
 
 suite! {
     appends_of_many_tasks_and_nodes_stay_gapless
+    entries_of_every_kind_share_one_gapless_row_of_seqs
     of_many_resends_at_once_one_is_stored
     of_many_first_messages_at_once_one_makes_a_conversation
     what_shares_a_commit_does_not_share_refusals

@@ -5,12 +5,18 @@
 #![allow(missing_docs, unreachable_pub, reason = "a test binary has no readers of its docs, and no users")]
 
 mod accounts;
+mod changes;
 mod concurrency;
+mod deleting;
+mod membership;
 mod messages;
+mod migrations;
 mod model;
 mod opening;
 mod postgres;
+mod receipts;
 mod recovery;
+mod rooms;
 mod subject;
 mod turns;
 mod write;

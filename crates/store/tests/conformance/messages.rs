@@ -1,7 +1,7 @@
 //! Users' messages: order, resends, and messages that make their conversation.
 
 use crate::subject::{Subject, suite};
-use crate::write::{Scene, at, duplicate, ending, refused, say, stored};
+use crate::write::{Scene, at, duplicate, ending, people_of, refused, say, stored};
 use parlor_domain::message::{Author, Fingerprint};
 use parlor_domain::ports::Written;
 use parlor_domain::{ConversationId, ErrorCode, UserId};
@@ -14,9 +14,10 @@ async fn messages_get_seqs_from_one_and_come_back_as_they_were(subject: &Subject
         new.message.kind = if number == 3 { "note".to_owned() } else { "user".to_owned() };
         new.message.client_id = (number != 2).then(|| format!("client {number}"));
         new.message.created_at = at(number);
+        new.message.author_name = (number != 4).then(|| format!("ann {number}").into());
         let (message, count) = stored(scene.write_one(new.clone()).await);
         assert_eq!(count, number.unsigned_abs());
-        new.message.seq = number.unsigned_abs();
+        (new.message.seq, new.message.changed_seq) = (number.unsigned_abs(), number.unsigned_abs());
         assert_eq!(message, new.message);
         expected.push(message);
     }
@@ -179,7 +180,7 @@ async fn a_first_message_makes_its_conversation(subject: &Subject) {
     let made = Scene { conversation: id, ..scene.clone() };
     made.assert_log(std::slice::from_ref(&first)).await;
     let record = subject.store.conversation_get(id).await.unwrap().unwrap();
-    assert_eq!((record.summary.title.as_str(), record.participants), ("A new one", vec![scene.user]));
+    assert_eq!((record.summary.title.as_str(), people_of(&record)), ("A new one", vec![scene.user]));
     assert_eq!(subject.store.message_that_created(fingerprint).await.unwrap(), Some(first.clone()));
 
     let second = made.store(made.message("and more")).await;

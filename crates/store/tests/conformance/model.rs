@@ -4,13 +4,18 @@
 use crate::postgres::Server;
 use crate::subject::Subject;
 use crate::write::at;
-use parlor_domain::message::{Author, Fingerprint, Message, Reply, TurnStatus, Usage};
-use parlor_domain::ports::{Checkpoint, NewMessage, NewTurn, Store, TurnEnd, Write};
+use parlor_domain::message::{Author, Edit, Fingerprint, Message, Reply, TurnStatus, Usage};
+use parlor_domain::ports::{
+    Checkpoint, MembershipChange, MembershipStep, MessageChange, NewMessage, NewTurn, Receipt, Store,
+    TurnEnd, Write,
+};
+use parlor_domain::room::MemberRole;
 use parlor_domain::testing::MemoryStore;
 use parlor_domain::{ConversationId, MessageId, UserId};
 use proptest::prelude::*;
 use proptest::test_runner::{Config, TestRunner};
 use std::sync::Arc;
+use std::time::Duration;
 use uuid::Uuid;
 
 /// A write, by the places of its ids in [`Ids`].
@@ -38,10 +43,40 @@ enum Step {
         conversation: usize,
         from_checkpoint: bool,
     },
+    Change {
+        message: usize,
+        conversation: usize,
+        by: usize,
+        moderates: bool,
+        visible_after: u64,
+        edit: Edit,
+    },
+    Membership {
+        conversation: usize,
+        user: usize,
+        step: MemberStep,
+    },
+    Receipt {
+        conversation: usize,
+        user: usize,
+        delivered: u64,
+        read: u64,
+    },
+}
+
+/// A [`MembershipStep`], by the places of its ids.
+#[derive(Debug, Clone)]
+enum MemberStep {
+    Enter { role: MemberRole, most: Option<usize>, from_now: bool, readmit: bool },
+    SetRole(MemberRole),
+    Leave(Option<usize>),
+    Remove,
+    Delete,
 }
 
 const CONVERSATIONS: usize = 4;
 const IDS: usize = 10;
+const USERS: usize = 3;
 
 fn step() -> impl Strategy<Value = Step> {
     let message = (
@@ -64,13 +99,47 @@ fn step() -> impl Strategy<Value = Step> {
     ]
 }
 
+fn edit() -> impl Strategy<Value = Edit> {
+    prop_oneof![
+        4 => (0..3_u8).prop_map(|text| Edit::Content(format!("edit {text}"))),
+        1 => Just(Edit::Delete),
+        4 => (0..2_u8, prop::bool::weighted(0.7))
+            .prop_map(|(emoji, add)| Edit::React { emoji: format!("\"{emoji}\\ 👍"), add }),
+    ]
+}
+
+fn member_step() -> impl Strategy<Value = MemberStep> {
+    let role = || prop::sample::select(MemberRole::ALL);
+    let enter = (role(), prop::option::of(1..4_usize), any::<bool>(), any::<bool>());
+    prop_oneof![
+        6 => enter.prop_map(|(role, most, from_now, readmit)| MemberStep::Enter { role, most, from_now, readmit }),
+        2 => role().prop_map(MemberStep::SetRole),
+        3 => prop::option::of(0..USERS).prop_map(MemberStep::Leave),
+        2 => Just(MemberStep::Remove),
+        1 => Just(MemberStep::Delete),
+    ]
+}
+
+fn people() -> impl Strategy<Value = Step> {
+    let change = (0..IDS, 0..CONVERSATIONS, 0..USERS, any::<bool>(), 0..4_u64, edit());
+    prop_oneof![
+        3 => change.prop_map(|(message, conversation, by, moderates, visible_after, edit)| {
+            Step::Change { message, conversation, by, moderates, visible_after, edit }
+        }),
+        3 => (0..CONVERSATIONS, 0..USERS, member_step())
+            .prop_map(|(conversation, user, step)| Step::Membership { conversation, user, step }),
+        2 => (0..CONVERSATIONS, 0..USERS, 0..9_u64, 0..9_u64)
+            .prop_map(|(conversation, user, delivered, read)| Step::Receipt { conversation, user, delivered, read }),
+    ]
+}
+
 /// Calls of a few writes each.
 fn calls() -> impl Strategy<Value = Vec<Vec<Step>>> {
-    prop::collection::vec(prop::collection::vec(step(), 1..6), 1..12)
+    prop::collection::vec(prop::collection::vec(prop_oneof![3 => step(), 2 => people()], 1..6), 1..12)
 }
 
 struct Ids {
-    user: UserId,
+    users: Vec<UserId>,
     node: Uuid,
     conversations: Vec<ConversationId>,
     /// Of messages and of turns.
@@ -80,7 +149,7 @@ struct Ids {
 impl Ids {
     fn new() -> Self {
         Self {
-            user: UserId::new(),
+            users: (0..USERS).map(|_| UserId::new()).collect(),
             node: Uuid::new_v4(),
             conversations: (0..CONVERSATIONS).map(|_| ConversationId::new()).collect(),
             messages: (0..IDS).map(|_| MessageId::new()).collect(),
@@ -90,10 +159,11 @@ impl Ids {
     fn write(&self, step: &Step, time: i64) -> Write {
         match *step {
             Step::Message { id, conversation, fingerprint, creates, author, turn } => {
-                let author = if author { Author::User(self.user) } else { Author::Assistant };
+                let author = if author { Author::User(self.users[0]) } else { Author::Assistant };
                 let message = self.message(id, conversation, author, time);
                 let turn = turn.map(|turn| self.turn(turn, conversation, id));
-                let fingerprint = fingerprint.map(|name| Fingerprint::of(self.user, &name.to_string(), ""));
+                let fingerprint =
+                    fingerprint.map(|name| Fingerprint::of(self.users[0], &name.to_string(), ""));
                 let creates = creates.then(|| format!("title {time}"));
                 Write::Message(Box::new(NewMessage { message, fingerprint, creates, turn }))
             }
@@ -112,9 +182,46 @@ impl Ids {
                     status: TurnStatus::Complete,
                     model: None,
                     usage: Usage::default(),
+                    cost: None,
+                    elapsed: Duration::from_millis(time.unsigned_abs()),
                 });
                 Write::TurnEnd(Box::new(TurnEnd { message, from_checkpoint }))
             }
+            Step::Change { message, conversation, by, moderates, visible_after, ref edit } => {
+                Write::Change(Box::new(MessageChange {
+                    conversation: self.conversations[conversation],
+                    message: self.messages[message],
+                    by: self.users[by],
+                    moderates,
+                    visible_after,
+                    at: at(time),
+                    edit: edit.clone(),
+                }))
+            }
+            Step::Membership { conversation, user, ref step } => Write::Membership(MembershipChange {
+                conversation: self.conversations[conversation],
+                user: self.users[user],
+                at: at(time),
+                step: self.member_step(step),
+            }),
+            Step::Receipt { conversation, user, delivered, read } => Write::Receipt(Receipt {
+                conversation: self.conversations[conversation],
+                user: self.users[user],
+                delivered,
+                read,
+            }),
+        }
+    }
+
+    fn member_step(&self, step: &MemberStep) -> MembershipStep {
+        match *step {
+            MemberStep::Enter { role, most, from_now, readmit } => {
+                MembershipStep::Enter { role, most, from_now, readmit }
+            }
+            MemberStep::SetRole(role) => MembershipStep::SetRole(role),
+            MemberStep::Leave(heir) => MembershipStep::Leave { heir: heir.map(|heir| self.users[heir]) },
+            MemberStep::Remove => MembershipStep::Remove,
+            MemberStep::Delete => MembershipStep::Delete,
         }
     }
 
@@ -123,11 +230,16 @@ impl Ids {
             id: self.messages[id],
             conversation: self.conversations[conversation],
             seq: 0,
+            changed_seq: 0,
             author,
+            author_name: None,
             kind: "user".to_owned(),
             content: format!("text {time}"),
             client_id: None,
             created_at: at(time),
+            edited_at: None,
+            deleted_at: None,
+            reactions: Vec::new(),
             reply: None,
         }
     }
@@ -147,7 +259,7 @@ async fn both_agree(real: &dyn Store, calls: &[Vec<Step>]) -> Result<(), TestCas
     let (model, ids) = (MemoryStore::new(), Ids::new());
     for store in [&model as &dyn Store, real] {
         for id in &ids.conversations[..2] {
-            store.conversation_create(*id, ids.user, "A title", at(0)).await.unwrap();
+            store.conversation_create(*id, ids.users[0], "A title", at(0)).await.unwrap();
         }
     }
     let mut time = 0;
@@ -164,6 +276,19 @@ async fn both_agree(real: &dyn Store, calls: &[Vec<Step>]) -> Result<(), TestCas
         prop_assert_eq!(records.0, records.1);
         let logs = (model.log_before(*id, None, 1_000).await, real.log_before(*id, None, 1_000).await);
         prop_assert_eq!(logs.0.unwrap(), logs.1.unwrap());
+        for (after, through, limit) in [(0, 9, 4), (1, 3, 9), (2, u64::MAX, 3), (3, 9, 9), (5, 8, 1)] {
+            let pages = (
+                model.log_after(*id, after, through, limit).await,
+                real.log_after(*id, after, through, limit).await,
+            );
+            prop_assert_eq!(pages.0.unwrap(), pages.1.unwrap());
+        }
+        let members = (model.member_list(*id, None, 9).await, real.member_list(*id, None, 9).await);
+        prop_assert_eq!(members.0.unwrap(), members.1.unwrap());
+    }
+    for user in &ids.users {
+        let missing = (model.unsynced_list(*user, 9).await, real.unsynced_list(*user, 9).await);
+        prop_assert_eq!(missing.0.unwrap(), missing.1.unwrap());
     }
     let mine = |orphans: Vec<parlor_domain::ports::OrphanTurn>| -> Vec<_> {
         orphans.into_iter().filter(|orphan| ids.conversations.contains(&orphan.conversation)).collect()

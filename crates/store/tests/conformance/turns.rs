@@ -2,9 +2,10 @@
 
 use crate::subject::{Subject, suite};
 use crate::write::{Scene, Writing, at, ending, refused, stored};
-use parlor_domain::message::{Reply, TurnStatus, Usage};
+use parlor_domain::message::{NanoDollars, Reply, TurnStatus, Usage};
 use parlor_domain::ports::{Checkpoint, NewTurn, OrphanTurn, Written};
 use parlor_domain::{ErrorCode, MessageId};
+use std::time::Duration;
 use uuid::Uuid;
 
 fn orphan(turn: &NewTurn) -> OrphanTurn {
@@ -24,7 +25,7 @@ async fn a_turn_becomes_a_message_when_it_ends(subject: &Subject) {
     let mut end = ending(&turn, "A room for talking.");
     end.message.created_at = at(6);
     let (reply, count) = stored(scene.write_one(end.clone()).await);
-    end.message.seq = 2;
+    (end.message.seq, end.message.changed_seq) = (2, 2);
     assert_eq!((&reply, count), (&end.message, 2));
     let asked = scene.log().await.remove(0);
     scene.assert_log(&[asked, reply.clone()]).await;
@@ -41,7 +42,10 @@ async fn a_reply_keeps_how_it_ended_and_what_it_cost(subject: &Subject) {
             Usage { prompt_tokens: number << 40, completion_tokens: number, estimated: number % 2 == 0 };
         let model = (number > 1).then(|| format!("model-{number}"));
         let mut end = ending(&turn, "text");
-        end.message.reply = Some(Reply { in_reply_to: turn.in_reply_to, status, model, usage });
+        let (cost, elapsed) =
+            ((number > 0).then_some(NanoDollars(number << 40)), Duration::from_millis(number));
+        let in_reply_to = turn.in_reply_to;
+        end.message.reply = Some(Reply { in_reply_to, status, model, usage, cost, elapsed });
         let (reply, _) = stored(scene.write_one(end.clone()).await);
         assert_eq!(reply.reply, end.message.reply);
         assert_eq!(scene.log().await.pop(), Some(reply));

@@ -1,11 +1,16 @@
 //! What the tests write, in as few words as possible.
 
 use parlor_domain::message::{
-    Author, Fingerprint, KIND_ASSISTANT, KIND_USER, Message, Reply, TurnStatus, Usage,
+    Author, Edit, Fingerprint, KIND_ASSISTANT, KIND_USER, Message, NanoDollars, Reply, Seq, TurnStatus, Usage,
 };
-use parlor_domain::ports::{Checkpoint, NewMessage, NewTurn, Store, TurnEnd, Write, Written};
+use parlor_domain::ports::{
+    Checkpoint, ConversationRecord, MembershipChange, MembershipStep, MessageChange, NewMessage, NewRoom,
+    NewTurn, Receipt, Store, TurnEnd, Write, Written,
+};
+use parlor_domain::room::{MemberRole, Participant, Room, RoomKind};
 use parlor_domain::{ConversationId, ErrorCode, MessageId, Timestamp, UserId};
 use std::sync::Arc;
+use std::time::Duration;
 use uuid::Uuid;
 
 /// The instant `seconds` after some morning in 2026.
@@ -45,16 +50,35 @@ impl Scene {
         Self { store: store.clone(), ..self.clone() }
     }
 
+    /// A user who has made a room.
+    pub async fn room(store: &Arc<dyn Store>, id: &str, kind: RoomKind) -> Self {
+        let (user, conversation) = (UserId::new(), ConversationId::new());
+        let room = Room { id: id.parse().unwrap(), kind, ai_mode: None };
+        let new = NewRoom { conversation, room, title: "A room".to_owned(), owner: user, at: at(0) };
+        assert!(store.room_create(new).await.unwrap());
+        Self { store: store.clone(), user, conversation, node: Uuid::new_v4() }
+    }
+
+    /// The same conversation for another user.
+    pub fn of(&self, user: UserId) -> Self {
+        Self { user, ..self.clone() }
+    }
+
     pub fn message(&self, content: &str) -> NewMessage {
         let message = Message {
             id: MessageId::new(),
             conversation: self.conversation,
             seq: 0,
+            changed_seq: 0,
             author: Author::User(self.user),
+            author_name: None,
             kind: KIND_USER.to_owned(),
             content: content.to_owned(),
             client_id: None,
             created_at: at(1),
+            edited_at: None,
+            deleted_at: None,
+            reactions: Vec::new(),
             reply: None,
         };
         NewMessage { message, fingerprint: None, creates: None, turn: None }
@@ -84,6 +108,34 @@ impl Scene {
             node: self.node,
             lease_until: at(10),
         }
+    }
+
+    /// What the user wants to be done to `message`, `seconds` after that morning.
+    pub fn change(&self, message: MessageId, edit: Edit, seconds: i64) -> MessageChange {
+        MessageChange {
+            conversation: self.conversation,
+            message,
+            by: self.user,
+            moderates: false,
+            visible_after: 0,
+            at: at(seconds),
+            edit,
+        }
+    }
+
+    /// A change of the user's own part.
+    pub fn step(&self, step: MembershipStep) -> MembershipChange {
+        MembershipChange { conversation: self.conversation, user: self.user, at: at(3), step }
+    }
+
+    /// The user becomes a plain member, and sees everything.
+    pub fn enter(&self) -> MembershipChange {
+        let role = MemberRole::Member;
+        self.step(MembershipStep::Enter { role, most: None, from_now: false, readmit: false })
+    }
+
+    pub fn receipt(&self, delivered: Seq, read: Seq) -> Receipt {
+        Receipt { conversation: self.conversation, user: self.user, delivered, read }
     }
 
     pub async fn write(&self, writes: impl IntoIterator<Item = Write>) -> Vec<Written> {
@@ -118,7 +170,8 @@ impl Scene {
     pub async fn assert_log(&self, messages: &[Message]) {
         let log = self.log().await;
         assert_eq!(log, messages);
-        assert!(log.iter().zip(1..).all(|(message, seq)| message.seq == seq), "gapless");
+        let gapless = |(message, seq): (&Message, u64)| message.seq == seq && message.changed_seq == seq;
+        assert!(log.iter().zip(1..).all(gapless), "gapless");
         let record = self.store.conversation_get(self.conversation).await.unwrap().unwrap();
         assert_eq!(record.summary.last_seq, log.len() as u64);
         assert_eq!(record.summary.message_count, log.len() as u64);
@@ -134,12 +187,24 @@ pub fn ending(turn: &NewTurn, content: &str) -> TurnEnd {
         id: turn.id,
         conversation: turn.conversation,
         seq: 0,
+        changed_seq: 0,
         author: Author::Assistant,
+        author_name: None,
         kind: KIND_ASSISTANT.to_owned(),
         content: content.to_owned(),
         client_id: None,
         created_at: at(2),
-        reply: Some(Reply { in_reply_to: turn.in_reply_to, status, model, usage }),
+        edited_at: None,
+        deleted_at: None,
+        reactions: Vec::new(),
+        reply: Some(Reply {
+            in_reply_to: turn.in_reply_to,
+            status,
+            model,
+            usage,
+            cost: Some(NanoDollars(1_250)),
+            elapsed: Duration::from_millis(840),
+        }),
     };
     TurnEnd { message, from_checkpoint: false }
 }
@@ -150,6 +215,24 @@ pub struct Writing(pub Write);
 impl From<NewMessage> for Writing {
     fn from(new: NewMessage) -> Self {
         Self(Write::Message(Box::new(new)))
+    }
+}
+
+impl From<MessageChange> for Writing {
+    fn from(change: MessageChange) -> Self {
+        Self(Write::Change(Box::new(change)))
+    }
+}
+
+impl From<MembershipChange> for Writing {
+    fn from(change: MembershipChange) -> Self {
+        Self(Write::Membership(change))
+    }
+}
+
+impl From<Receipt> for Writing {
+    fn from(receipt: Receipt) -> Self {
+        Self(Write::Receipt(receipt))
     }
 }
 
@@ -171,6 +254,11 @@ impl From<Checkpoint> for Writing {
     }
 }
 
+/// The participants, the mightiest first.
+pub fn people_of(record: &ConversationRecord) -> Vec<UserId> {
+    record.participants.iter().map(|participant| participant.user).collect()
+}
+
 /// The write of a message.
 pub fn say(new: NewMessage) -> Write {
     Writing::from(new).0
@@ -182,6 +270,24 @@ pub fn stored(written: Written) -> (Message, u64) {
     match written {
         Written::Stored { message, message_count } => (*message, message_count),
         other => panic!("not stored: {other:?}"),
+    }
+}
+
+/// The message as it was changed.
+#[track_caller]
+pub fn changed(written: Written) -> Message {
+    match written {
+        Written::Changed(message) => *message,
+        other => panic!("not changed: {other:?}"),
+    }
+}
+
+/// The part that the user has now.
+#[track_caller]
+pub fn member(written: &Written) -> Participant {
+    match written {
+        Written::Member(participant) => *participant,
+        other => panic!("no member: {other:?}"),
     }
 }
 

@@ -1,15 +1,22 @@
-//! The wire protocols. Each is a file of pure functions between its frames and the domain's commands and events; it
+//! The wire protocols. Each is a folder of pure functions between its frames and the domain's commands and events; it
 //! knows no socket, and the loop over a socket knows no dialect.
 
 mod conversations;
+mod rooms;
 
 pub(crate) use conversations::Conversations;
+pub(crate) use rooms::Rooms;
 
 use bytes::Bytes;
-use parlor_domain::{Command, Correlation, EncodingSlot, EventBody, Refusal, Reply, UserId};
+use parlor_domain::message::Seq;
+use parlor_domain::{
+    Command, ConnectionId, ConversationId, Correlation, EncodingSlot, ErrorCode, Event, HISTORY_MAX, Refusal,
+    Reply, Timestamp, UserId,
+};
+use std::time::Duration;
 
 /// What a text frame says.
-#[derive(Debug, PartialEq, Eq)]
+#[derive(Debug, PartialEq)]
 pub(crate) enum Incoming {
     /// A credential: the first frame, or one that extends the session.
     Auth {
@@ -18,6 +25,8 @@ pub(crate) enum Incoming {
     },
     /// A command for the domain.
     Command(Command),
+    /// Nothing that anybody would notice; it counts against the limits all the same.
+    Nothing,
 }
 
 /// Why a text frame says nothing, and the names in it that the answer repeats.
@@ -25,6 +34,17 @@ pub(crate) enum Incoming {
 pub(crate) struct Undecodable {
     pub(crate) refusal: Refusal,
     pub(crate) correlation: Correlation,
+}
+
+/// What a connection does before its first frame, in this order; what is wrong in it is refused by itself.
+pub(crate) type Opening = Vec<Result<Command, Refusal>>;
+
+/// Whose connection begins.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Greeting {
+    pub(crate) connection: ConnectionId,
+    pub(crate) user: UserId,
+    pub(crate) now: Timestamp,
 }
 
 /// One wire protocol over WebSocket.
@@ -35,12 +55,73 @@ pub(crate) trait Dialect: Send + Sync + 'static {
     /// Reads a text frame.
     fn decode(&self, text: &str) -> Result<Incoming, Undecodable>;
 
-    /// What an authenticated connection gets first.
-    fn greeting(&self, user: UserId) -> Bytes;
+    /// What the upgrade's query asks for, its names and values decoded. Nothing, unless the dialect says otherwise.
+    fn opening(&self, _query: &[(String, String)]) -> Opening {
+        Opening::new()
+    }
 
-    /// An event as frames. Called once an event, however many connections get it.
-    fn event(&self, body: &EventBody) -> Bytes;
+    /// What an authenticated connection gets first.
+    fn greeting(&self, greeting: Greeting) -> Bytes;
+
+    /// An event as frames; none where this dialect does not tell it. Called once an event, however many connections
+    /// get it.
+    fn event(&self, event: &Event) -> Bytes;
 
     /// An answer as frames.
     fn reply(&self, reply: &Reply) -> Bytes;
+
+    /// What goes out with every ping: the time, and the newest seq of each joined conversation.
+    fn heartbeat(&self, _now: Timestamp, _heads: Vec<(ConversationId, Seq)>) -> Option<Bytes> {
+        None
+    }
+
+    /// The wish that the client connects anew after `delay`, because the server is about to end.
+    fn reconnect(&self, _delay: Duration) -> Option<Bytes> {
+        None
+    }
+}
+
+/// How many messages a `history` without a limit asks for.
+const HISTORY_DEFAULT: u32 = 50;
+
+/// How many messages a `history` asks for.
+fn history_limit(limit: Option<u32>) -> Result<usize, Refusal> {
+    let limit = limit.unwrap_or(HISTORY_DEFAULT);
+    usize::try_from(limit).ok().filter(|limit| (1..=HISTORY_MAX).contains(limit)).ok_or_else(|| {
+        let words = format!("`limit` is 1 to {HISTORY_MAX}");
+        Refusal::new(ErrorCode::InvalidRequest, words)
+    })
+}
+
+/// How many of those who reacted are named; the count counts all.
+const REACTORS_NAMED: usize = 50;
+
+/// The reactions to a message as every dialect writes them.
+fn reactions(message: &parlor_domain::message::Message) -> Vec<parlor_protocol::conversations::Reaction<'_>> {
+    let reactions = message.reactions.iter();
+    let written = reactions.map(|reaction| parlor_protocol::conversations::Reaction {
+        emoji: (&reaction.emoji).into(),
+        count: reaction.users.len(),
+        user_ids: reaction.users.iter().take(REACTORS_NAMED).copied().collect(),
+    });
+    written.collect()
+}
+
+#[cfg(test)]
+mod samples;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use parlor_domain::message::{Message, Reaction};
+
+    /// A message that a thousand liked fits into a frame: they are all counted, and the first are named.
+    #[test]
+    fn a_crowd_is_counted_and_not_named() {
+        let users: Vec<UserId> = (0..60).map(|number| samples::id(0x3000 + number)).collect();
+        let reactions = vec![Reaction { emoji: "+1".into(), users: users.clone() }];
+        let message = Message { reactions, ..samples::message(1, None) };
+        let written = super::reactions(&message);
+        assert_eq!((written[0].count, &written[0].user_ids[..]), (60, &users[..REACTORS_NAMED]));
+    }
 }

@@ -8,17 +8,22 @@ use axum::response::{IntoResponse, Response};
 use parlor_domain::ErrorCode;
 use serde::Serialize;
 use std::sync::Arc;
+use utoipa::ToSchema;
 
-#[derive(Serialize)]
-struct Health {
+/// How the server is.
+#[derive(Serialize, ToSchema)]
+pub(super) struct Health {
+    /// `healthy` or `unhealthy`.
     status: &'static str,
     agent: &'static str,
     version: &'static str,
     checks: Checks,
 }
 
-#[derive(Serialize)]
-struct Checks {
+/// How the parts are that the server needs.
+#[derive(Serialize, ToSchema)]
+pub(super) struct Checks {
+    /// `ok` or `unreachable`.
     database: &'static str,
     /// One node needs none.
     bus: &'static str,
@@ -28,7 +33,16 @@ struct Checks {
     scanner: &'static str,
 }
 
-/// `GET /health`: 200 and `healthy`, or 503 and `unhealthy` where the database does not answer.
+/// How the server is, for people.
+#[utoipa::path(
+    get,
+    path = "/health",
+    tag = "health",
+    responses(
+        (status = OK, description = "Healthy", body = Health),
+        (status = SERVICE_UNAVAILABLE, description = "Unhealthy: the database does not answer", body = Health),
+    )
+)]
 pub(crate) async fn health(state: axum::extract::State<Arc<State>>) -> Response {
     let database = state.hub.health().await;
     if let Err(error) = &database {
@@ -48,12 +62,32 @@ pub(crate) async fn health(state: axum::extract::State<Arc<State>>) -> Response 
     (code, Json(body)).into_response()
 }
 
-/// `GET /health/live`: 200 while the process serves at all.
+/// Whether the process serves at all.
+#[utoipa::path(
+    get,
+    path = "/health/live",
+    tag = "health",
+    responses((status = OK, description = "It does"))
+)]
 pub(crate) async fn live() -> StatusCode {
     StatusCode::OK
 }
 
-/// `GET /health/ready`: 200 while new work is welcome, 503 while the server drains or its database is away.
+/// Whether new work is welcome, for load balancers.
+#[utoipa::path(
+    get,
+    path = "/health/ready",
+    tag = "health",
+    responses(
+        (status = OK, description = "It is"),
+        (
+            status = SERVICE_UNAVAILABLE,
+            description = "The server drains, or its database is away",
+            body = super::problem::Body,
+            content_type = "application/problem+json"
+        ),
+    )
+)]
 pub(crate) async fn ready(state: axum::extract::State<Arc<State>>) -> Result<StatusCode, Problem> {
     if state.hub.is_draining() {
         return Err(draining());

@@ -1,26 +1,64 @@
-//! The HTTP routes: thin handlers over the domain.
+//! The HTTP routes: thin handlers over the domain, in one table of which the router and its document are both made.
+//!
+//! Unlike frames, requests over HTTP are not limited a user: a proxy in front may limit them by address.
 
+mod asyncapi;
+mod auth;
+mod cors;
+mod documents;
 mod health;
+mod input;
+mod members;
+mod page;
 mod problem;
+mod rooms;
+mod stats;
+#[cfg(test)]
+mod tests;
+mod tokens;
 mod upgrade;
+mod words;
 
-use crate::dialect::{Conversations, Dialect};
+use crate::dialect::{Conversations, Dialect, Rooms};
 use crate::server::State;
 use axum::Router;
+use axum::extract::DefaultBodyLimit;
 use axum::routing::get;
 use std::sync::Arc;
+use utoipa_axum::router::OpenApiRouter;
+use utoipa_axum::routes;
 
 /// The WebSocket endpoints and their dialects.
-const SOCKETS: &[(&str, &dyn Dialect)] = &[("/api/v1/chat/ws", &Conversations)];
+const SOCKETS: &[(&str, &dyn Dialect)] = &[("/api/v1/chat/ws", &Conversations), ("/api/v1/ws/ws", &Rooms)];
 
-/// All routes.
+/// The HTTP endpoints. What is not in here is neither served nor documented.
+fn routes() -> OpenApiRouter<Arc<State>> {
+    OpenApiRouter::new()
+        .routes(routes!(tokens::issue))
+        .routes(routes!(rooms::create, rooms::list))
+        .routes(routes!(rooms::get, rooms::delete))
+        .routes(routes!(members::list))
+        .routes(routes!(stats::stats))
+        .routes(routes!(health::health))
+        .routes(routes!(health::live))
+        .routes(routes!(health::ready))
+        .routes(routes!(documents::openapi))
+        .routes(routes!(documents::asyncapi))
+}
+
+/// Everything that is served.
 pub(crate) fn router(state: Arc<State>) -> Router {
-    let mut router = Router::new()
-        .route("/health", get(health::health))
-        .route("/health/live", get(health::live))
-        .route("/health/ready", get(health::ready));
+    let mut sockets = Router::new();
     for (path, dialect) in SOCKETS {
-        router = router.route(path, get(async |state, request| upgrade::upgrade(state, request, *dialect)));
+        sockets = sockets.route(path, get(async |state, request| upgrade::upgrade(state, request, *dialect)));
     }
-    router.fallback(problem::not_found).with_state(state)
+    let (routes, _) = routes().split_for_parts();
+    let mut pages = routes
+        .merge(documents::browser())
+        .fallback(problem::not_found)
+        .layer(DefaultBodyLimit::max(input::MAX_BODY));
+    if let Some(origins) = &state.origins {
+        pages = pages.layer(cors::layer(origins));
+    }
+    pages.merge(sockets).with_state(state)
 }

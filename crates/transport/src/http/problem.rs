@@ -4,6 +4,8 @@ use axum::http::{HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use parlor_domain::{ErrorCode, Refusal};
 use serde::Serialize;
+use std::borrow::Cow;
+use utoipa::{ToResponse, ToSchema};
 
 /// A refusal as an HTTP response.
 pub(crate) struct Problem {
@@ -11,23 +13,41 @@ pub(crate) struct Problem {
     status: StatusCode,
 }
 
-#[derive(Serialize)]
-struct Body<'a> {
+/// A refusal (RFC 9457).
+#[derive(Serialize, ToSchema)]
+#[schema(as = Problem)]
+pub(super) struct Body<'a> {
+    /// Always `about:blank`: the code says more.
     #[serde(rename = "type")]
     kind: &'static str,
+    /// The status in words.
     title: &'static str,
+    /// The HTTP status.
     status: u16,
+    /// For a person.
     detail: &'a str,
     code: ErrorCode,
+    /// Whole seconds after which the same may succeed.
     #[serde(skip_serializing_if = "Option::is_none")]
     retry_after: Option<u64>,
+    /// With `INTERNAL`: names the entry in the server's log.
     #[serde(skip_serializing_if = "Option::is_none")]
     incident: Option<String>,
 }
 
+/// A refusal, as the document of the routes has it.
+#[derive(ToResponse)]
+#[response(description = "It was refused", content_type = "application/problem+json")]
+#[expect(dead_code, reason = "only described")]
+pub(super) struct Refused(Body<'static>);
+
 impl Problem {
     /// A problem with a status of its own.
-    pub(crate) fn with_status(status: StatusCode, code: ErrorCode, detail: &'static str) -> Self {
+    pub(crate) fn with_status(
+        status: StatusCode,
+        code: ErrorCode,
+        detail: impl Into<Cow<'static, str>>,
+    ) -> Self {
         Self { refusal: Refusal::new(code, detail), status }
     }
 }
@@ -54,6 +74,10 @@ impl IntoResponse for Problem {
         let mut response = (self.status, axum::Json(body)).into_response();
         let headers = response.headers_mut();
         headers.insert(header::CONTENT_TYPE, HeaderValue::from_static("application/problem+json"));
+        // RFC 9110 §11.6.1: a 401 says what would be accepted.
+        if self.status == StatusCode::UNAUTHORIZED {
+            headers.insert(header::WWW_AUTHENTICATE, HeaderValue::from_static("Bearer"));
+        }
         if let Some(seconds) = self.refusal.retry_after {
             headers.insert(header::RETRY_AFTER, HeaderValue::from(seconds));
         }

@@ -11,13 +11,10 @@ use axum::extract::Request;
 use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
 use axum::response::Response;
 use parlor_domain::ErrorCode;
-use serde::Deserialize;
 use std::sync::Arc;
 
-#[derive(Deserialize)]
-struct Query {
-    token: Option<String>,
-}
+/// The query's names and values, decoded.
+type Query = Vec<(String, String)>;
 
 /// Answers the handshake (RFC 6455 §4.2) and serves the socket from then on.
 pub(crate) fn upgrade(
@@ -36,15 +33,17 @@ pub(crate) fn upgrade(
         ));
     }
     check_origin(&state, request.headers())?;
-    let credential = credential(&request)?;
+    let query = query(&request)?;
+    let (credential, opening) = (credential(&query, request.headers()), dialect.opening(&query));
     let protocol = offered_protocol(request.headers());
     let (response, upgraded) = fastwebsockets::upgrade::upgrade(&mut request)
         .map_err(|_| invalid("not a WebSocket handshake of version 13"))?;
-    let connection = Connection { hub: state.hub.clone(), dialect, timing: state.timing };
+    let traffic = Arc::clone(&state.traffic);
+    let connection = Connection { hub: state.hub.clone(), dialect, timing: state.timing, traffic };
     let place = Arc::clone(&state.unauthenticated).try_acquire_owned().ok();
     state.sockets.spawn(async move {
-        match Socket::upgraded(upgraded).await {
-            Ok(socket) => connection.run(socket, credential, place).await,
+        match Socket::upgraded(upgraded, Arc::clone(&connection.traffic)).await {
+            Ok(socket) => connection.run(socket, credential, opening, place).await,
             Err(error) => tracing::debug!(%error, "a handshake was not completed"),
         }
     });
@@ -69,11 +68,15 @@ fn check_origin(state: &State, headers: &HeaderMap) -> Result<(), Problem> {
     Err(Problem::with_status(StatusCode::FORBIDDEN, ErrorCode::Forbidden, "this origin may not connect"))
 }
 
+fn query(request: &Request) -> Result<Query, Problem> {
+    let query = axum::extract::Query::<Query>::try_from_uri(request.uri());
+    query.map(|query| query.0).map_err(|_| invalid("the query cannot be read"))
+}
+
 /// The credential that the handshake carries: `?token=`, else `Authorization: Bearer`.
-fn credential(request: &Request) -> Result<Option<String>, Problem> {
-    let query = axum::extract::Query::<Query>::try_from_uri(request.uri())
-        .map_err(|_| invalid("the query cannot be read"))?;
-    Ok(query.0.token.or_else(|| bearer(request.headers())))
+fn credential(query: &Query, headers: &HeaderMap) -> Option<String> {
+    let token = query.iter().find(|(name, _)| name == "token").map(|(_, token)| token.clone());
+    token.or_else(|| bearer(headers))
 }
 
 fn bearer(headers: &HeaderMap) -> Option<String> {

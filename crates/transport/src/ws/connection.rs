@@ -5,22 +5,23 @@
 //! connection says so to its outbox, and the output carries it out behind what was promised before.
 
 use super::io::{Socket, Tap};
+use super::life::Life;
 use super::reader::{Assembly, Burst, Ended, Received};
 use super::writer::{Encoded, Writer};
-use crate::dialect::{Dialect, Incoming, Undecodable};
+use crate::dialect::{Dialect, Greeting, Incoming, Opening, Undecodable};
 use crate::frame;
+use crate::traffic::Traffic;
 use bytes::Bytes;
 use fastwebsockets::OpCode;
-use parlor_domain::ports::Identity;
 use parlor_domain::{
-    Close, CloseCode, Correlation, ErrorCode, Hub, Outbox, Outgoing, Refusal, Reply, ReplyBody, Session,
-    Timestamp,
+    Close, CloseCode, Correlation, ErrorCode, Hub, Joined, Outbox, Outgoing, Refusal, Reply, ReplyBody,
+    Session,
 };
 use std::borrow::Cow;
 use std::collections::VecDeque;
 use std::convert::Infallible;
 use std::future::pending;
-use std::sync::atomic::{AtomicI64, AtomicU64, Ordering};
+use std::sync::Arc;
 use std::time::Duration;
 use tokio::sync::OwnedSemaphorePermit;
 use tokio::time::{Instant, sleep_until, timeout};
@@ -35,6 +36,8 @@ const CLOSE_WRITE: Duration = Duration::from_secs(10);
 const LINGER: Duration = Duration::from_secs(2);
 /// How often the clock looks at the time of day at least, since that may jump.
 const CLOCK_CHECK: Duration = Duration::from_secs(30);
+/// Over how long the connections of a server that drains are spread when they come back. Milliseconds.
+const RECONNECT_SPREAD: u64 = 10_000;
 
 /// The time limits of a connection.
 #[derive(Debug, Clone, Copy)]
@@ -51,6 +54,7 @@ pub(crate) struct Connection {
     pub(crate) hub: Hub,
     pub(crate) dialect: &'static dyn Dialect,
     pub(crate) timing: Timing,
+    pub(crate) traffic: Arc<Traffic>,
 }
 
 /// Why a connection ends.
@@ -70,49 +74,18 @@ struct Rejected {
     close: Close,
 }
 
-/// What the three parts of a connection tell each other.
-struct Life {
-    start: Instant,
-    /// When the client gave its last sign of life: milliseconds after `start`.
-    seen: AtomicU64,
-    /// When its token ends: microseconds since the epoch.
-    expires_at: AtomicI64,
-}
-
-impl Life {
-    fn new(identity: &Identity) -> Self {
-        let expires_at = AtomicI64::new(identity.expires_at.as_microsecond());
-        Self { start: Instant::now(), seen: AtomicU64::new(0), expires_at }
-    }
-
-    fn saw(&self) {
-        let now = u64::try_from(self.start.elapsed().as_millis()).unwrap_or(u64::MAX);
-        self.seen.store(now, Ordering::Relaxed);
-    }
-
-    fn silent_for(&self) -> Duration {
-        self.start.elapsed().saturating_sub(Duration::from_millis(self.seen.load(Ordering::Relaxed)))
-    }
-
-    fn extend(&self, expires_at: Timestamp) {
-        self.expires_at.store(expires_at.as_microsecond(), Ordering::Relaxed);
-    }
-
-    fn expires_at(&self) -> Timestamp {
-        Timestamp::from_microsecond(self.expires_at.load(Ordering::Relaxed))
-    }
-}
-
 impl Connection {
-    /// Serves a socket to its end. `place` is among those that have not authenticated; none where they are full.
+    /// Serves a socket to its end. `opening` is done before its first frame. `place` is among those that have not
+    /// authenticated; none where they are full.
     pub(crate) async fn run(
         self,
         socket: Socket,
         credential: Option<String>,
+        opening: Opening,
         place: Option<OwnedSemaphorePermit>,
     ) {
         let Socket { read: mut tap, write } = socket;
-        let (mut writer, mut assembly) = (Writer::new(write), Assembly::default());
+        let (mut writer, mut assembly) = (Writer::new(write, Arc::clone(&self.traffic)), Assembly::default());
         let admitted = match &place {
             Some(_) => tokio::select! {
                 admitted = Box::pin(self.admit(&mut tap, &mut assembly, credential)) => admitted,
@@ -122,9 +95,9 @@ impl Connection {
         };
         drop(place);
         let end = match admitted {
-            Ok((session, identity)) => {
-                writer.add(Encoded::Own(self.dialect.greeting(session.user())));
-                self.serve(session, &identity, &mut tap, &mut assembly, &mut writer).await
+            Ok((session, life)) => {
+                writer.add(Encoded::Own(self.greeting(&session)));
+                self.serve(session, &life, opening, &mut tap, &mut assembly, &mut writer).await
             }
             Err(Some(Rejected { refusal, close })) => {
                 refusal.into_iter().for_each(|refusal| writer.add(Encoded::Own(self.error(refusal))));
@@ -135,9 +108,13 @@ impl Connection {
         Box::pin(finish(end, &mut tap, &mut writer)).await;
     }
 
+    fn greeting(&self, session: &Session) -> Bytes {
+        let (connection, user, now) = (session.connection(), session.user(), self.hub.now());
+        self.dialect.greeting(Greeting { connection, user, now })
+    }
+
     fn error(&self, refusal: Refusal) -> Bytes {
-        let body = ReplyBody::Refused { refusal, conversation: None };
-        self.dialect.reply(&Reply { correlation: Correlation::default(), body })
+        self.dialect.reply(&refused(refusal))
     }
 
     /// Finds out who it is: by the upgrade's credential, else by the first message.
@@ -146,14 +123,14 @@ impl Connection {
         tap: &mut Tap,
         assembly: &mut Assembly,
         credential: Option<String>,
-    ) -> Result<(Session, Identity), Option<Rejected>> {
+    ) -> Result<(Session, Life), Option<Rejected>> {
         let token = match credential {
             Some(token) => token,
             None => self.first_message(tap, assembly).await?,
         };
-        let identity = self.hub.authenticate(&token).await.map_err(|refusal| Some(Rejected::of(refusal)))?;
-        let session = self.hub.connect(&identity).map_err(|refusal| Some(Rejected::of(refusal)))?;
-        Ok((session, identity))
+        let caller = self.hub.authenticate(&token).await.map_err(|refusal| Some(Rejected::of(refusal)))?;
+        let session = self.hub.connect(&caller).map_err(|refusal| Some(Rejected::of(refusal)))?;
+        Ok((session, Life::new(caller.identity.expires_at)))
     }
 
     async fn first_message(
@@ -167,7 +144,7 @@ impl Connection {
             loop {
                 match burst.next().await {
                     Ok(Received::Text(text)) => return Ok(text),
-                    Ok(Received::Ping(_) | Received::Pong) => {}
+                    Ok(Received::Ping(_) | Received::Pong(_)) => {}
                     Ok(Received::Binary) => return Err(Some(Rejected::closing(CloseCode::Unsupported))),
                     Err(Ended::Broken(code)) => return Err(Some(Rejected::closing(code))),
                     Ok(Received::Close(_)) | Err(Ended::Lost) => return Err(None),
@@ -183,17 +160,25 @@ impl Connection {
     async fn serve(
         &self,
         mut session: Session,
-        identity: &Identity,
+        life: &Life,
+        opening: Opening,
         tap: &mut Tap,
         assembly: &mut Assembly,
         writer: &mut Writer,
     ) -> End {
-        let (life, outbox) = (Life::new(identity), session.outbox().clone());
+        let (outbox, joined) = (Arc::clone(session.outbox()), Arc::clone(session.joined()));
+        let input = async {
+            // Boxed: once it is done a connection holds none of it.
+            life.set_busy(true);
+            Box::pin(open(opening, &mut session)).await;
+            life.set_busy(false);
+            self.input(&mut session, life, tap, assembly).await
+        };
         tokio::select! {
             biased;
-            end = self.output(&outbox, writer) => end,
-            end = self.input(&mut session, &life, tap, assembly) => end,
-            never = self.clock(&outbox, &life) => match never {},
+            end = self.output(&outbox, life, writer) => end,
+            end = input => end,
+            never = self.clock(&outbox, &joined, life) => match never {},
         }
     }
 
@@ -209,9 +194,15 @@ impl Connection {
                         session.count();
                         session.outbox().push(Outgoing::Raw(frame::control(OpCode::Pong, &payload)));
                     }
-                    Ok(Received::Pong) => {}
+                    Ok(Received::Pong(None)) => {}
+                    Ok(Received::Pong(Some(number))) => session.answered(number),
                     Ok(Received::Binary) => return close(session, CloseCode::Unsupported).await,
-                    Ok(Received::Close(code)) => return End::Client(code),
+                    Ok(Received::Close(code)) => {
+                        if is_clean(code) {
+                            session.closed();
+                        }
+                        return End::Client(code);
+                    }
                     Err(Ended::Broken(code)) => return close(session, code).await,
                     Err(Ended::Lost) => return End::Lost,
                 }
@@ -224,25 +215,28 @@ impl Connection {
     }
 
     async fn message(&self, text: &str, session: &mut Session, life: &Life) {
+        life.set_busy(true);
         match self.dialect.decode(text) {
             Ok(Incoming::Command(command)) => session.handle(command).await,
             Ok(Incoming::Auth { token }) => Box::pin(self.extend(&token, session, life)).await,
+            Ok(Incoming::Nothing) => session.count(),
             Err(Undecodable { refusal, correlation }) => session.reject(correlation, refusal),
         }
+        life.set_busy(false);
     }
 
     /// A new token for the same user keeps the connection going. With any other, the one it has goes on to count.
     async fn extend(&self, token: &str, session: &Session, life: &Life) {
         let outcome = match self.hub.authenticate(token).await {
-            Ok(identity) if identity.user != session.user() => {
+            Ok(caller) if caller.identity.user != session.user() => {
                 Err(Refusal::new(ErrorCode::Forbidden, "the token is another user's"))
             }
             outcome => outcome,
         };
         let answer = match outcome {
-            Ok(identity) => {
-                life.extend(identity.expires_at);
-                self.dialect.greeting(session.user())
+            Ok(caller) => {
+                life.extend(caller.identity.expires_at);
+                self.greeting(session)
             }
             Err(refusal) => self.error(refusal),
         };
@@ -250,7 +244,7 @@ impl Connection {
     }
 
     /// The outbox becomes writes, as many frames in one as there are.
-    async fn output(&self, outbox: &Outbox, writer: &mut Writer) -> End {
+    async fn output(&self, outbox: &Outbox, life: &Life, writer: &mut Writer) -> End {
         let mut batch = VecDeque::new();
         loop {
             tokio::select! {
@@ -261,6 +255,7 @@ impl Connection {
                     return End::Ours(close);
                 }
             }
+            life.wrote();
             if let Err(close) = outbox.take(&mut batch).await {
                 return End::Ours(close);
             }
@@ -272,22 +267,30 @@ impl Connection {
         match item {
             Outgoing::Event(event) => {
                 let slot = self.dialect.slot();
-                event.encoded(slot, |body| self.dialect.event(body));
+                event.encoded(slot, |event| self.dialect.event(event));
                 Encoded::Shared(event, slot)
             }
             Outgoing::Reply(reply) => Encoded::Own(self.dialect.reply(&reply)),
-            Outgoing::Raw(bytes) => Encoded::Own(bytes),
+            Outgoing::Raw(bytes) | Outgoing::Probe { frame: bytes, .. } => Encoded::Own(bytes),
         }
     }
 
-    /// Pings, and ends the connection when the client is silent, its token is over, or the server goes away.
-    async fn clock(&self, outbox: &Outbox, life: &Life) -> Infallible {
+    /// Pings, tells when the server drains, and ends the connection when the client is silent, its token is over, or
+    /// the server goes away.
+    async fn clock(&self, outbox: &Outbox, joined: &Joined, life: &Life) -> Infallible {
         let heartbeat = self.timing.heartbeat;
+        let (mut pings, mut knows_of_drain) = (0, false);
         let mut ping_at = heartbeat.map(|interval| Instant::now() + interval);
         loop {
             let left = life.expires_at().since(self.hub.now()).min(CLOCK_CHECK);
             let wake_at = ping_at.unwrap_or(Instant::now() + CLOCK_CHECK).min(Instant::now() + left);
             tokio::select! {
+                // In this order, since both come at once where no reply is live.
+                biased;
+                () = self.hub.draining(), if !knows_of_drain => {
+                    knows_of_drain = true;
+                    self.send_away(outbox);
+                }
                 () = self.hub.closing(), if !outbox.is_closed() => outbox.close(CloseCode::GoingAway),
                 () = sleep_until(wake_at) => {}
             }
@@ -301,7 +304,8 @@ impl Connection {
                 if life.silent_for() > interval * 2 {
                     outbox.close(CloseCode::TooSlow);
                 }
-                outbox.push(Outgoing::Raw(frame::control(OpCode::Ping, b"")));
+                pings += 1;
+                self.beat(outbox, joined, pings);
                 ping_at = Some(Instant::now() + interval);
             }
             if outbox.is_closed() {
@@ -310,6 +314,23 @@ impl Connection {
                 sleep_until(Instant::now() + CLOSE_WRITE).await;
                 outbox.close(CloseCode::TooSlow);
             }
+        }
+    }
+
+    /// The dialect's heartbeat, then a ping: its pong proves that the client has everything before it.
+    fn beat(&self, outbox: &Outbox, joined: &Joined, number: u64) {
+        if let Some(heartbeat) = self.dialect.heartbeat(self.hub.now(), joined.heads()) {
+            outbox.push(Outgoing::Raw(heartbeat));
+        }
+        let frame = frame::control(OpCode::Ping, &number.to_be_bytes());
+        outbox.push(Outgoing::Probe { number, frame });
+    }
+
+    /// Asks the client to come back, each at a time of its own: the end of its id is random.
+    fn send_away(&self, outbox: &Outbox) {
+        let (_, random) = outbox.connection().as_uuid().as_u64_pair();
+        if let Some(wish) = self.dialect.reconnect(Duration::from_millis(random % (RECONNECT_SPREAD + 1))) {
+            outbox.push(Outgoing::Raw(wish));
         }
     }
 }
@@ -339,6 +360,29 @@ impl Rejected {
 
 fn unauthenticated(reason: &'static str) -> Close {
     Close { code: CloseCode::Unauthenticated, reason: Cow::Borrowed(reason) }
+}
+
+/// An answer to what no command asked.
+fn refused(refusal: Refusal) -> Reply {
+    let body = ReplyBody::Refused { refusal, conversation: None };
+    Reply { correlation: Correlation::default(), room: None, body }
+}
+
+/// Does what the upgrade asked for. It counts against no limit: the handshake did that.
+async fn open(opening: Opening, session: &mut Session) {
+    for asked in opening {
+        match asked {
+            Ok(command) => session.perform(command).await,
+            Err(refusal) => {
+                session.outbox().push(Outgoing::Reply(Box::new(refused(refusal))));
+            }
+        }
+    }
+}
+
+/// Whether a client that closes with this code had nothing to complain of (RFC 6455 §7.4): it has got what was written.
+fn is_clean(code: u16) -> bool {
+    matches!(code, 1000 | 1001 | 1005 | 3000..)
 }
 
 /// Says that the connection ends, and reads nothing more: the output ends it.
@@ -377,7 +421,7 @@ mod tests {
     use std::future::Future;
 
     fn size<F: Future>(
-        _: impl Fn(Connection, Socket, Option<String>, Option<OwnedSemaphorePermit>) -> F,
+        _: impl Fn(Connection, Socket, Option<String>, Opening, Option<OwnedSemaphorePermit>) -> F,
     ) -> usize {
         size_of::<F>()
     }

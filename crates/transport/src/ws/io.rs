@@ -1,6 +1,7 @@
 //! The two halves of an upgraded connection.
 
 use super::scan::Scanner;
+use crate::traffic::Traffic;
 use bytes::Bytes;
 use fastwebsockets::upgrade::UpgradeFut;
 use hyper::upgrade::Upgraded;
@@ -8,6 +9,7 @@ use hyper_util::rt::TokioIo;
 use parking_lot::Mutex;
 use std::io;
 use std::pin::Pin;
+use std::sync::Arc;
 use std::task::{Context, Poll, ready};
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::net::TcpStream;
@@ -33,8 +35,11 @@ pub(crate) enum WriteSide {
 }
 
 impl Socket {
-    /// Waits for the upgrade to complete.
-    pub(crate) async fn upgraded(upgrade: UpgradeFut) -> Result<Self, fastwebsockets::WebSocketError> {
+    /// Waits for the upgrade to complete. What is read from then on counts as traffic.
+    pub(crate) async fn upgraded(
+        upgrade: UpgradeFut,
+        traffic: Arc<Traffic>,
+    ) -> Result<Self, fastwebsockets::WebSocketError> {
         // Nothing has been read through the WebSocket yet: taking it apart loses no byte.
         let upgraded = upgrade.await?.into_inner().into_inner();
         let (rest, read, write) = match upgraded.downcast::<TokioIo<TcpStream>>() {
@@ -48,7 +53,8 @@ impl Socket {
                 (Bytes::new(), ReadSide::Other(read), WriteSide::Other(write))
             }
         };
-        Ok(Self { read: Tap { rest, side: read, scanner: Mutex::default() }, write })
+        traffic.receive(rest.len());
+        Ok(Self { read: Tap { rest, side: read, scanner: Mutex::default(), traffic }, write })
     }
 }
 
@@ -59,6 +65,7 @@ pub(crate) struct Tap {
     side: ReadSide,
     /// In a mutex because a reader borrows the tap while its owner asks how far it is. Never contended.
     scanner: Mutex<Scanner>,
+    traffic: Arc<Traffic>,
 }
 
 /// Bytes come from a tap, of which the scanner stays readable.
@@ -68,6 +75,7 @@ pub(crate) struct TapReader<'a> {
     rest: &'a mut Bytes,
     side: &'a mut ReadSide,
     scanner: &'a Mutex<Scanner>,
+    traffic: &'a Traffic,
 }
 
 impl Tap {
@@ -82,8 +90,8 @@ impl Tap {
 
     /// The bytes, and what the scanner knows of them.
     pub(crate) fn parts(&mut self, single: bool) -> (TapReader<'_>, &Mutex<Scanner>) {
-        let Self { rest, side, scanner } = self;
-        (TapReader { single, rest, side, scanner }, scanner)
+        let Self { rest, side, scanner, traffic } = self;
+        (TapReader { single, rest, side, scanner, traffic }, scanner)
     }
 
     /// Reads and forgets until the other side closes.
@@ -107,6 +115,7 @@ impl AsyncRead for TapReader<'_> {
                 ReadSide::Tcp(half) => Pin::new(half).poll_read(context, buffer),
                 ReadSide::Other(half) => Pin::new(half).poll_read(context, buffer),
             })?;
+            this.traffic.receive(buffer.filled().len() - before);
         } else {
             let count = this.rest.len().min(buffer.remaining());
             buffer.put_slice(&this.rest.split_to(count));

@@ -2,9 +2,13 @@
 
 mod connection;
 mod io;
+mod life;
 mod reader;
 mod scan;
 mod writer;
 
 pub(crate) use connection::{Connection, Timing};
 pub(crate) use io::Socket;
+
+#[cfg(test)]
+mod tests;

@@ -13,7 +13,8 @@ pub(crate) enum Received {
     Text(String),
     Binary,
     Ping(Vec<u8>),
-    Pong,
+    /// With the number of the ping that it answers, where it has one.
+    Pong(Option<u64>),
     /// The client's close frame: its code, 1005 where it has none.
     Close(u16),
 }
@@ -96,7 +97,7 @@ impl Assembly {
         let protocol_error = Ended::Broken(CloseCode::ProtocolError);
         Ok(Some(match frame.opcode {
             OpCode::Ping => Received::Ping(frame.payload.to_vec()),
-            OpCode::Pong => Received::Pong,
+            OpCode::Pong => Received::Pong(<[u8; 8]>::try_from(&*frame.payload).ok().map(u64::from_be_bytes)),
             OpCode::Close => Received::Close(close_code(&frame.payload)),
             OpCode::Text | OpCode::Binary if self.kind.is_some() => return Err(protocol_error),
             OpCode::Continuation if self.kind.is_none() => return Err(protocol_error),

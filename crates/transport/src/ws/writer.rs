@@ -1,6 +1,7 @@
 //! From frames to as few writes as they fit in.
 
 use super::io::WriteSide;
+use crate::traffic::Traffic;
 use bytes::Bytes;
 use parlor_domain::{EncodingSlot, Event};
 use std::collections::VecDeque;
@@ -40,11 +41,12 @@ pub(crate) struct Writer {
     frames: VecDeque<Encoded>,
     /// How many bytes of the first have been written.
     begun: usize,
+    traffic: Arc<Traffic>,
 }
 
 impl Writer {
-    pub(crate) fn new(socket: WriteSide) -> Self {
-        Self { socket, frames: VecDeque::new(), begun: 0 }
+    pub(crate) fn new(socket: WriteSide, traffic: Arc<Traffic>) -> Self {
+        Self { socket, frames: VecDeque::new(), begun: 0, traffic }
     }
 
     /// Adds frames behind the others.
@@ -87,6 +89,7 @@ impl Writer {
     }
 
     fn advance(&mut self, written: usize) {
+        self.traffic.send(written);
         self.begun += written;
         while let Some(first) = self.frames.front() {
             let length = first.bytes().len();

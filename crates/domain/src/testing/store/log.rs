@@ -1,10 +1,12 @@
 //! The rules of the log, one write after the other.
 
-use crate::message::{Author, Fingerprint, Message, Seq, Summary};
+use super::conversation::Conversation;
+use crate::message::{Author, Fingerprint, Message, Seq};
 use crate::ports::{
-    Checkpoint, ConversationRecord, NewMessage, NewTurn, OrphanTurn, TurnEnd, User, Write, Written,
+    Checkpoint, MembershipChange, MembershipStep, MessageChange, NewMessage, NewTurn, OrphanTurn, TurnEnd,
+    User, Write, Written,
 };
-use crate::{ConversationId, ErrorCode, MessageId, Timestamp, UserId};
+use crate::{ConversationId, ErrorCode, MessageId, Timestamp};
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use uuid::Uuid;
 
@@ -13,22 +15,13 @@ use uuid::Uuid;
 pub(super) struct Log {
     pub(super) epoch: String,
     pub(super) users: HashMap<String, User>,
+    /// Deleted ones too.
     pub(super) conversations: BTreeMap<ConversationId, Conversation>,
     pub(super) turns: BTreeMap<MessageId, Turn>,
     /// Where each message is.
     places: HashMap<MessageId, (ConversationId, Seq)>,
     /// The fingerprints of the first messages.
     firsts: BTreeSet<(Fingerprint, ConversationId)>,
-}
-
-#[derive(Debug)]
-pub(super) struct Conversation {
-    title: String,
-    updated_at: Timestamp,
-    pub(super) participants: Vec<UserId>,
-    /// The message with seq `n` is at `n - 1`.
-    messages: Vec<Message>,
-    seqs: HashMap<Fingerprint, Seq>,
 }
 
 #[derive(Debug)]
@@ -46,52 +39,47 @@ impl Turn {
     }
 }
 
-impl Conversation {
-    pub(super) fn new(owner: UserId, title: String, now: Timestamp) -> Self {
-        let (messages, seqs) = (Vec::new(), HashMap::new());
-        Self { title, updated_at: now, participants: vec![owner], messages, seqs }
-    }
-
-    pub(super) fn record(&self, id: ConversationId) -> ConversationRecord {
-        let length = self.messages.len() as u64;
-        let summary = Summary {
-            id,
-            title: self.title.clone(),
-            updated_at: self.updated_at,
-            message_count: length,
-            last_seq: length,
-        };
-        ConversationRecord { summary, participants: self.participants.clone() }
-    }
-}
-
 impl Log {
     pub(super) fn new() -> Self {
         Self { epoch: Uuid::new_v4().to_string(), ..Self::default() }
     }
 
-    pub(super) fn messages(&self, conversation: ConversationId) -> &[Message] {
-        self.conversations.get(&conversation).map_or(&[], |found| &found.messages)
+    /// The conversation, if there is one that was not deleted.
+    pub(super) fn conversation(&self, id: ConversationId) -> Option<&Conversation> {
+        self.conversations.get(&id).filter(|conversation| !conversation.deleted)
+    }
+
+    pub(super) fn conversation_mut(&mut self, id: ConversationId) -> Result<&mut Conversation, ErrorCode> {
+        let found = self.conversations.get_mut(&id).filter(|conversation| !conversation.deleted);
+        found.ok_or(ErrorCode::ConversationNotFound)
     }
 
     pub(super) fn message(&self, conversation: ConversationId, id: MessageId) -> Option<&Message> {
+        self.message_anywhere(id).filter(|message| message.conversation == conversation)
+    }
+
+    /// A message of any conversation that was not deleted.
+    pub(super) fn message_anywhere(&self, id: MessageId) -> Option<&Message> {
         let (place, seq) = self.places.get(&id)?;
-        if *place == conversation { self.at(conversation, *seq) } else { None }
+        self.conversation(*place)?.at(*seq)
     }
 
-    fn at(&self, conversation: ConversationId, seq: Seq) -> Option<&Message> {
-        self.messages(conversation).get(usize::try_from(seq).ok()?.checked_sub(1)?)
-    }
-
+    /// The message with this fingerprint that made its conversation. Rooms are not made by messages.
     pub(super) fn first_with(&self, fingerprint: Fingerprint) -> Option<&Message> {
         let start = (fingerprint, ConversationId::from(Uuid::nil()));
-        let (found, conversation) = self.firsts.range(start..).next()?;
-        if *found == fingerprint { self.at(*conversation, 1) } else { None }
+        let firsts = self.firsts.range(start..).take_while(|(found, _)| *found == fingerprint);
+        let mut living = firsts.filter_map(|(_, conversation)| self.conversation(*conversation));
+        living.find(|conversation| conversation.room.is_none())?.at(1)
     }
 
     pub(super) fn apply(&mut self, write: Write) -> Written {
         let result = match write {
             Write::Message(new) => self.message_add(*new),
+            Write::Change(change) => self.message_change(&change),
+            Write::Membership(change) => self.membership(&change),
+            Write::Receipt(receipt) => {
+                self.conversation_mut(receipt.conversation).and_then(|place| place.receipt(receipt))
+            }
             Write::TurnOpen(turn) => self.turn_open(turn),
             Write::TurnCheckpoint(checkpoint) => self.turn_checkpoint(checkpoint),
             Write::TurnEnd(end) => self.turn_end(*end),
@@ -101,7 +89,8 @@ impl Log {
 
     fn message_add(&mut self, new: NewMessage) -> Result<Written, ErrorCode> {
         let NewMessage { message, fingerprint, creates, turn } = new;
-        if creates.is_none() && !self.conversations.contains_key(&message.conversation) {
+        let known = self.conversations.get(&message.conversation);
+        if known.map_or(creates.is_none(), |conversation| conversation.deleted) {
             return Err(ErrorCode::ConversationNotFound);
         }
         if let Some(first) = self.duplicate_of(&message, fingerprint, creates.is_some()) {
@@ -115,7 +104,7 @@ impl Log {
             if self.conversations.contains_key(&message.conversation) {
                 return Err(ErrorCode::Conflict);
             }
-            let made = Conversation::new(owner, title, message.created_at);
+            let made = Conversation::new(message.conversation, owner, title, message.created_at);
             self.conversations.insert(message.conversation, made);
         }
         let stored = self.append(message, fingerprint)?;
@@ -136,30 +125,39 @@ impl Log {
             if creates {
                 return self.first_with(fingerprint);
             }
-            let seq = self.conversations.get(&message.conversation)?.seqs.get(&fingerprint)?;
-            self.at(message.conversation, *seq)
+            self.conversation(message.conversation)?.with_fingerprint(fingerprint)
         });
         by_fingerprint.or_else(|| self.message(message.conversation, message.id))
     }
 
-    fn append(
-        &mut self,
-        mut message: Message,
-        fingerprint: Option<Fingerprint>,
-    ) -> Result<Written, ErrorCode> {
-        let id = message.conversation;
-        let conversation = self.conversations.get_mut(&id).ok_or(ErrorCode::ConversationNotFound)?;
-        message.seq = conversation.messages.len() as Seq + 1;
-        conversation.updated_at = message.created_at;
-        self.places.insert(message.id, (id, message.seq));
-        if let Some(fingerprint) = fingerprint {
-            conversation.seqs.insert(fingerprint, message.seq);
-            if message.seq == 1 {
-                self.firsts.insert((fingerprint, id));
-            }
+    fn append(&mut self, message: Message, fingerprint: Option<Fingerprint>) -> Result<Written, ErrorCode> {
+        let conversation = self.conversation_mut(message.conversation)?;
+        let message = conversation.append(message, fingerprint);
+        let message_count = conversation.summary().message_count;
+        self.places.insert(message.id, (message.conversation, message.seq));
+        if let Some(fingerprint) = fingerprint.filter(|_| message.seq == 1) {
+            self.firsts.insert((fingerprint, message.conversation));
         }
-        conversation.messages.push(message.clone());
-        Ok(Written::Stored { message_count: message.seq, message: Box::new(message) })
+        Ok(Written::Stored { message_count, message: Box::new(message) })
+    }
+
+    fn message_change(&mut self, change: &MessageChange) -> Result<Written, ErrorCode> {
+        self.conversation_mut(change.conversation)?;
+        let found = self.message(change.conversation, change.message).ok_or(ErrorCode::MessageNotFound)?;
+        let Some(changed) = change.apply(found)? else {
+            return Ok(Written::Unchanged(Box::new(found.clone())));
+        };
+        let conversation = self.conversation_mut(change.conversation)?;
+        Ok(Written::Changed(Box::new(conversation.replace(changed, change.at))))
+    }
+
+    fn membership(&mut self, change: &MembershipChange) -> Result<Written, ErrorCode> {
+        let written = self.conversation_mut(change.conversation)?.membership(change)?;
+        if change.step == MembershipStep::Delete {
+            let own = self.turns.values_mut().filter(|turn| turn.opened.conversation == change.conversation);
+            own.for_each(|turn| turn.live = false);
+        }
+        Ok(written)
     }
 
     fn turn_insert(&mut self, turn: NewTurn) {
@@ -169,9 +167,7 @@ impl Log {
     }
 
     fn turn_open(&mut self, turn: NewTurn) -> Result<Written, ErrorCode> {
-        if !self.conversations.contains_key(&turn.conversation) {
-            return Err(ErrorCode::ConversationNotFound);
-        }
+        self.conversation_mut(turn.conversation)?;
         let asked = self.message(turn.conversation, turn.in_reply_to);
         let asked = asked.filter(|message| matches!(message.author, Author::User(_)));
         let seq = asked.ok_or(ErrorCode::MessageNotFound)?.seq;
@@ -195,9 +191,7 @@ impl Log {
 
     fn turn_end(&mut self, end: TurnEnd) -> Result<Written, ErrorCode> {
         let mut message = end.message;
-        if !self.conversations.contains_key(&message.conversation) {
-            return Err(ErrorCode::ConversationNotFound);
-        }
+        self.conversation_mut(message.conversation)?;
         if self.places.contains_key(&message.id) {
             return Err(ErrorCode::Conflict);
         }

@@ -64,7 +64,7 @@ async fn watchers(server: &TestHub, ids: &[ConversationId]) -> Vec<Watcher> {
     for name in PEOPLE {
         let mut client = Client::connect(server, name).await;
         for id in ids {
-            client.act(Action::Join(*id)).await;
+            client.act(Action::Join((*id).into())).await;
         }
         watchers.push(Watcher { client, entries: HashMap::new(), asked: 0, answered: 0 });
     }

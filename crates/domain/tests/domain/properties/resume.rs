@@ -8,7 +8,7 @@ use crate::world::{END, conversation, log, say, unlimited};
 use parlor_domain::testing::{Script, TestHub};
 use parlor_domain::{
     Action, Command, ConversationId, Correlation, Draft, Event, EventBody, MessageId, Outgoing, Position,
-    Reply, ReplyBody, Settings,
+    Reply, ReplyBody, Settings, TurnOptions,
 };
 use proptest::prelude::*;
 use std::collections::{BTreeMap, VecDeque};
@@ -101,7 +101,7 @@ impl Reader {
         let outbox = Arc::clone(client.session.outbox());
         // The socket takes while the server still sends: a resume waits for its reader.
         let mut batch = VecDeque::new();
-        let positions = vec![Position { conversation: id, seq: self.named, epoch: None }];
+        let positions = vec![Position { place: id.into(), seq: self.named, epoch: None }];
         let correlation = Correlation { request_id: Some(RESUME.into()), ..Correlation::default() };
         let resuming = client.session.handle(Command { action: Action::Resume(positions), correlation });
         tokio::pin!(resuming);
@@ -139,7 +139,7 @@ impl Reader {
         match item {
             Outgoing::Event(event) => self.got_event(event),
             Outgoing::Reply(reply) => self.got_reply(reply),
-            Outgoing::Raw(_) => panic!("nobody pushed that"),
+            Outgoing::Raw(_) | Outgoing::Probe { .. } => panic!("nobody pushed that"),
         }
         if let Some(message) = entry(item) {
             if self.again && message.seq <= self.position {
@@ -156,7 +156,7 @@ impl Reader {
             EventBody::TurnStarted(turn) => {
                 self.streams.insert(turn.id, (turn.in_reply_to, String::new()));
             }
-            EventBody::TurnDelta { turn, offset, text } => {
+            EventBody::TurnDelta { turn, offset, text, .. } => {
                 let (_, stream) = self.streams.get_mut(&turn.id).expect("a turn begins before its text");
                 assert_eq!(*offset, stream.len() as u64, "{}: each byte once", self.name);
                 stream.push_str(text);
@@ -167,12 +167,13 @@ impl Reader {
             }
             EventBody::Message(message) => drop(self.streams.remove(&message.id)),
             EventBody::MessageElsewhere(_) | EventBody::Updated(_) | EventBody::Typing { .. } => {}
+            other => panic!("nobody caused that: {other:?}"),
         }
     }
 
     fn got_reply(&mut self, reply: &Reply) {
         match &reply.body {
-            ReplyBody::Missed(message) => drop(self.streams.remove(&message.id)),
+            ReplyBody::Missed { message, .. } => drop(self.streams.remove(&message.id)),
             ReplyBody::Resumed { from_seq, last_seq, recovered, .. } => {
                 assert!(recovered);
                 assert_eq!(*from_seq, self.named);
@@ -205,19 +206,21 @@ async fn apply(op: Op, number: usize, server: &TestHub, id: ConversationId, read
                 server.backend.play((0..pieces).flat_map(piece).chain([END]).collect());
             }
             let draft = Draft {
-                conversation: Some(id),
+                place: Some(id.into()),
                 content: format!("message {number}"),
                 kind: kind.into(),
                 client_id: Some(number.to_string()),
-                model: None,
+                options: TurnOptions::default(),
             };
             readers[who].act(Action::Send(draft)).await;
         }
-        Op::Stop(who) => readers[who].act(Action::Stop { conversation: id, turn: None }).await,
+        Op::Stop(who) => readers[who].act(Action::Stop { place: id.into(), turn: None }).await,
         Op::Follow(who) => {
             let live = readers[who].streams.values().next().map(|(question, _)| *question);
             if let Some(message) = live {
-                readers[who].act(Action::Stream { conversation: id, message, model: None }).await;
+                readers[who]
+                    .act(Action::Stream { place: id.into(), message, options: TurnOptions::default() })
+                    .await;
             }
         }
         Op::Trouble(trouble) => trouble.strike(&server.store),

@@ -3,8 +3,10 @@
 
 use super::known::Head;
 use crate::append::row::{ReplyColumns, Row};
-use crate::conversations::{NewConversation, NewParticipant};
+use crate::conversations::NewConversation;
 use crate::error::Result;
+use crate::messages::signed;
+use crate::reactions;
 use crate::types::{At, Id, sql};
 use diesel::pg::Pg;
 use diesel::prelude::*;
@@ -47,6 +49,10 @@ macro_rules! bulk {
     };
 }
 
+mod people;
+
+pub(super) use self::people::{conversations_delete, parts_delete, parts_set};
+
 bulk! {
     InsertConversations
     "INSERT INTO conversations (id, title, title_folded, created_at, updated_at) \
@@ -79,41 +85,11 @@ pub(super) async fn conversations_insert(
 }
 
 bulk! {
-    InsertParticipants
-    "INSERT INTO participants (conversation_id, user_id, role, joined_at) SELECT * FROM unnest("
-    {
-        conversation: sql::Uid = Id,
-        user: sql::Uid = Id,
-        role: Text = &'a str,
-        joined_at: sql::Instant = At,
-    }
-    ") AS new (conversation_id, user_id, role, joined_at)"
-}
-
-pub(super) async fn participants_insert(
-    connection: &mut AsyncPgConnection,
-    participants: &[NewParticipant],
-) -> Result<()> {
-    if participants.is_empty() {
-        return Ok(());
-    }
-    let mut insert = InsertParticipants::default();
-    for participant in participants {
-        insert.conversation.push(participant.conversation_id);
-        insert.user.push(participant.user_id);
-        insert.role.push(participant.role);
-        insert.joined_at.push(participant.joined_at);
-    }
-    insert.execute(connection).await?;
-    Ok(())
-}
-
-bulk! {
     InsertMessages
     "INSERT INTO messages (conversation_id, seq, changed_seq, id, author_id, kind, content, client_id, fingerprint, \
-     created_at, in_reply_to, status, model, prompt_tokens, completion_tokens, usage_estimated) \
-     SELECT conversation_id, seq, seq, id, author_id, kind, content, client_id, fingerprint, created_at, in_reply_to, \
-     status, model, prompt_tokens, completion_tokens, usage_estimated FROM unnest("
+     created_at, in_reply_to, status, model, prompt_tokens, completion_tokens, usage_estimated, \
+     author_name, cost_nano, elapsed_ms) SELECT conversation_id, seq, seq, id, author_id, kind, content, client_id, fingerprint, created_at, in_reply_to, \
+     status, model, prompt_tokens, completion_tokens, usage_estimated, author_name, cost_nano, elapsed_ms FROM unnest("
     {
         conversation: sql::Uid = Id,
         seq: BigInt = i64,
@@ -130,9 +106,12 @@ bulk! {
         prompt_tokens: Nullable<BigInt> = Option<i64>,
         completion_tokens: Nullable<BigInt> = Option<i64>,
         usage_estimated: Nullable<Bool> = Option<bool>,
+        author_name: Nullable<Text> = Option<&'a str>,
+        cost_nano: Nullable<BigInt> = Option<i64>,
+        elapsed_ms: Nullable<BigInt> = Option<i64>,
     }
     ") AS new (conversation_id, seq, id, author_id, kind, content, client_id, fingerprint, created_at, in_reply_to, \
-     status, model, prompt_tokens, completion_tokens, usage_estimated)"
+     status, model, prompt_tokens, completion_tokens, usage_estimated, author_name, cost_nano, elapsed_ms)"
 }
 
 pub(super) async fn messages_insert(connection: &mut AsyncPgConnection, rows: &[Row<'_>]) -> Result<()> {
@@ -156,8 +135,45 @@ pub(super) async fn messages_insert(connection: &mut AsyncPgConnection, rows: &[
         insert.prompt_tokens.push(row.reply.prompt_tokens);
         insert.completion_tokens.push(row.reply.completion_tokens);
         insert.usage_estimated.push(row.reply.usage_estimated);
+        insert.author_name.push(row.author_name);
+        insert.cost_nano.push(row.reply.cost_nano);
+        insert.elapsed_ms.push(row.reply.elapsed_ms);
     }
     insert.execute(connection).await?;
+    Ok(())
+}
+
+bulk! {
+    ChangeMessages
+    "UPDATE messages SET changed_seq = new.changed_seq, content = new.content, edited_at = new.edited_at, \
+     deleted_at = new.deleted_at, reactions = new.reactions FROM unnest("
+    {
+        id: sql::Uid = Id,
+        changed_seq: BigInt = i64,
+        content: Text = &'a str,
+        edited_at: Nullable<sql::Instant> = Option<At>,
+        deleted_at: Nullable<sql::Instant> = Option<At>,
+        reactions: Nullable<Text> = Option<String>,
+    }
+    ") AS new (id, changed_seq, content, edited_at, deleted_at, reactions) WHERE messages.id = new.id"
+}
+
+pub(super) async fn messages_change<'a>(
+    connection: &mut AsyncPgConnection,
+    messages: impl Iterator<Item = &'a Message>,
+) -> Result<()> {
+    let mut update = ChangeMessages::default();
+    for message in messages {
+        update.id.push(message.id.into());
+        update.changed_seq.push(signed(message.changed_seq));
+        update.content.push(&message.content);
+        update.edited_at.push(message.edited_at.map(At::from));
+        update.deleted_at.push(message.deleted_at.map(At::from));
+        update.reactions.push(reactions::to_column(&message.reactions)?);
+    }
+    if !update.id.is_empty() {
+        update.execute(connection).await?;
+    }
     Ok(())
 }
 

@@ -1,20 +1,23 @@
 //! The rules of the log on what was found: no database here. It answers each write, lets the later ones see what the
 //! earlier ones did, and gathers the changes.
 
+mod people;
+
 use super::bulk;
-use super::known::{Head, Known, Turn};
+use super::known::{Found, Head, Known, Turn};
+use crate::append::people::Part;
 use crate::append::row::Row;
-use crate::conversations::{NewConversation, NewParticipant, OWNER};
+use crate::conversations::NewConversation;
 use crate::error::Result;
-use crate::messages::MessageRow;
+use crate::messages::{MessageRow, signed};
 use crate::types::{At, Id};
 use crate::writer::Outcome;
 use diesel_async::AsyncPgConnection;
 use parlor_domain::ErrorCode;
 use parlor_domain::message::{Author, Message};
-use parlor_domain::ports::{Checkpoint, NewMessage, NewTurn, TurnEnd, Write};
+use parlor_domain::ports::{Checkpoint, MessageChange, NewMessage, NewTurn, TurnEnd, Write};
 use std::borrow::Cow;
-use std::collections::HashMap;
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 /// A message that is in the log, as far as this transaction sees it.
 #[derive(Debug)]
@@ -22,6 +25,8 @@ enum Entry<'a> {
     Stored(Box<MessageRow>),
     /// Stored by an earlier write of this transaction.
     Fresh(&'a Message, i64),
+    /// Changed by an earlier write of this transaction, or stored with a text that is not the write's own.
+    Whole(Box<Message>),
 }
 
 impl Entry<'_> {
@@ -29,6 +34,7 @@ impl Entry<'_> {
         match self {
             Self::Stored(row) => row.conversation_id,
             Self::Fresh(message, _) => message.conversation.into(),
+            Self::Whole(message) => message.conversation.into(),
         }
     }
 
@@ -37,15 +43,23 @@ impl Entry<'_> {
         match self {
             Self::Stored(row) => row.author_id.map(|_| row.seq),
             Self::Fresh(message, seq) => matches!(message.author, Author::User(_)).then_some(*seq),
+            Self::Whole(message) => matches!(message.author, Author::User(_)).then_some(signed(message.seq)),
+        }
+    }
+
+    fn message(&self) -> Result<Message> {
+        match self {
+            Self::Stored(row) => MessageRow::clone(row).into_message(),
+            Self::Fresh(message, seq) => {
+                let seq = seq.unsigned_abs();
+                Ok(Message { seq, changed_seq: seq, ..(*message).clone() })
+            }
+            Self::Whole(message) => Ok(Message::clone(message)),
         }
     }
 
     fn duplicate(&self) -> Result<Outcome> {
-        let message = match self {
-            Self::Stored(row) => MessageRow::clone(row).into_message()?,
-            Self::Fresh(message, seq) => Message { seq: seq.unsigned_abs(), ..(*message).clone() },
-        };
-        Ok(Outcome::Duplicate(Box::new(message)))
+        Ok(Outcome::Duplicate(Box::new(self.message()?)))
     }
 }
 
@@ -53,11 +67,23 @@ impl Entry<'_> {
 #[derive(Debug, Default)]
 pub(super) struct Changes<'a> {
     pub(super) conversations: Vec<NewConversation<'a>>,
-    pub(super) owners: Vec<NewParticipant>,
     pub(super) messages: Vec<Row<'a>>,
+    /// The places of the entries whose messages were changed.
+    pub(super) edits: BTreeSet<usize>,
     pub(super) turns: Vec<&'a NewTurn>,
     pub(super) checkpoints: HashMap<Id, (At, Option<&'a str>)>,
     pub(super) ends: Vec<&'a Message>,
+    /// The conversations that end, and when.
+    pub(super) deletions: Vec<(Id, At)>,
+}
+
+/// A part as it was and as it is now.
+#[derive(Debug, Clone, Copy, Default)]
+struct PartSlot {
+    before: Option<Part>,
+    now: Option<Part>,
+    /// The newest entry of a conversation that is not locked.
+    head: i64,
 }
 
 pub(super) struct Ledger<'a> {
@@ -67,50 +93,73 @@ pub(super) struct Ledger<'a> {
     /// Places in `entries`.
     by_id: HashMap<Id, usize>,
     by_fingerprint: HashMap<(Id, Id), usize>,
-    /// By the fingerprint of a conversation's first message.
-    firsts: HashMap<Id, usize>,
+    /// By the fingerprint of the message that made a conversation, and the conversation.
+    firsts: BTreeMap<(Id, Id), usize>,
+    /// By conversation and user.
+    parts: BTreeMap<(Id, Id), PartSlot>,
+    /// How many members there are in each conversation where that counts.
+    members: HashMap<Id, usize>,
     changes: Changes<'a>,
 }
 
 impl<'a> Ledger<'a> {
     pub(super) fn new(known: Known) -> Self {
-        let Known { heads, turns, messages } = known;
+        let Known { heads, turns, parts, members, messages } = known;
+        let slot = |(part, head)| PartSlot { before: Some(part), now: Some(part), head };
         let mut ledger = Self {
             heads,
             turns,
             entries: Vec::new(),
             by_id: HashMap::new(),
             by_fingerprint: HashMap::new(),
-            firsts: HashMap::new(),
+            firsts: BTreeMap::new(),
+            parts: parts.into_iter().map(|(key, part)| (key, slot(part))).collect(),
+            members,
             changes: Changes::default(),
         };
-        for (fingerprint, row) in messages {
-            let (id, seq) = (row.id, row.seq);
-            ledger.enter(Entry::Stored(Box::new(row)), id, fingerprint, seq);
+        for Found { fingerprint, first, row } in messages {
+            let id = row.id;
+            ledger.enter(Entry::Stored(Box::new(row)), id, fingerprint, first);
         }
         ledger
     }
 
-    fn enter(&mut self, entry: Entry<'a>, id: Id, fingerprint: Option<Id>, seq: i64) {
-        let place = self.entries.len();
-        self.by_id.insert(id, place);
+    /// Notes a message. Where it was found twice it has one entry, so that a change of it is seen in every way.
+    fn enter(&mut self, entry: Entry<'a>, id: Id, fingerprint: Option<Id>, first: bool) {
+        let conversation = entry.conversation();
+        let place = *self.by_id.entry(id).or_insert(self.entries.len());
+        if place == self.entries.len() {
+            self.entries.push(entry);
+        }
         if let Some(fingerprint) = fingerprint {
-            let conversation = entry.conversation();
             self.by_fingerprint.insert((fingerprint, conversation), place);
-            if seq == 1 {
-                // Of several the one in the oldest conversation, as everywhere.
-                let known = self.firsts.get(&fingerprint).map(|place| self.entries[*place].conversation());
-                if known.is_none_or(|known| conversation < known) {
-                    self.firsts.insert(fingerprint, place);
-                }
+            if first {
+                self.firsts.insert((fingerprint, conversation), place);
             }
         }
-        self.entries.push(entry);
+    }
+
+    /// The message with this fingerprint that made its conversation; of several the one in the oldest, as everywhere.
+    fn first_with(&self, fingerprint: Id) -> Option<usize> {
+        let firsts =
+            self.firsts.range((fingerprint, Id(uuid::Uuid::nil()))..=(fingerprint, Id(uuid::Uuid::max())));
+        let deleted = |conversation| self.heads.get(conversation).is_some_and(|head| head.deleted);
+        let mut living = firsts.filter(|((_, conversation), _)| !deleted(conversation));
+        living.next().map(|(_, place)| *place)
+    }
+
+    /// The head of a conversation that was not deleted.
+    fn head(&mut self, conversation: Id) -> Result<&mut Head, ErrorCode> {
+        let found = self.heads.get_mut(&conversation).filter(|head| !head.deleted);
+        found.ok_or(ErrorCode::ConversationNotFound)
     }
 
     pub(super) fn write(&mut self, write: &'a Write) -> Result<Outcome> {
         match write {
             Write::Message(new) => self.message(new),
+            Write::Change(change) => self.change(change),
+            Write::Membership(change) => Ok(self.membership(change).unwrap_or_else(Outcome::Refused)),
+            Write::Receipt(receipt) => Ok(self.receipt(receipt).unwrap_or_else(Outcome::Refused)),
             Write::TurnOpen(turn) => Ok(self.turn_open(turn).unwrap_or_else(Outcome::Refused)),
             Write::TurnCheckpoint(checkpoint) => Ok(self.turn_checkpoint(checkpoint)),
             Write::TurnEnd(end) => Ok(self.turn_end(end).unwrap_or_else(Outcome::Refused)),
@@ -120,16 +169,16 @@ impl<'a> Ledger<'a> {
     fn message(&mut self, new: &'a NewMessage) -> Result<Outcome> {
         let message = &new.message;
         let conversation = Id::from(message.conversation);
-        if new.creates.is_none() && !self.heads.contains_key(&conversation) {
+        if self.heads.get(&conversation).map_or(new.creates.is_none(), |head| head.deleted) {
             return Ok(Outcome::Refused(ErrorCode::ConversationNotFound));
         }
         let fingerprint = new.fingerprint.map(Id::from);
         let resend = fingerprint.and_then(|fingerprint| match new.creates {
-            Some(_) => self.firsts.get(&fingerprint),
-            None => self.by_fingerprint.get(&(fingerprint, conversation)),
+            Some(_) => self.first_with(fingerprint),
+            None => self.by_fingerprint.get(&(fingerprint, conversation)).copied(),
         });
         if let Some(place) = resend {
-            return self.entries[*place].duplicate();
+            return self.entries[place].duplicate();
         }
         // A caller that tries again gets the message.
         if let Some(place) = self.by_id.get(&message.id.into()) {
@@ -157,11 +206,17 @@ impl<'a> Ledger<'a> {
         if self.heads.contains_key(&id) {
             return false;
         }
-        self.heads.insert(id, Head { last_seq: 0, message_count: 0, updated_at: now, changed: false });
+        let head = Head {
+            last_seq: 0,
+            message_count: 0,
+            updated_at: now,
+            deleted: false,
+            room: false,
+            changed: false,
+        };
+        self.heads.insert(id, head);
         self.changes.conversations.push(NewConversation::new(id, title, now));
-        let owner =
-            NewParticipant { conversation_id: id, user_id: owner.into(), role: OWNER, joined_at: now };
-        self.changes.owners.push(owner);
+        self.part_set((id, owner.into()), Some(Part::owner(now)));
         true
     }
 
@@ -173,16 +228,51 @@ impl<'a> Ledger<'a> {
         fingerprint: Option<Id>,
         content: Option<String>,
     ) -> Result<Outcome, ErrorCode> {
-        let head = self.heads.get_mut(&row.conversation).ok_or(ErrorCode::ConversationNotFound)?;
+        let head = self.head(row.conversation)?;
         head.last_seq += 1;
         head.message_count += 1;
         head.updated_at = row.created_at;
         head.changed = true;
         row.seq = head.last_seq;
         let (seq, message_count) = (head.last_seq.unsigned_abs(), head.message_count.unsigned_abs());
-        self.enter(Entry::Fresh(message, row.seq), row.id, fingerprint, row.seq);
+        let first = seq == 1 && !head.room;
+        let entry = match &content {
+            None => Entry::Fresh(message, row.seq),
+            Some(content) => {
+                let message = Message { seq, changed_seq: seq, content: content.clone(), ..message.clone() };
+                Entry::Whole(Box::new(message))
+            }
+        };
+        self.enter(entry, row.id, fingerprint, first);
         self.changes.messages.push(row);
         Ok(Outcome::Stored { seq, message_count, content })
+    }
+
+    fn change(&mut self, change: &MessageChange) -> Result<Outcome> {
+        let refused = |code| Ok(Outcome::Refused(code));
+        if let Err(code) = self.head(change.conversation.into()) {
+            return refused(code);
+        }
+        let Some(place) = self.by_id.get(&change.message.into()).copied() else {
+            return refused(ErrorCode::MessageNotFound);
+        };
+        let message = self.entries[place].message()?;
+        let mut changed = match change.apply(&message) {
+            Ok(Some(changed)) => Box::new(changed),
+            Ok(None) => return Ok(Outcome::Unchanged(Box::new(message))),
+            Err(code) => return refused(code),
+        };
+        let head = match self.head(change.conversation.into()) {
+            Ok(head) => head,
+            Err(code) => return refused(code),
+        };
+        head.last_seq += 1;
+        head.updated_at = change.at.into();
+        head.changed = true;
+        changed.changed_seq = head.last_seq.unsigned_abs();
+        self.entries[place] = Entry::Whole(changed.clone());
+        self.changes.edits.insert(place);
+        Ok(Outcome::Changed(changed))
     }
 
     fn turn_insert(&mut self, turn: &'a NewTurn) {
@@ -195,9 +285,7 @@ impl<'a> Ledger<'a> {
 
     fn turn_open(&mut self, turn: &'a NewTurn) -> Result<Outcome, ErrorCode> {
         let conversation = Id::from(turn.conversation);
-        if !self.heads.contains_key(&conversation) {
-            return Err(ErrorCode::ConversationNotFound);
-        }
+        self.head(conversation)?;
         let asked = self.by_id.get(&turn.in_reply_to.into()).map(|place| &self.entries[*place]);
         let asked = asked.filter(|entry| entry.conversation() == conversation);
         let seq = asked.and_then(Entry::seq_of_users).ok_or(ErrorCode::MessageNotFound)?;
@@ -229,9 +317,7 @@ impl<'a> Ledger<'a> {
     fn turn_end(&mut self, end: &'a TurnEnd) -> Result<Outcome, ErrorCode> {
         let message = &end.message;
         let (id, conversation) = (message.id.into(), message.conversation.into());
-        if !self.heads.contains_key(&conversation) {
-            return Err(ErrorCode::ConversationNotFound);
-        }
+        self.head(conversation)?;
         if message.reply.is_none() || self.by_id.contains_key(&id) {
             return Err(ErrorCode::Conflict);
         }
@@ -251,12 +337,22 @@ impl<'a> Ledger<'a> {
     /// Makes the changes, in an order in which each finds what it refers to.
     pub(super) async fn flush(self, connection: &mut AsyncPgConnection) -> Result<()> {
         let heads = self.heads.iter().filter(|(_, head)| head.changed);
+        let edited = self.changes.edits.iter().filter_map(|place| match &self.entries[*place] {
+            Entry::Whole(message) => Some(&**message),
+            Entry::Stored(_) | Entry::Fresh(..) => None,
+        });
+        let parts = self.parts.iter().filter(|(_, slot)| slot.now != slot.before);
+        let kept = parts.clone().filter_map(|(key, slot)| Some((key, slot.now?)));
+        let gone = parts.filter(|(_, slot)| slot.now.is_none()).map(|(key, _)| key);
         bulk::conversations_insert(connection, &self.changes.conversations).await?;
-        bulk::participants_insert(connection, &self.changes.owners).await?;
+        bulk::parts_set(connection, kept).await?;
+        bulk::parts_delete(connection, gone).await?;
         bulk::messages_insert(connection, &self.changes.messages).await?;
+        bulk::messages_change(connection, edited).await?;
         bulk::turns_insert(connection, &self.changes.turns).await?;
         bulk::turns_checkpoint(connection, &self.changes.checkpoints).await?;
         bulk::turns_end(connection, &self.changes.ends).await?;
+        bulk::conversations_delete(connection, &self.changes.deletions).await?;
         bulk::heads_update(connection, heads).await
     }
 }

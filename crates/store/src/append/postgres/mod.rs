@@ -3,9 +3,13 @@
 //!
 //! Other nodes append to the same conversations at the same time. What keeps the seqs gapless and the resends out is
 //! the order of locks, the same in every transaction: first the fingerprints of messages that make a conversation
-//! (advisory locks, since there is no row yet), then the conversations, then the turns, each kind in the order of its
-//! keys. Nothing is looked up before what it depends on is locked, and each statement sees what was committed before
-//! it (READ COMMITTED).
+//! (advisory locks, since there is no row yet), then the conversations, then the turns, then the participants, each kind
+//! in the order of its keys. Nothing is looked up before what it depends on is locked, and each statement sees what was
+//! committed before it (READ COMMITTED).
+//!
+//! Messages need no lock of their own: whoever changes one holds its conversation. So does whoever lets somebody in or
+//! out, which keeps the number of members true. A receipt alone locks only its participant, since a head that it reads
+//! a moment too early is at worst too low.
 
 mod bulk;
 mod known;

@@ -2,7 +2,7 @@
 
 use crate::types::Id;
 use parlor_domain::message::Fingerprint;
-use parlor_domain::ports::{NewMessage, NewTurn, TurnEnd, Write};
+use parlor_domain::ports::{MembershipChange, MembershipStep, NewMessage, NewTurn, TurnEnd, Write};
 use std::collections::BTreeSet;
 
 /// The keys to lock and to look up. The sets are in the order in which locks are taken.
@@ -11,7 +11,13 @@ pub(super) struct Wanted {
     /// The advisory locks of the messages that make their conversation.
     pub(super) creations: BTreeSet<i64>,
     pub(super) conversations: BTreeSet<Id>,
+    /// The conversations that are deleted, and all their live turns with them.
+    pub(super) deletions: Vec<Id>,
     pub(super) turns: BTreeSet<Id>,
+    /// Conversations, each with a user whose part in it may change.
+    pub(super) parts: BTreeSet<(Id, Id)>,
+    /// The conversations whose members are to be counted.
+    pub(super) limited: Vec<Id>,
     /// The turns whose last checkpoint is needed.
     pub(super) checkpoints: Vec<Id>,
     /// Messages that may be there.
@@ -29,6 +35,15 @@ impl Wanted {
         for write in writes {
             match write {
                 Write::Message(new) => wanted.message(new),
+                Write::Change(change) => {
+                    wanted.conversations.insert(change.conversation.into());
+                    wanted.messages.push(change.message.into());
+                }
+                Write::Membership(change) => wanted.membership(change),
+                // Not the conversation: what people have read must not wait for what they write.
+                Write::Receipt(receipt) => {
+                    wanted.parts.insert((receipt.conversation.into(), receipt.user.into()));
+                }
                 Write::TurnOpen(turn) => {
                     wanted.turn_insert(turn);
                     wanted.messages.push(turn.in_reply_to.into());
@@ -59,6 +74,20 @@ impl Wanted {
         }
         if let Some(turn) = &new.turn {
             self.turn_insert(turn);
+        }
+    }
+
+    fn membership(&mut self, change: &MembershipChange) {
+        let conversation = change.conversation.into();
+        self.conversations.insert(conversation);
+        self.parts.insert((conversation, change.user.into()));
+        match change.step {
+            MembershipStep::Enter { most: Some(_), .. } => self.limited.push(conversation),
+            MembershipStep::Leave { heir: Some(heir) } => {
+                self.parts.insert((conversation, heir.into()));
+            }
+            MembershipStep::Delete => self.deletions.push(conversation),
+            _ => {}
         }
     }
 

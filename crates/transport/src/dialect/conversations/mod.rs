@@ -1,20 +1,17 @@
 //! The `conversations` dialect: `GET /api/v1/chat/ws`.
 
-use super::{Dialect, Incoming, Undecodable};
+use super::{Dialect, Greeting, Incoming, Undecodable, history_limit, reactions};
 use crate::frame::{self, Frames};
 use bytes::Bytes;
 use parlor_domain::message::{Author, Message, Summary};
 use parlor_domain::{
-    Action, Command, Correlation, Draft, EncodingSlot, EventBody, HISTORY_MAX, Position, Refusal, Reply,
-    ReplyBody, TurnRef, UserId,
+    Action, Command, Correlation, Draft, EncodingSlot, Event, EventBody, Place, Position, Refusal, Reply,
+    ReplyBody, TurnOptions, TurnRef,
 };
 use parlor_protocol::conversations as wire;
 use parlor_protocol::conversations::{ASSISTANT, ClientFrame, Echo, ServerFrame};
 use serde::Serialize;
 use std::borrow::Cow;
-
-/// How many messages a `history` without a limit asks for.
-const HISTORY_DEFAULT: u32 = 50;
 
 /// The dialect.
 pub(crate) struct Conversations;
@@ -40,32 +37,40 @@ impl Dialect for Conversations {
         }
     }
 
-    fn greeting(&self, user: UserId) -> Bytes {
-        frame::json(&wire::AuthSuccess { user_id: user })
+    fn greeting(&self, greeting: Greeting) -> Bytes {
+        frame::json(&wire::AuthSuccess { user_id: greeting.user })
     }
 
-    fn event(&self, body: &EventBody) -> Bytes {
+    fn event(&self, event: &Event) -> Bytes {
         let mut frames = Frames::default();
-        match body {
+        match event.body() {
             EventBody::Message(message) => {
                 frames.json(&ServerFrame::MessageReceived(message_event(message)));
             }
             EventBody::MessageElsewhere(message) => {
                 frames.json(&ServerFrame::MessageAdded(message_event(message)));
             }
-            EventBody::Updated(summary) => {
-                frames.json(&ServerFrame::ConversationUpdated(conversation(summary)));
+            EventBody::Changed(message) => {
+                frames.json(&ServerFrame::MessageUpdated(message_updated(message, Echo::default())));
             }
-            EventBody::Typing { conversation, who, is_typing } => {
+            EventBody::Updated(summary) => {
+                frames.json(&ServerFrame::ConversationUpdated(conversation(summary, false)));
+            }
+            EventBody::Deleted(summary) => {
+                frames.json(&ServerFrame::ConversationUpdated(conversation(summary, true)));
+            }
+            EventBody::Typing { conversation, who, is_typing, .. } => {
                 frames.json(&typing(*conversation, &who.to_string(), *is_typing));
             }
             EventBody::TurnStarted(turn) => {
                 frames.json(&typing(turn.conversation, ASSISTANT, true)).json(&stream_start(turn));
             }
-            EventBody::TurnDelta { turn, offset, text } => {
+            EventBody::TurnDelta { turn, offset, text, .. } => {
                 frames.json(&stream_content(turn.id, text, *offset, false));
             }
             EventBody::TurnEnded { message, refusal } => turn_ended(&mut frames, message, refusal.as_ref()),
+            // Of rooms this dialect has no words.
+            EventBody::Members { .. } | EventBody::Presence { .. } | EventBody::Read { .. } => {}
         }
         frames.finish()
     }
@@ -76,9 +81,9 @@ impl Dialect for Conversations {
         if let ReplyBody::Sent { event, duplicate: false } = &reply.body
             && correlation.request_id.is_none()
         {
-            return event.encoded(SLOT, |body| self.event(body)).clone();
+            return event.encoded(SLOT, |event| self.event(event)).clone();
         }
-        let frame = reply_frame(&reply.body, correlation);
+        let Some(frame) = reply_frame(&reply.body, correlation) else { return Bytes::new() };
         match &correlation.request_id {
             Some(request_id) if correlation.outside => frame::json(&Outside { frame, request_id }),
             _ => frame::json(&frame),
@@ -103,30 +108,30 @@ fn incoming_of(incoming: wire::Incoming) -> Result<Incoming, Undecodable> {
     let correlation = Correlation { request_id: request_id.map(Into::into), client_id, outside };
     let action = match frame {
         ClientFrame::Auth { token } => return Ok(Incoming::Auth { token }),
-        ClientFrame::JoinConversation(data) => Action::Join(data.conversation_id),
-        ClientFrame::LeaveConversation(data) => Action::Leave(data.conversation_id),
+        ClientFrame::JoinConversation(data) => Action::Join(data.conversation_id.into()),
+        ClientFrame::LeaveConversation(data) => Action::Leave(data.conversation_id.into()),
         ClientFrame::SendMessage(data) => Action::Send(Draft {
-            conversation: data.conversation_id,
+            place: data.conversation_id.map(Place::Conversation),
             content: data.content,
             kind: data.message_type,
             client_id: data.client_message_id,
-            model: data.assistant_id,
+            options: options(data.assistant_id),
         }),
         ClientFrame::StreamResponse(data) => Action::Stream {
-            conversation: data.conversation_id,
+            place: data.conversation_id.into(),
             message: data.message_id,
-            model: data.assistant_id,
+            options: options(data.assistant_id),
         },
         ClientFrame::StopResponse(data) => {
-            Action::Stop { conversation: data.conversation_id, turn: data.message_id }
+            Action::Stop { place: data.conversation_id.into(), turn: data.message_id }
         }
         ClientFrame::Typing(data) => {
-            Action::Typing { conversation: data.conversation_id, is_typing: data.is_typing }
+            Action::Typing { place: data.conversation_id.into(), is_typing: data.is_typing }
         }
         ClientFrame::Resume(data) => Action::Resume(data.positions.into_iter().map(position).collect()),
-        ClientFrame::History(data) => match limit_of(data.limit) {
+        ClientFrame::History(data) => match history_limit(data.limit) {
             Ok(limit) => {
-                Action::History { conversation: data.conversation_id, before: data.before_seq, limit }
+                Action::History { place: data.conversation_id.into(), before: data.before_seq, limit }
             }
             Err(refusal) => return Err(Undecodable { refusal, correlation }),
         },
@@ -135,16 +140,13 @@ fn incoming_of(incoming: wire::Incoming) -> Result<Incoming, Undecodable> {
     Ok(Incoming::Command(Command { action, correlation }))
 }
 
-fn limit_of(limit: Option<u32>) -> Result<usize, Refusal> {
-    let limit = limit.unwrap_or(HISTORY_DEFAULT);
-    usize::try_from(limit).ok().filter(|limit| (1..=HISTORY_MAX).contains(limit)).ok_or_else(|| {
-        let words = format!("`limit` is 1 to {HISTORY_MAX}");
-        Refusal::new(parlor_domain::ErrorCode::InvalidRequest, words)
-    })
+/// What is said about the answer: the model alone.
+fn options(model: Option<String>) -> TurnOptions {
+    TurnOptions { model, ..TurnOptions::default() }
 }
 
 fn position(position: wire::Position) -> Position {
-    Position { conversation: position.conversation_id, seq: position.seq, epoch: position.epoch }
+    Position { place: position.conversation_id.into(), seq: position.seq, epoch: position.epoch }
 }
 
 fn echo(correlation: &Correlation) -> Echo<'_> {
@@ -154,9 +156,10 @@ fn echo(correlation: &Correlation) -> Echo<'_> {
     }
 }
 
-fn reply_frame<'a>(body: &'a ReplyBody, correlation: &'a Correlation) -> ServerFrame<'a> {
+/// An answer's frame; none for what only another dialect asks.
+fn reply_frame<'a>(body: &'a ReplyBody, correlation: &'a Correlation) -> Option<ServerFrame<'a>> {
     let echo = echo(correlation);
-    match body {
+    Some(match body {
         ReplyBody::Joined { conversation, last_seq, title } => {
             ServerFrame::ConversationJoined(wire::ConversationJoined {
                 conversation_id: *conversation,
@@ -183,7 +186,14 @@ fn reply_frame<'a>(body: &'a ReplyBody, correlation: &'a Correlation) -> ServerF
             has_more: *has_more,
             echo,
         }),
-        ReplyBody::Missed(missed) => ServerFrame::MessageReceived(message_event(missed)),
+        ReplyBody::Changed { event, .. } => changed(event.body(), echo),
+        ReplyBody::Missed { message, is_change } | ReplyBody::Replayed { message, is_change } => {
+            if *is_change {
+                ServerFrame::MessageUpdated(message_updated(message, Echo::default()))
+            } else {
+                ServerFrame::MessageReceived(message_event(message))
+            }
+        }
         ReplyBody::Resumed { conversation, from_seq, last_seq, recovered, epoch } => {
             ServerFrame::Resumed(wire::Resumed {
                 conversation_id: *conversation,
@@ -200,7 +210,12 @@ fn reply_frame<'a>(body: &'a ReplyBody, correlation: &'a Correlation) -> ServerF
         ReplyBody::Refused { refusal, conversation } => {
             ServerFrame::Error(wire::Error { conversation_id: *conversation, echo, ..error(refusal) })
         }
-    }
+        ReplyBody::RoomJoined(_)
+        | ReplyBody::RoomLeft { .. }
+        | ReplyBody::RoomDeleted { .. }
+        | ReplyBody::Member { .. }
+        | ReplyBody::Synced { .. } => return None,
+    })
 }
 
 static UNEXPECTED: Refusal = Refusal::of(parlor_domain::ErrorCode::Internal);
@@ -213,6 +228,14 @@ fn sent<'a>(body: &'a EventBody, duplicate: bool, echo: Echo<'a>) -> ServerFrame
             ..message_event(sent)
         }),
         // `Sent` holds the message's event by its contract.
+        _ => ServerFrame::Error(error(&UNEXPECTED)),
+    }
+}
+
+fn changed<'a>(body: &'a EventBody, echo: Echo<'a>) -> ServerFrame<'a> {
+    match body {
+        EventBody::Changed(changed) => ServerFrame::MessageUpdated(message_updated(changed, echo)),
+        // `Changed` holds the change's event by its contract.
         _ => ServerFrame::Error(error(&UNEXPECTED)),
     }
 }
@@ -243,6 +266,9 @@ fn message(message: &Message) -> wire::Message<'_> {
         status: reply.map(|reply| reply.status.as_str().into()),
         in_reply_to: reply.map(|reply| reply.in_reply_to),
         model: reply.and_then(|reply| reply.model.as_deref()).map(Cow::Borrowed),
+        edited_at: message.edited_at,
+        deleted: message.deleted_at.is_some(),
+        reactions: reactions(message),
     }
 }
 
@@ -257,7 +283,11 @@ fn message_event(stored: &Message) -> wire::MessageEvent<'_> {
     wire::MessageEvent { message: message(stored), duplicate: false, request_id: None }
 }
 
-fn conversation(summary: &Summary) -> wire::ConversationUpdated<'_> {
+fn message_updated<'a>(changed: &'a Message, echo: Echo<'a>) -> wire::MessageUpdated<'a> {
+    wire::MessageUpdated { message: message(changed), seq: changed.changed_seq, echo }
+}
+
+fn conversation(summary: &Summary, deleted: bool) -> wire::ConversationUpdated<'_> {
     wire::ConversationUpdated {
         conversation: wire::Conversation {
             id: summary.id,
@@ -265,6 +295,7 @@ fn conversation(summary: &Summary) -> wire::ConversationUpdated<'_> {
             updated_at: summary.updated_at,
             message_count: summary.message_count,
             last_seq: summary.last_seq,
+            deleted,
         },
     }
 }

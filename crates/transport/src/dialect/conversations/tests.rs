@@ -1,57 +1,13 @@
 //! Every event and answer of the domain as this dialect writes it.
 
 use super::{Conversations, Dialect, Incoming};
-use bytes::Bytes;
-use parlor_domain::message::{Author, Message, Reply as TurnReply, Summary, TurnStatus, Usage};
+use crate::dialect::samples::{at, changed, deleted, id, message, payloads, turn_reply};
+use parlor_domain::message::{Author, Summary, TurnStatus};
 use parlor_domain::{
-    Action, ConversationId, Correlation, ErrorCode, Event, EventBody, MessageId, Refusal, Reply, ReplyBody,
-    Timestamp, TurnRef, UserId,
+    Action, ConversationId, Correlation, ErrorCode, Event, EventBody, MessageId, Place, Presence, Refusal,
+    Reply, ReplyBody, TurnRef, UserId,
 };
 use std::sync::Arc;
-use uuid::Uuid;
-
-fn id<T: From<Uuid>>(number: u128) -> T {
-    Uuid::from_u128(0x0193_0000_0000_7000_8000_0000_0000_0000 + number).into()
-}
-
-fn at() -> Timestamp {
-    Timestamp::from_microsecond(1_704_067_200_000_000)
-}
-
-fn message(number: u128, reply: Option<TurnReply>) -> Message {
-    Message {
-        id: id(0x1000 + number),
-        conversation: id(1),
-        seq: u64::try_from(number).unwrap(),
-        author: if reply.is_some() { Author::Assistant } else { Author::User(id(0x2000)) },
-        kind: if reply.is_some() { "assistant".into() } else { "user".into() },
-        content: "Hello".into(),
-        client_id: reply.is_none().then(|| "c-1".into()),
-        created_at: at(),
-        reply,
-    }
-}
-
-fn turn_reply(status: TurnStatus) -> TurnReply {
-    let usage = Usage { prompt_tokens: 15, completion_tokens: 20, estimated: false };
-    TurnReply { in_reply_to: id(0x1001), status, model: Some("gpt-4".into()), usage }
-}
-
-/// The payloads of the frames in `bytes`, a line each.
-fn payloads(bytes: &Bytes) -> String {
-    let (mut rest, mut lines) = (&bytes[..], String::new());
-    while let [0x81, length, ..] = rest {
-        let (start, length) = match length {
-            126 => (4, usize::from(u16::from_be_bytes([rest[2], rest[3]]))),
-            short => (2, usize::from(*short)),
-        };
-        lines += std::str::from_utf8(&rest[start..start + length]).unwrap();
-        lines.push('\n');
-        rest = &rest[start + length..];
-    }
-    assert!(rest.is_empty(), "not a text frame: {rest:?}");
-    lines
-}
 
 #[test]
 fn events_keep_their_shape() {
@@ -67,22 +23,45 @@ fn events_keep_their_shape() {
     let events = [
         EventBody::Message(Arc::new(message(1, None))),
         EventBody::MessageElsewhere(Arc::new(message(2, Some(turn_reply(TurnStatus::Stopped))))),
-        EventBody::Updated(summary),
-        EventBody::Typing { conversation, who: Author::User(user), is_typing: true },
+        EventBody::Changed(Arc::new(changed())),
+        EventBody::Changed(Arc::new(deleted())),
+        EventBody::Updated(summary.clone()),
+        EventBody::Deleted(summary),
+        EventBody::Typing {
+            conversation,
+            who: Author::User(user),
+            name: Some("ann".into()),
+            is_typing: true,
+        },
         EventBody::TurnStarted(turn),
-        EventBody::TurnDelta { turn, offset: 3, text: "lo".into() },
+        EventBody::TurnDelta { turn, offset: 3, text: "lo".into(), at: at() },
         ended(TurnStatus::Complete, None),
         ended(TurnStatus::Failed, Some(Refusal::of(ErrorCode::AiUnavailable))),
     ];
-    let lines: String = events.iter().map(|event| payloads(&Conversations.event(event)) + "\n").collect();
-    insta::assert_snapshot!(lines);
+    let write = |body| payloads(&Conversations.event(&Event::new(None, body))) + "\n";
+    insta::assert_snapshot!(events.into_iter().map(write).collect::<String>());
+}
+
+/// Clients of this dialect know nothing of rooms, and are told nothing of them.
+#[test]
+fn what_only_rooms_have_is_not_told() {
+    let (conversation, user): (ConversationId, UserId) = (id(1), id(0x2000));
+    let there = Presence { user, name: "ann".into(), online: true };
+    for body in [
+        EventBody::Members { conversation, user, role: None, by: user },
+        EventBody::Presence { conversation, changes: vec![there] },
+        EventBody::Read { message: Arc::new(message(1, None)), reader: user, seq: 1, at: at() },
+    ] {
+        assert_eq!(Conversations.event(&Event::new(None, body)), "");
+    }
 }
 
 #[test]
 fn answers_keep_their_shape() {
     let conversation: ConversationId = id(1);
     let turn: MessageId = id(0x1002);
-    let event = Event::new(EventBody::Message(Arc::new(message(1, None))));
+    let event = Event::new(None, EventBody::Message(Arc::new(message(1, None))));
+    let change = Event::new(None, EventBody::Changed(Arc::new(changed())));
     let bodies = [
         ReplyBody::Joined { conversation, last_seq: 2, title: "Hello".into() },
         ReplyBody::Left { conversation },
@@ -91,7 +70,12 @@ fn answers_keep_their_shape() {
         ReplyBody::Stopped { conversation, turn: Some(turn), status: Some(TurnStatus::Stopped) },
         ReplyBody::Stopped { conversation, turn: None, status: None },
         ReplyBody::History { conversation, messages: vec![message(1, None)], has_more: true },
-        ReplyBody::Missed(Box::new(message(2, Some(turn_reply(TurnStatus::Interrupted))))),
+        ReplyBody::Changed { event: change, changed: true },
+        ReplyBody::Missed {
+            message: Box::new(message(2, Some(turn_reply(TurnStatus::Interrupted)))),
+            is_change: false,
+        },
+        ReplyBody::Missed { message: Box::new(deleted()), is_change: true },
         ReplyBody::Resumed { conversation, from_seq: 1, last_seq: 2, recovered: true, epoch: "e".into() },
         ReplyBody::Heads(vec![(conversation, 2)]),
         ReplyBody::Refused {
@@ -107,7 +91,7 @@ fn answers_keep_their_shape() {
     let mut lines = String::new();
     for body in bodies {
         for correlation in &names {
-            let reply = Reply { correlation: correlation.clone(), body: body.clone() };
+            let reply = Reply { correlation: correlation.clone(), room: None, body: body.clone() };
             lines += &payloads(&Conversations.reply(&reply));
         }
         lines.push('\n');
@@ -118,10 +102,10 @@ fn answers_keep_their_shape() {
 /// The confirmation of a plain send is the very piece of memory that everybody else gets.
 #[test]
 fn a_plain_confirmation_shares_the_events_bytes() {
-    let event = Event::new(EventBody::Message(Arc::new(message(1, None))));
-    let shared = event.encoded(Conversations.slot(), |body| Conversations.event(body)).clone();
+    let event = Event::new(None, EventBody::Message(Arc::new(message(1, None))));
+    let shared = event.encoded(Conversations.slot(), |event| Conversations.event(event)).clone();
     let body = ReplyBody::Sent { event, duplicate: false };
-    let reply = Conversations.reply(&Reply { correlation: Correlation::default(), body });
+    let reply = Conversations.reply(&Reply { correlation: Correlation::default(), room: None, body });
     assert_eq!(reply.as_ptr(), shared.as_ptr());
 }
 
@@ -137,7 +121,7 @@ fn frames_become_commands() {
         }
     };
     let command = decode(r#"{"type":"typing_start","data":{"conversation_id":"ROOM"},"request_id":"r"}"#);
-    assert_eq!(command.action, Action::Typing { conversation: room, is_typing: true });
+    assert_eq!(command.action, Action::Typing { place: room.into(), is_typing: true });
     assert_eq!(
         command.correlation,
         Correlation { request_id: Some("r".into()), client_id: None, outside: true }
@@ -147,9 +131,9 @@ fn frames_become_commands() {
     );
     assert_eq!(command.correlation.client_id.as_deref(), Some("c"));
     let Action::Send(draft) = command.action else { panic!("not a send") };
-    assert_eq!((draft.conversation, draft.kind.as_str()), (Some(room), "user"));
+    assert_eq!((draft.place, draft.kind.as_str()), (Some(Place::Conversation(room)), "user"));
     let command = decode(r#"{"type":"history","data":{"conversation_id":"ROOM"}}"#);
-    assert_eq!(command.action, Action::History { conversation: room, before: None, limit: 50 });
+    assert_eq!(command.action, Action::History { place: room.into(), before: None, limit: 50 });
     for limit in [0, 201] {
         let text = format!(r#"{{"type":"history","data":{{"conversation_id":"{room}","limit":{limit}}}}}"#);
         assert_eq!(Conversations.decode(&text).unwrap_err().refusal.code, ErrorCode::InvalidRequest);

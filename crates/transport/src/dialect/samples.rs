@@ -1,0 +1,84 @@
+//! What the dialects' tests write: one message of each kind, with ids and times that never change.
+
+use bytes::Bytes;
+use parlor_domain::message::{Author, Message, NanoDollars, Reaction, Reply, TurnStatus, Usage};
+use parlor_domain::{RoomId, Timestamp};
+use std::time::Duration;
+use uuid::Uuid;
+
+pub(super) fn id<T: From<Uuid>>(number: u128) -> T {
+    Uuid::from_u128(0x0193_0000_0000_7000_8000_0000_0000_0000 + number).into()
+}
+
+pub(super) fn at() -> Timestamp {
+    Timestamp::from_microsecond(1_704_067_200_000_000)
+}
+
+pub(super) fn room() -> RoomId {
+    "room-123".parse().unwrap()
+}
+
+pub(super) fn message(number: u128, reply: Option<Reply>) -> Message {
+    let seq = u64::try_from(number).unwrap();
+    Message {
+        id: id(0x1000 + number),
+        conversation: id(1),
+        seq,
+        changed_seq: seq,
+        author: if reply.is_some() { Author::Assistant } else { Author::User(id(0x2000)) },
+        author_name: reply.is_none().then(|| "ann".into()),
+        kind: if reply.is_some() { "assistant".into() } else { "user".into() },
+        content: "Hello".into(),
+        client_id: reply.is_none().then(|| "c-1".into()),
+        created_at: at(),
+        edited_at: None,
+        deleted_at: None,
+        reactions: Vec::new(),
+        reply,
+    }
+}
+
+/// A message whose text was changed and that somebody liked.
+pub(super) fn changed() -> Message {
+    Message {
+        changed_seq: 7,
+        edited_at: Some(at()),
+        reactions: vec![
+            Reaction { emoji: "\u{1f44d}".into(), users: vec![id(0x2001)] },
+            Reaction { emoji: "+1".into(), users: vec![id(0x2000), id(0x2001)] },
+        ],
+        ..message(1, None)
+    }
+}
+
+/// A message that is no more.
+pub(super) fn deleted() -> Message {
+    Message { changed_seq: 8, content: String::new(), deleted_at: Some(at()), ..message(1, None) }
+}
+
+pub(super) fn turn_reply(status: TurnStatus) -> Reply {
+    Reply {
+        in_reply_to: id(0x1001),
+        status,
+        model: Some("gpt-4".into()),
+        usage: Usage { prompt_tokens: 15, completion_tokens: 20, estimated: false },
+        cost: Some(NanoDollars(3_000_000)),
+        elapsed: Duration::from_micros(2_500_400),
+    }
+}
+
+/// The payloads of the frames in `bytes`, a line each.
+pub(super) fn payloads(bytes: &Bytes) -> String {
+    let (mut rest, mut lines) = (&bytes[..], String::new());
+    while let [0x81, length, ..] = rest {
+        let (start, length) = match length {
+            126 => (4, usize::from(u16::from_be_bytes([rest[2], rest[3]]))),
+            short => (2, usize::from(*short)),
+        };
+        lines += std::str::from_utf8(&rest[start..start + length]).unwrap();
+        lines.push('\n');
+        rest = &rest[start + length..];
+    }
+    assert!(rest.is_empty(), "not a text frame: {rest:?}");
+    lines
+}

@@ -1,0 +1,52 @@
+//! Whether a connection should go on: when its client was last heard of, and when its token ends.
+
+use parlor_domain::Timestamp;
+use std::sync::atomic::{AtomicBool, AtomicI64, AtomicU64, Ordering};
+use std::time::Duration;
+use tokio::time::Instant;
+
+/// What the three parts of a connection tell each other.
+pub(super) struct Life {
+    start: Instant,
+    /// When the client gave its last sign of life: milliseconds after `start`.
+    seen: AtomicU64,
+    /// Whether a command is being done: the client's frames are not read then, its pongs among them.
+    busy: AtomicBool,
+    /// When its token ends: microseconds since the epoch.
+    expires_at: AtomicI64,
+}
+
+impl Life {
+    pub(super) fn new(expires_at: Timestamp) -> Self {
+        let expires_at = AtomicI64::new(expires_at.as_microsecond());
+        Self { start: Instant::now(), seen: AtomicU64::new(0), busy: AtomicBool::new(false), expires_at }
+    }
+
+    pub(super) fn saw(&self) {
+        let now = u64::try_from(self.start.elapsed().as_millis()).unwrap_or(u64::MAX);
+        self.seen.store(now, Ordering::Relaxed);
+    }
+
+    /// A client that takes what a long command has to say lives, though it is not listened to.
+    pub(super) fn wrote(&self) {
+        if self.busy.load(Ordering::Relaxed) {
+            self.saw();
+        }
+    }
+
+    pub(super) fn set_busy(&self, busy: bool) {
+        self.busy.store(busy, Ordering::Relaxed);
+    }
+
+    pub(super) fn silent_for(&self) -> Duration {
+        self.start.elapsed().saturating_sub(Duration::from_millis(self.seen.load(Ordering::Relaxed)))
+    }
+
+    pub(super) fn extend(&self, expires_at: Timestamp) {
+        self.expires_at.store(expires_at.as_microsecond(), Ordering::Relaxed);
+    }
+
+    pub(super) fn expires_at(&self) -> Timestamp {
+        Timestamp::from_microsecond(self.expires_at.load(Ordering::Relaxed))
+    }
+}
