@@ -96,6 +96,9 @@ pub enum Action {
     },
     /// Get what was missed of each conversation, and join it. Answer, for each: the messages, then `Resumed`.
     Resume(Vec<Position>),
+    /// Get nothing of conversations that are not joined until the next command, which should be a `Resume`: nothing
+    /// that comes meanwhile outruns it. Not answered.
+    Hold,
     /// Get all that this user's clients have not got while none was there, of all conversations. Answer: the messages
     /// as `Replayed`, then `Synced`.
     Sync,

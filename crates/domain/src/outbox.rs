@@ -4,11 +4,11 @@
 //! turn's text merge, and anything else closes the connection with [`CloseCode::TooSlow`]: a stored message is never
 //! skipped, the client resumes instead.
 
-mod held;
 mod progress;
+mod replay;
 
-use self::held::Held;
 use self::progress::Progress;
+use self::replay::Replay;
 use crate::event::{Event, EventBody, Reply};
 use crate::joined::Joined;
 use crate::message::Seq;
@@ -16,7 +16,7 @@ use crate::{CloseCode, ConnectionId, ConversationId, MessageId, UserId};
 use bytes::Bytes;
 use parking_lot::Mutex;
 use std::borrow::Cow;
-use std::collections::VecDeque;
+use std::collections::{HashMap, VecDeque};
 use std::future::poll_fn;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -159,8 +159,7 @@ struct State {
     reader: Option<Waker>,
     producer: Option<Waker>,
     progress: Progress,
-    /// Events of conversations that the connection has not joined, while it gets what came before it; none: they go in.
-    held: Option<Held>,
+    replay: Replay,
 }
 
 impl Outbox {
@@ -232,23 +231,28 @@ impl Outbox {
     /// Puts an event of a conversation in that the connection has not joined.
     pub(crate) fn push_elsewhere(&self, event: &Arc<Event>) {
         self.change(|state, limit| {
-            if state.held.is_none() {
-                return state.offer(Outgoing::Event(Arc::clone(event)), limit);
+            if state.replay.is_under_way() {
+                return state.hold(event, limit);
             }
-            state.hold(event, limit)
+            state.offer(Outgoing::Event(Arc::clone(event)), limit)
         });
     }
 
-    /// From here on events of conversations that the connection has not joined wait for [`Self::release`].
-    pub(crate) fn hold_elsewhere(&self) {
-        self.state.lock().held = Some(Held::default());
+    /// From here on events of conversations that the connection has not joined wait for [`Self::end_replay`].
+    pub(crate) fn begin_replay(&self) {
+        self.state.lock().replay.begin();
     }
 
-    /// Puts in what waited, but for what `told` says that the connection has: its highest seq of a conversation.
-    pub(crate) fn release(&self, told: impl Fn(ConversationId) -> Seq) {
+    /// Puts in what waited, but for what the connection has: `told` is where the replay of each conversation ended;
+    /// none where there was none.
+    pub(crate) fn end_replay(&self, told: Option<HashMap<ConversationId, Seq>>) {
+        let has_news = told.as_ref().is_some_and(|told| !told.is_empty());
+        if !has_news && !self.state.lock().replay.is_under_way() {
+            return;
+        }
         self.change(|state, limit| {
-            let held = state.held.take().unwrap_or_default();
-            held.into_events(told).all(|event| state.offer(Outgoing::Event(event), limit))
+            let held = state.replay.end(told.unwrap_or_default());
+            held.into_iter().all(|event| state.offer(Outgoing::Event(event), limit))
         });
     }
 
@@ -357,6 +361,11 @@ fn shrink(queue: &mut VecDeque<Outgoing>) {
 impl State {
     /// The shedding rules, in one place.
     fn offer(&mut self, item: Outgoing, limit: usize) -> bool {
+        if let Outgoing::Event(event) = &item
+            && self.replay.has_told(event)
+        {
+            return true;
+        }
         let weight = item.weight();
         let used = self.bytes + self.in_flight;
         if used + weight > limit / 2 && self.merge(&item) {
@@ -383,7 +392,7 @@ impl State {
 
     /// Keeps an event for later; closes where too much is kept.
     fn hold(&mut self, event: &Arc<Event>, limit: usize) -> bool {
-        let fits = self.held.get_or_insert_default().keep(event, limit);
+        let fits = self.replay.hold(event, limit);
         if !fits {
             self.close_with(CloseCode::TooSlow.into());
         }

@@ -66,6 +66,9 @@ impl Session {
     /// Does one command. Everything it has to say goes to the outbox; it waits where a conversation is busy, and
     /// nothing more should be read from the client meanwhile.
     pub async fn handle(&mut self, command: Command) {
+        if !matches!(command.action, Action::Resume(_)) {
+            self.outbox.end_replay(None);
+        }
         match self.admit() {
             Ok(()) => self.perform(command).await,
             Err(refusal) => self.refuse(command.correlation, refusal, None),
@@ -99,6 +102,7 @@ impl Session {
             Action::Stop { place, turn } => self.stop(place, turn, correlation).await,
             Action::Read { place, seq } => self.read(place, seq, correlation).await,
             Action::Resume(positions) => self.resume(positions, correlation).await,
+            Action::Hold => self.outbox.begin_replay(),
             Action::Sync => self.sync(correlation).await,
             Action::History { place, before, limit } => {
                 self.history(place, before, limit, correlation).await;

@@ -18,6 +18,13 @@ const HISTORY_BYTES: usize = 512 * 1024;
 /// The most conversations whose messages a new connection gets by itself; the others are named.
 const SYNC_MAX: usize = 1_000;
 
+/// A position that was recovered: the client has proved to have everything up to `from`, and was told the rest.
+struct Resumed {
+    conversation: ConversationId,
+    from: Seq,
+    head: Seq,
+}
+
 /// A piece of a log that a client has missed.
 struct Missed {
     conversation: ConversationId,
@@ -74,27 +81,31 @@ impl Session {
             let refusal = Refusal::new(ErrorCode::InvalidRequest, "more than 1000 positions in one resume");
             return self.refuse(correlation, refusal, None);
         }
-        let mut proved = Vec::new();
+        let (mut proved, mut told) = (Vec::new(), HashMap::new());
         for position in positions {
             let place = position.place.clone();
             match self.resume_one(position, &correlation).await {
-                Ok(position) => proved.extend(position),
+                Ok(Some(Resumed { conversation, from, head })) => {
+                    proved.push((conversation, from));
+                    told.insert(conversation, head);
+                }
+                Ok(None) => {}
                 Err(refusal) => self.refuse(correlation.clone(), refusal, Some(&place)),
             }
             if self.outbox.is_closed() {
                 return;
             }
         }
+        self.outbox.end_replay(Some(told));
         self.mark_delivered(proved);
     }
 
     /// Subscribe first, so that nothing is missed; then the log up to the head at that moment; then what came since.
-    /// Gives what the position proves.
     async fn resume_one(
         &mut self,
         position: Position,
         correlation: &Correlation,
-    ) -> Result<Option<(ConversationId, Seq)>, Refusal> {
+    ) -> Result<Option<Resumed>, Refusal> {
         let Position { place, seq, epoch } = position;
         let same_log = epoch.is_none_or(|epoch| *epoch == *self.shared.epoch);
         let Target { conversation, .. } = self.locate(&place).await?;
@@ -123,7 +134,7 @@ impl Session {
         };
         self.reply(correlation.clone(), access.room, body);
         self.go_live(conversation).await;
-        Ok((access.recovered && seq > 0).then_some((conversation, seq)))
+        Ok(access.recovered.then_some(Resumed { conversation, from: seq, head: access.head }))
     }
 
     /// What is missed, at the pace at which the client reads.
@@ -158,14 +169,14 @@ impl Session {
 
     /// All that came while no client of this user was there. What comes meanwhile waits behind it.
     pub(super) async fn sync(&mut self, correlation: Correlation) {
-        self.outbox.hold_elsewhere();
+        self.outbox.begin_replay();
         let mut told = HashMap::new();
         let synced = self.push_unsynced(&mut told).await;
         match synced {
             Ok(incomplete) => self.reply(correlation, None, ReplyBody::Synced { incomplete }),
             Err(error) => self.refuse(correlation, Refusal::internal(&error), None),
         }
-        self.outbox.release(|conversation| told.get(&conversation).copied().unwrap_or(0));
+        self.outbox.end_replay(Some(told));
     }
 
     /// Gives the conversations of which too much was missed.

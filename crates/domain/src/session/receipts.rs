@@ -14,6 +14,7 @@ type Positions = Vec<(ConversationId, Seq)>;
 impl Session {
     /// The client answered the [`Outgoing::Probe`] with this number: it has got everything before that.
     pub fn answered(&self, number: u64) {
+        self.outbox.end_replay(None); // a client that was to resume at once has not
         self.mark_delivered(self.outbox.answered(number));
     }
 

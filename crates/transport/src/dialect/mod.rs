@@ -113,7 +113,33 @@ mod samples;
 #[cfg(test)]
 mod tests {
     use super::*;
+    use parlor_domain::EventBody;
     use parlor_domain::message::{Message, Reaction};
+    use std::sync::Arc;
+    use std::sync::atomic::{AtomicUsize, Ordering};
+    use std::thread;
+
+    /// Protects the price of a large room: where two dialects meet in one conversation, each encodes an event once,
+    /// however many connections write it and on however many threads, and none gets the other's bytes.
+    #[test]
+    fn an_event_is_encoded_once_a_dialect() {
+        let dialects: [&dyn Dialect; 2] = [&Conversations, &Rooms];
+        let encoded = [const { AtomicUsize::new(0) }; 2];
+        let event =
+            Event::new(Some(samples::room()), EventBody::Message(Arc::new(samples::message(1, None))));
+        let write = || {
+            for connection in 0..1_000 {
+                let (dialect, count) = (dialects[connection % 2], &encoded[connection % 2]);
+                let bytes = event.encoded(dialect.slot(), |event| {
+                    count.fetch_add(1, Ordering::Relaxed);
+                    dialect.event(event)
+                });
+                assert_eq!(bytes, &dialect.event(&event));
+            }
+        };
+        thread::scope(|threads| (0..2).for_each(|_| drop(threads.spawn(write))));
+        assert_eq!(encoded.map(AtomicUsize::into_inner), [1, 1]);
+    }
 
     /// A message that a thousand liked fits into a frame: they are all counted, and the first are named.
     #[test]

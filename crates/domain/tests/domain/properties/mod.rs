@@ -4,6 +4,7 @@
 mod log;
 mod resend;
 mod resume;
+mod rooms;
 
 use crate::slow_store::Delays;
 use parlor_domain::testing::{MemoryStore, WriteFault};

@@ -110,3 +110,33 @@ fn bob_seqs(lines: &[String]) -> Vec<u64> {
     };
     lines.iter().filter_map(entry).collect()
 }
+
+/// Protects a client that is about to resume: nothing outruns what it missed, and what came meanwhile comes once. One
+/// that does not resume after all gets everything with its next frame, or with its first sign of life.
+#[tokio::test(start_paused = true)]
+async fn nothing_outruns_a_resume() {
+    let server = server().await;
+    let (mut ann, conversation) = bob_goes(&server).await;
+    let mut plain = Client::connect(&server, "bob").await;
+    let mut resuming = Client::connect(&server, "bob").await;
+    let mut silent = Client::connect(&server, "bob").await;
+    for client in [&mut resuming, &mut plain, &mut silent] {
+        client.session.perform(hold()).await;
+    }
+    ann.note(conversation, "two").await;
+    assert!(
+        resuming.calm().await.is_empty() && plain.calm().await.is_empty() && silent.calm().await.is_empty()
+    );
+    resuming.resume(conversation, 1).await;
+    assert_eq!(resuming.calm().await, ["missed 2 two", "resumed 1..2"]);
+    assert_eq!(plain.does(Action::Heads).await, ["elsewhere 2 two", "heads []"]);
+    silent.session.answered(1);
+    assert_eq!(silent.calm().await, ["elsewhere 2 two"]);
+    ann.note(conversation, "three").await;
+    assert_eq!(resuming.calm().await, ["message 3 three"]);
+    assert_eq!(plain.calm().await, ["elsewhere 3 three"]);
+}
+
+fn hold() -> parlor_domain::Command {
+    parlor_domain::Command { action: Action::Hold, correlation: parlor_domain::Correlation::default() }
+}

@@ -146,17 +146,19 @@ fn invalid(words: &'static str) -> Refusal {
     Refusal::new(ErrorCode::InvalidRequest, words)
 }
 
-/// What the upgrade's query asks for: first what came while this user was away, then the room.
+/// What the upgrade's query asks for: first what came while this user was away, unless the client is going to resume;
+/// then the room.
 pub(super) fn opening(query: &[(String, String)]) -> Opening {
     let value = |name: &str| {
         let value = query.iter().find(|(key, _)| key == name).map(|(_, value)| value.as_str());
         value.filter(|value| !value.is_empty())
     };
-    let sync = (!matches!(value("resume"), Some("1" | "true"))).then_some(Ok(Action::Sync));
+    let resumes = matches!(value("resume"), Some("1" | "true"));
+    let first = Ok(if resumes { Action::Hold } else { Action::Sync });
     let entry =
         value("room_id").map(|id| entry(id, value("room_name"), value("room_type"), value("ai_mode")));
     let command = |action| Command { action, correlation: Correlation::default() };
-    sync.into_iter().chain(entry).map(|asked| asked.map(command)).collect()
+    std::iter::once(first).chain(entry).map(|asked| asked.map(command)).collect()
 }
 
 fn entry(id: &str, name: Option<&str>, kind: Option<&str>, ai_mode: Option<&str>) -> Result<Action, Refusal> {

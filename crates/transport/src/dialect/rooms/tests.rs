@@ -246,10 +246,10 @@ fn the_query_asks_for_what_was_missed_and_for_the_room() {
     };
     let named = [("token", "t"), ("room_id", "room-123"), ("room_name", "My Chat Room")];
     assert_eq!(opening(&[("token", "t"), ("room_id", "")]), [Ok(Action::Sync)]);
-    assert_eq!(opening(&[("resume", "1")]), []);
+    assert_eq!(opening(&[("resume", "1")]), [Ok(Action::Hold)]);
     assert_eq!(opening(&named), [Ok(Action::Sync), Ok(room(None, None))]);
     let group = [&named[..], &[("room_type", "group"), ("ai_mode", "off"), ("resume", "1")]].concat();
-    assert_eq!(opening(&group), [Ok(room(Some(RoomKind::Group), Some(AiMode::Off)))]);
+    assert_eq!(opening(&group), [Ok(Action::Hold), Ok(room(Some(RoomKind::Group), Some(AiMode::Off)))]);
     let odd = [&named[..], &[("room_type", "secret")]].concat();
     assert_eq!(opening(&odd), [Ok(Action::Sync), Err(ErrorCode::InvalidRequest)]);
 }
