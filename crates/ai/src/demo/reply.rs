@@ -31,7 +31,7 @@ pub(super) fn to(context: &[ContextMessage]) -> Reply {
     let said: Vec<&str> = context
         .iter()
         .filter(|piece| piece.speaker == Speaker::User)
-        .map(|piece| piece.content.trim())
+        .map(|piece| unaddressed(piece.content.trim()))
         .collect();
     let Some((message, earlier)) = said.split_last() else {
         return Reply::from(introduction("Write something, and I answer."));
@@ -64,6 +64,11 @@ pub(super) fn first_word(text: &str) -> &str {
         in_space = character.is_whitespace();
     }
     text
+}
+
+/// A message without the name by which a room calls the AI.
+fn unaddressed(message: &str) -> &str {
+    after("@ai", message).unwrap_or(message)
 }
 
 /// What follows `command` where `message` begins with it as a whole word, in any case.
@@ -176,6 +181,7 @@ mod tests {
     fn it_counts_with_a_piece_a_number() {
         assert_eq!(pieces(&reply(&["Count to 3"])), ["1 ", "2 ", "3"]);
         assert_eq!(reply(&["count to 3, please"]), "1 2 3");
+        assert_eq!(reply(&["@ai, count to 3"]), "1 2 3", "as it is called in a room");
         assert!(reply(&["count to 99999999999999"]).ends_with("1000 and that is as far as I count."));
         assert_eq!(reply(&["count to 0"]), "There is nothing to count.");
         assert!(reply(&["count to ten"]).contains("demo assistant"));
