@@ -151,6 +151,10 @@ impl Conversation {
         if self.show_answer(message, &origin.outbox) {
             return;
         }
+        if self.ai_mode() == AiMode::Off {
+            let refusal = Refusal::new(ErrorCode::Forbidden, "the AI is off in this room");
+            return origin.refuse(refusal, self.summary.id);
+        }
         let Some(origin) = self.follow_planned(message, origin) else { return };
         match self.plan_turn(message, access.visible_after, options) {
             Ok(plan) => {

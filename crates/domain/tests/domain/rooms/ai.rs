@@ -40,6 +40,25 @@ async fn the_ai_answers_when_the_room_says_so() {
     }
 }
 
+/// Protects a room without AI from one that comes by the back door: nobody can ask for another reply either.
+#[tokio::test(start_paused = true)]
+async fn where_the_ai_is_off_nobody_can_call_it() {
+    let server = server().await;
+    let mut ann = Client::connect(&server, "ann").await;
+    ann.does(Action::Room(RoomAction::Enter(wanted(ROOM, None, Some(AiMode::Off))))).await;
+    ann.ask(super::conversation(&server).await, "hello @ai").await;
+    settle().await;
+    let message = ann.entries()[0].id;
+    let options = TurnOptions::default();
+    for action in [
+        Action::Stream { place: place(), message, options: options.clone() },
+        Action::Regenerate { place: place(), message: Some(message), options },
+    ] {
+        assert_eq!(ann.does(action).await, ["refused FORBIDDEN"]);
+    }
+    assert!(server.backend.requests().is_empty());
+}
+
 /// Protects the bill: the cost stands with the reply, exact, and none where no price is known.
 #[tokio::test(start_paused = true)]
 async fn a_reply_tells_its_cost() {
