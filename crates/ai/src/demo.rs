@@ -134,7 +134,7 @@ mod tests {
     use tokio::time::Instant;
 
     async fn open(demo: Demo, message: &str, max_tokens: Option<u32>) -> TurnStream {
-        let context = vec![ContextMessage { speaker: Speaker::User, content: message.to_owned() }];
+        let context = vec![ContextMessage::new(Speaker::User, message)];
         let (turn, conversation) = (MessageId::new(), ConversationId::new());
         let model = Some("gpt-4".to_owned());
         let request = TurnRequest { turn, conversation, model, context, max_tokens, temperature: None };

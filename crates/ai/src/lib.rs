@@ -18,7 +18,7 @@
 //! use parlor_domain::{ConversationId, MessageId};
 //!
 //! # tokio::runtime::Builder::new_current_thread().enable_time().build().unwrap().block_on(async {
-//! let question = ContextMessage { speaker: Speaker::User, content: "echo good morning".to_owned() };
+//! let question = ContextMessage::new(Speaker::User, "echo good morning");
 //! let request = TurnRequest {
 //!     turn: MessageId::new(),
 //!     conversation: ConversationId::new(),

@@ -575,8 +575,17 @@ pub enum Speaker {
 pub struct ContextMessage {
     /// Who said it.
     pub speaker: Speaker,
+    /// What that person is called, where there may be several.
+    pub name: Option<Arc<str>>,
     /// What they said.
     pub content: String,
+}
+
+impl ContextMessage {
+    /// A piece of a conversation in which nobody needs a name.
+    pub fn new(speaker: Speaker, content: impl Into<String>) -> Self {
+        Self { speaker, name: None, content: content.into() }
+    }
 }
 
 /// What a backend is asked.

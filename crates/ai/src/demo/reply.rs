@@ -144,10 +144,10 @@ mod tests {
     use super::*;
 
     fn context(messages: &[&str]) -> Vec<ContextMessage> {
-        let mut context = vec![ContextMessage { speaker: Speaker::System, content: "Be brief.".to_owned() }];
+        let mut context = vec![ContextMessage::new(Speaker::System, "Be brief.")];
         for message in messages {
-            context.push(ContextMessage { speaker: Speaker::User, content: (*message).to_owned() });
-            context.push(ContextMessage { speaker: Speaker::Assistant, content: "Yes.".to_owned() });
+            context.push(ContextMessage::new(Speaker::User, *message));
+            context.push(ContextMessage::new(Speaker::Assistant, "Yes."));
         }
         context.pop();
         context

@@ -27,7 +27,19 @@ struct StreamOptions {
 #[derive(Debug, Serialize)]
 struct Message<'a> {
     role: &'static str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    name: Option<String>,
     content: &'a str,
+}
+
+/// The longest name of a speaker, in characters.
+const NAME_MAX: usize = 64;
+
+/// A name as the API takes it: letters and digits of ASCII, `_` and `-`. None where nothing is left of it.
+fn plain(name: &str) -> Option<String> {
+    let allowed = |c: char| if c.is_ascii_alphanumeric() || "_-".contains(c) { c } else { '_' };
+    let name: String = name.chars().take(NAME_MAX).map(allowed).collect();
+    (!name.trim_matches('_').is_empty()).then_some(name)
 }
 
 impl<'a> Body<'a> {
@@ -55,7 +67,7 @@ impl<'a> From<&'a ContextMessage> for Message<'a> {
             Speaker::User => "user",
             Speaker::Assistant => "assistant",
         };
-        Self { role, content: &piece.content }
+        Self { role, name: piece.name.as_deref().and_then(plain), content: &piece.content }
     }
 }
 
@@ -67,7 +79,7 @@ mod tests {
     use serde_json::{Value, json};
 
     fn request(model: Option<&str>, max_tokens: Option<u32>) -> TurnRequest {
-        let piece = |speaker, content: &str| ContextMessage { speaker, content: content.to_owned() };
+        let piece = ContextMessage::new;
         TurnRequest {
             turn: MessageId::new(),
             conversation: ConversationId::new(),
@@ -99,6 +111,22 @@ mod tests {
             "stream_options": {"include_usage": true},
         });
         assert_eq!(body(&OpenAiConfig::default(), None, None), expect);
+    }
+
+    /// Protects a room of several people from an assistant that takes them for one.
+    #[test]
+    fn speakers_are_named_as_the_api_takes_names() {
+        for (name, expect) in [
+            ("ann", json!("ann")),
+            ("ann.o'neil", json!("ann_o_neil")),
+            ("ü", Value::Null),
+            ("x\0", json!("x_")),
+        ] {
+            let mut request = request(None, None);
+            request.context[2].name = Some(name.into());
+            let body = serde_json::to_value(Body::new(&OpenAiConfig::default(), &request)).unwrap();
+            assert_eq!(body["messages"][2]["name"], expect, "{name}");
+        }
     }
 
     #[test]

@@ -152,7 +152,7 @@ pub(crate) fn question() -> TurnRequest {
         turn: MessageId::new(),
         conversation: ConversationId::new(),
         model: None,
-        context: vec![ContextMessage { speaker: Speaker::User, content: "Hi".to_owned() }],
+        context: vec![ContextMessage::new(Speaker::User, "Hi")],
         max_tokens: None,
         temperature: None,
     }

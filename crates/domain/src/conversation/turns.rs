@@ -8,6 +8,7 @@ use crate::event::{Event, EventBody, ReplyBody, TurnRef};
 use crate::message::{Author, KIND_ASSISTANT, Message, Reply, Seq, TurnStatus, Usage};
 use crate::outbox::{Delivery, Outbox, Outgoing};
 use crate::ports::{Checkpoint, NewTurn, TurnEnd, Write};
+use crate::room::RoomKind;
 use crate::turn::{self, Ended, Job, Piece};
 use crate::{MessageId, Refusal, RoomId, Timestamp};
 use std::sync::Arc;
@@ -166,6 +167,7 @@ impl Conversation {
             turn: open.turn.clone(),
             answers: open.answers,
             visible_after: open.visible_after,
+            names_people: self.room.as_ref().is_some_and(|room| room.kind != RoomKind::Private),
             options: std::mem::take(&mut open.options),
             pieces: pieces.clone(),
             stop: open.stop.clone(),

@@ -60,8 +60,10 @@ impl Session {
         room: &RoomId,
         correlation: &Correlation,
     ) -> Result<(), Refusal> {
-        self.subscribe(conversation, Start::Now).await?;
-        let joined = self.shared.look(conversation, self.user()).await?;
+        let access = self.subscribe(conversation, Start::Now).await?;
+        let mut joined = self.shared.look(conversation, self.user()).await?;
+        // What came between the two questions follows the answer: it must not be taken for known.
+        joined.last_seq = access.head;
         self.reply(correlation.clone(), Some(room.clone()), ReplyBody::RoomJoined(joined));
         self.go_live(conversation).await;
         Ok(())

@@ -33,6 +33,7 @@ pub(super) async fn build(shared: &Shared, job: &Job) -> Result<Vec<ContextMessa
     let settings = &shared.settings.turns;
     let system = job.options.system_prompt.as_deref().or(settings.system_prompt.as_deref());
     let mut window = Window::new(job.turn.in_reply_to, settings.context_tokens, system);
+    window.names_people = job.names_people;
     let mut before = job.answers + 1;
     'pages: loop {
         let page = shared.store.log_before(job.turn.conversation, Some(before), PAGE).await?;
@@ -51,6 +52,8 @@ pub(super) async fn build(shared: &Shared, job: &Job) -> Result<Vec<ContextMessa
 struct Window {
     target: MessageId,
     left: usize,
+    /// Whether it is said who spoke.
+    names_people: bool,
     /// The messages that have a newer answer in the window: of alternatives, only the newest counts.
     answered: HashSet<MessageId>,
     /// Each with the question that it is or answers.
@@ -60,7 +63,7 @@ struct Window {
 impl Window {
     fn new(target: MessageId, budget: usize, system: Option<&str>) -> Self {
         let left = budget.saturating_sub(system.map_or(0, estimate_tokens));
-        Self { target, left, answered: HashSet::new(), pieces: VecDeque::new() }
+        Self { target, left, names_people: false, answered: HashSet::new(), pieces: VecDeque::new() }
     }
 
     /// Takes one more message. False where it does not fit.
@@ -75,7 +78,8 @@ impl Window {
         if speaker == Speaker::Assistant {
             self.answered.insert(question);
         }
-        self.pieces.push_front((question, ContextMessage { speaker, content: message.content }));
+        let name = message.author_name.filter(|_| self.names_people);
+        self.pieces.push_front((question, ContextMessage { speaker, name, content: message.content }));
         true
     }
 
@@ -108,7 +112,7 @@ impl Window {
             return None;
         }
         self.pieces.retain(|(question, _)| asked.contains(question)); // no answer without its question
-        let system = system.map(|text| ContextMessage { speaker: Speaker::System, content: text.to_owned() });
+        let system = system.map(|text| ContextMessage::new(Speaker::System, text));
         Some(system.into_iter().chain(self.pieces.into_iter().map(|(_, piece)| piece)).collect())
     }
 }

@@ -24,6 +24,8 @@ pub(crate) struct Job {
     pub(crate) answers: Seq,
     /// The one who asked sees only entries with a higher seq.
     pub(crate) visible_after: Seq,
+    /// Several people may have spoken: the backend is told who did.
+    pub(crate) names_people: bool,
     /// Who should answer, and how.
     pub(crate) options: TurnOptions,
     /// Where the text goes. Bounded: a conversation that is busy slows the backend's stream down.

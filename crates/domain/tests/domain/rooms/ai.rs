@@ -4,7 +4,7 @@ use super::{Client, ROOM, place, wanted};
 use crate::client::{draft, settle};
 use crate::world::{END, log, say, server, unlimited};
 use parlor_domain::message::{NanoDollars, Usage};
-use parlor_domain::ports::Delta;
+use parlor_domain::ports::{Delta, Speaker};
 use parlor_domain::room::{AiMode, RoomKind};
 use parlor_domain::testing::{Script, TestHub};
 use parlor_domain::{Action, Price, Prices, RoomAction, TurnOptions};
@@ -57,6 +57,25 @@ async fn where_the_ai_is_off_nobody_can_call_it() {
         assert_eq!(ann.does(action).await, ["refused FORBIDDEN"]);
     }
     assert!(server.backend.requests().is_empty());
+}
+
+/// Protects people from being taken for one: where several may speak, the AI is told who did.
+#[tokio::test(start_paused = true)]
+async fn the_ai_knows_who_speaks() {
+    for (kind, names) in [(RoomKind::Shared, [Some("ann"), Some("bob")]), (RoomKind::Private, [None, None])] {
+        let server = server().await;
+        let mut ann = Client::entering(&server, "ann", kind).await;
+        let mut bob = Client::entering(&server, "bob", None).await;
+        let conversation = super::conversation(&server).await;
+        ann.note(conversation, "a note").await;
+        for client in [&mut ann, &mut bob] {
+            client.ask(conversation, "hello @ai").await;
+            settle().await;
+        }
+        let context = server.backend.requests().pop().unwrap().context;
+        let asked = context.iter().filter(|piece| piece.speaker == Speaker::User);
+        assert!(asked.map(|piece| piece.name.as_deref()).eq(names), "{kind}");
+    }
 }
 
 /// Protects the bill: the cost stands with the reply, exact, and none where no price is known.
