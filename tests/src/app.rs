@@ -3,7 +3,9 @@
 use crate::client::{Client, Credential};
 use crate::http::{self, Answer};
 use crate::process::Process;
+use crate::rooms::Rooms;
 use crate::{PATIENCE, tools};
+use serde_json::Value;
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
 use std::path::Path;
@@ -37,10 +39,12 @@ impl TestAppBuilder {
         self
     }
 
-    /// Turns off every limit on frames and on the user's connections, for tests of something else.
+    /// Turns off every limit on frames, messages and the user's connections, for tests of something else.
     #[must_use]
     pub fn without_limits(self) -> Self {
-        self.env("WS_RATE_LIMIT_REQUESTS", 0).env("WS_MAX_CONNECTIONS_PER_USER", 0)
+        self.env("WS_RATE_LIMIT_REQUESTS", 0)
+            .env("WS_CHAT_RATE_LIMIT_REQUESTS", 0)
+            .env("WS_MAX_CONNECTIONS_PER_USER", 0)
     }
 
     /// Answers through the OpenAI-compatible API at `base_url`, with `model` unless a message names another.
@@ -54,7 +58,7 @@ impl TestAppBuilder {
     /// Starts it on a free port and waits until it listens.
     pub async fn start(self) -> TestApp {
         let folder = tempfile::tempdir().unwrap();
-        let (process, address) = serve(folder.path(), &self.settings);
+        let (process, address) = serve(folder.path(), &self.settings, 0);
         let app = TestApp { settings: self.settings, folder, process, address, earlier_log: String::new() };
         app.wait_ready().await;
         app
@@ -89,7 +93,16 @@ impl TestApp {
 
     /// An access token that lasts for `ttl`, as the command line writes durations.
     pub fn token_for(&self, email: &str, ttl: &str) -> String {
-        let output = self.command(&["token", email, "--ttl", ttl]);
+        self.issue(&[email, "--ttl", ttl])
+    }
+
+    /// An access token for an admin.
+    pub fn admin_token(&self, email: &str) -> String {
+        self.issue(&[email, "--role", "admin"])
+    }
+
+    fn issue(&self, arguments: &[&str]) -> String {
+        let output = self.command(&[&["token"], arguments].concat());
         assert!(output.status.success(), "parlor token: {}", String::from_utf8_lossy(&output.stderr));
         let token = String::from_utf8(output.stdout).unwrap();
         let token = token.strip_suffix('\n').expect("one line");
@@ -107,6 +120,26 @@ impl TestApp {
         let mut client = Client::connect(self.address, Credential::Query(token)).await;
         client.expect("auth_success").await;
         client
+    }
+
+    /// A connection of the `rooms` dialect that is told nothing of what was missed.
+    pub async fn rooms(&self, token: &str) -> Rooms {
+        let mut client = Rooms::connect(self.address, token, "?resume=1").await;
+        // What comes meanwhile waits for the resume that was announced, or for any other frame.
+        client.barrier().await;
+        client
+    }
+
+    /// A request over HTTP, with a bearer; no body where it is null.
+    pub async fn ask(&self, token: &str, method: &str, path: &str, body: Value) -> Answer {
+        http::ask(self.address, method, path, Some(token), &body).await
+    }
+
+    /// A room as its member finds it over HTTP.
+    pub async fn room(&self, token: &str, room: &str) -> Value {
+        let answer = self.ask(token, "GET", &format!("/api/v1/ws/rooms/{room}"), Value::Null).await;
+        assert_eq!(answer.status, 200, "{}", answer.body);
+        answer.json()
     }
 
     /// `GET path`.
@@ -148,9 +181,18 @@ impl TestApp {
 
     /// Starts it again on the same folder, after its end.
     pub async fn restart(&mut self) {
+        self.restart_on(0).await;
+    }
+
+    /// The same, at the address that it had, for clients that come back by themselves.
+    pub async fn restart_in_place(&mut self) {
+        self.restart_on(self.address.port()).await;
+    }
+
+    async fn restart_on(&mut self, port: u16) {
         assert!(!self.is_running(), "restart comes after the end");
         self.earlier_log += &self.process.output();
-        (self.process, self.address) = serve(self.folder.path(), &self.settings);
+        (self.process, self.address) = serve(self.folder.path(), &self.settings, port);
         self.wait_ready().await;
     }
 
@@ -160,9 +202,9 @@ impl TestApp {
     }
 }
 
-fn serve(folder: &Path, settings: &BTreeMap<String, String>) -> (Process, SocketAddr) {
+fn serve(folder: &Path, settings: &BTreeMap<String, String>, port: u16) -> (Process, SocketAddr) {
     let mut command = parlor(folder, settings);
-    command.args(["serve", "--port", "0"]);
+    command.args(["serve", "--port", &port.to_string()]);
     let mut process = Process::start("parlor", command, false);
     let address = process.wait_for(PATIENCE, listening);
     (process, address)

@@ -60,7 +60,17 @@ impl Client {
         credential: Credential<'_>,
         headers: &[(&'static str, &str)],
     ) -> Result<Self, Error> {
-        timeout(PATIENCE, upgrade(address, credential, headers))
+        Self::try_open(address, "/api/v1/chat/ws", credential, headers).await
+    }
+
+    /// The same at another endpoint; `path` may have a query.
+    pub async fn try_open(
+        address: SocketAddr,
+        path: &str,
+        credential: Credential<'_>,
+        headers: &[(&'static str, &str)],
+    ) -> Result<Self, Error> {
+        timeout(PATIENCE, upgrade(address, path, credential, headers))
             .await
             .expect("an answer to the upgrade in time")
     }
@@ -219,9 +229,18 @@ impl Client {
     }
 
     /// Closes politely and waits for the end.
-    pub async fn close(mut self) {
+    pub async fn close(self) {
+        self.close_and_drain().await;
+    }
+
+    /// Closes politely; gives the frames that came before the server's own close.
+    pub async fn close_and_drain(mut self) -> Vec<Value> {
         let _ = self.socket.close(None).await;
-        while let Some(Ok(_)) = timeout(PATIENCE, self.socket.next()).await.ok().flatten() {}
+        let mut frames = Vec::new();
+        while let Ok(Incoming::Frame(frame)) = timeout(PATIENCE, self.next()).await {
+            frames.push(frame);
+        }
+        frames
     }
 
     async fn next(&mut self) -> Incoming {
@@ -252,14 +271,15 @@ pub fn id(value: &Value) -> String {
 
 async fn upgrade(
     address: SocketAddr,
+    path: &str,
     credential: Credential<'_>,
     headers: &[(&'static str, &str)],
 ) -> Result<Client, Error> {
     let query = match credential {
-        Credential::Query(token) => format!("?token={token}"),
+        Credential::Query(token) => format!("{}token={token}", if path.contains('?') { '&' } else { '?' }),
         _ => String::new(),
     };
-    let mut request = format!("ws://{address}/api/v1/chat/ws{query}").into_client_request()?;
+    let mut request = format!("ws://{address}{path}{query}").into_client_request()?;
     for (name, value) in headers {
         request.headers_mut().insert(*name, value.parse().unwrap());
     }

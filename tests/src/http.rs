@@ -1,6 +1,7 @@
 //! The smallest HTTP client: one request, one connection, the whole answer.
 
 use crate::PATIENCE;
+use serde_json::Value;
 use std::net::SocketAddr;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
@@ -18,6 +19,23 @@ pub struct Answer {
 }
 
 impl Answer {
+    /// The body as JSON. Panics where it is none.
+    pub fn json(&self) -> Value {
+        serde_json::from_str(&self.body).unwrap_or_else(|error| panic!("{error}: {}", self.body))
+    }
+
+    /// The status and the code of a refusal, which must have the form of RFC 9457.
+    pub fn refusal(&self) -> (u16, String) {
+        assert_eq!(self.header("content-type"), Some("application/problem+json"), "{}", self.head);
+        let body = self.json();
+        assert_eq!(body["type"], "about:blank", "{body}");
+        assert_eq!(body["status"], self.status, "{body}");
+        for text in ["title", "detail", "code"] {
+            assert!(body[text].as_str().is_some_and(|text| !text.is_empty()), "{text} is missing: {body}");
+        }
+        (self.status, crate::client::id(&body["code"]))
+    }
+
     /// The value of a header, if it is there.
     pub fn header(&self, name: &str) -> Option<&str> {
         self.head.lines().skip(1).find_map(|line| {
@@ -36,6 +54,19 @@ pub async fn get(address: SocketAddr, path: &str) -> Answer {
 pub async fn try_get(address: SocketAddr, path: &str) -> std::io::Result<Answer> {
     let request = format!("GET {path} HTTP/1.1\r\nhost: {address}\r\nconnection: close\r\n\r\n");
     timeout(PATIENCE, exchange(address, &request)).await?
+}
+
+/// Any request: with `token` as the bearer, and with `body` as JSON where it is not null.
+pub async fn ask(address: SocketAddr, method: &str, path: &str, token: Option<&str>, body: &Value) -> Answer {
+    let bearer = token.map(|token| format!("authorization: Bearer {token}\r\n")).unwrap_or_default();
+    let body = if body.is_null() { String::new() } else { body.to_string() };
+    let request = format!(
+        "{method} {path} HTTP/1.1\r\nhost: {address}\r\nconnection: close\r\n{bearer}\
+         content-length: {}\r\n\r\n{body}",
+        body.len()
+    );
+    let answer = timeout(PATIENCE, exchange(address, &request)).await;
+    answer.expect("an answer in time").unwrap_or_else(|error| panic!("{method} {path}: {error}"))
 }
 
 async fn exchange(address: SocketAddr, request: &str) -> std::io::Result<Answer> {

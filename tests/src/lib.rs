@@ -5,6 +5,7 @@
 //!
 //! - [`TestApp`]: the server in a folder of its own, which can be killed, drained and started again.
 //! - [`Client`]: a WebSocket client on an independent implementation; [`raw::RawSocket`] sends what no client would.
+//! - [`Rooms`]: the same in the `rooms` dialect, with [`Reply`] and [`RoomMirror`] for [`Turn`] and [`Mirror`].
 //! - [`Turn`]: one AI reply as a client sees it.
 //! - [`Mirror`]: what a client knows of a conversation, and whether a frame contradicts it.
 //! - [`FakeProvider`]: an LLM API that fails exactly as it is told; [`tools`] starts other people's programs.
@@ -28,6 +29,7 @@
 )]
 
 pub mod app;
+pub mod chance;
 pub mod client;
 pub mod http;
 pub mod mirror;
@@ -35,14 +37,19 @@ pub mod postgres;
 pub mod process;
 pub mod provider;
 pub mod raw;
+pub mod room_mirror;
+pub mod rooms;
 pub mod tools;
 pub mod turn;
 
 pub use app::{TestApp, TestAppBuilder};
+pub use chance::Chance;
 pub use client::{Client, Credential, Incoming};
 pub use mirror::Mirror;
 pub use postgres::Postgres;
 pub use provider::FakeProvider;
+pub use room_mirror::RoomMirror;
+pub use rooms::{Reply, Rooms};
 pub use turn::{LiveTurn, Turn};
 
 use std::time::Duration;

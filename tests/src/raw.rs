@@ -105,13 +105,18 @@ impl RawSocket {
     /// Opens a WebSocket with `?token=`. With `receive_buffer`, the kernel keeps about that many bytes of what is
     /// not read, so that a reader that sleeps is felt soon.
     pub async fn upgrade(address: SocketAddr, token: &str, receive_buffer: Option<u32>) -> Self {
+        Self::upgrade_at(address, &format!("/api/v1/chat/ws?token={token}"), receive_buffer).await
+    }
+
+    /// The same at another endpoint; `target` has a query with the token.
+    pub async fn upgrade_at(address: SocketAddr, target: &str, receive_buffer: Option<u32>) -> Self {
         let socket = TcpSocket::new_v4().unwrap();
         if let Some(size) = receive_buffer {
             socket.set_recv_buffer_size(size).unwrap();
         }
         let mut raw = Self { stream: socket.connect(address).await.unwrap(), unread: Vec::new() };
         let request = format!(
-            "GET /api/v1/chat/ws?token={token} HTTP/1.1\r\nhost: {address}\r\nupgrade: websocket\r\n\
+            "GET {target} HTTP/1.1\r\nhost: {address}\r\nupgrade: websocket\r\n\
              connection: Upgrade\r\nsec-websocket-version: 13\r\nsec-websocket-key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n"
         );
         raw.write(request.as_bytes()).await;

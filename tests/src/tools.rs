@@ -1,4 +1,4 @@
-//! Finds what `tests/run` built or installed: the server's binary, a Python with `websockets`, `aimock`.
+//! Finds what `tests/run` built or installed: the server's binary, a Python with `websockets`, a Node.js, `aimock`.
 
 use crate::process::Process;
 use std::path::{Path, PathBuf};
@@ -20,6 +20,11 @@ pub fn python() -> PathBuf {
     installed("python/bin/python")
 }
 
+/// A Node.js with a WebSocket of its own.
+pub fn node() -> PathBuf {
+    installed("node/node")
+}
+
 /// The repository's root.
 pub fn root() -> &'static Path {
     Path::new(env!("CARGO_MANIFEST_DIR")).parent().unwrap()
@@ -27,7 +32,7 @@ pub fn root() -> &'static Path {
 
 /// Starts `aimock` (an LLM API of other people's making) with `fixtures`; gives it and its base URL.
 pub fn aimock(fixtures: &Path) -> (Process, String) {
-    let mut command = Command::new(installed("node/node"));
+    let mut command = Command::new(node());
     command
         .arg(installed("node/node_modules/@copilotkit/aimock/dist/cli.js"))
         .args(["--port", "0", "--host", "127.0.0.1", "--fixtures"])

@@ -18,6 +18,7 @@ mod protocol_errors;
 mod providers;
 mod python;
 mod resume;
+mod rooms;
 mod sending;
 mod slow_reader;
 mod turns;

@@ -1,7 +1,7 @@
 //! Readers that come and go: each sees every entry once and in order, live replies included.
 
 use parlor_tests::mirror::number;
-use parlor_tests::{Client, FakeProvider, Incoming, Mirror, TestApp};
+use parlor_tests::{Chance, Client, FakeProvider, Incoming, Mirror, TestApp};
 use serde_json::{Value, json};
 use std::net::SocketAddr;
 use std::sync::Arc;
@@ -11,19 +11,6 @@ use tokio::task::JoinSet;
 
 const READERS: u64 = 10;
 const DISCONNECTS: u64 = 20;
-
-/// A small generator of its own, so that a failing run can be had again by its seed.
-#[derive(Debug)]
-struct Chance(u64);
-
-impl Chance {
-    fn below(&mut self, limit: u64) -> u64 {
-        self.0 ^= self.0 << 13;
-        self.0 ^= self.0 >> 7;
-        self.0 ^= self.0 << 17;
-        self.0 % limit
-    }
-}
 
 /// What all readers share.
 struct Stage {
@@ -58,7 +45,7 @@ async fn two_hundred_disconnects_show_everything_once() {
     eprintln!("seed {seed}");
     let mut readers = JoinSet::new();
     for number in 1..=READERS {
-        let chance = Chance(seed.wrapping_mul(0x9e37_79b9_7f4a_7c15) ^ (number << 32) | 1);
+        let chance = Chance::new(seed ^ (number << 32) | 1);
         readers.spawn(read(Arc::clone(&stage), chance));
     }
     write(&mut writer, &stage).await;
