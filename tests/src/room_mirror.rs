@@ -139,7 +139,8 @@ impl RoomMirror {
         if last_seq < self.head {
             return Err(format!("the log ends at {last_seq}, before {}", self.head));
         }
-        (self.head, self.settled) = (last_seq, true);
+        // An entry may be replayed from the log before it is told: then it is not told again.
+        (self.head, self.settled) = (last_seq.max(self.replayed), true);
         Ok(())
     }
 
