@@ -5,6 +5,7 @@
 //! changed in one statement a table. One suite of tests holds both to the same answers.
 
 mod insert;
+mod move_head;
 mod people;
 pub(crate) mod postgres;
 mod row;

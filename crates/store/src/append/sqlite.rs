@@ -3,10 +3,14 @@
 //! A conversation's head (its last seq and count) is read once and written once a transaction, however many messages
 //! it gets. A message is one execution of one prepared statement, which finds out by itself whether the message is a
 //! resend.
+//!
+//! What a unique key finds is read with `get_result`, not with `first`: that would bind a `LIMIT`, with which SQLite
+//! prepares the statement anew at every execution.
 
 mod people;
 
 use super::insert::InsertMessage;
+use super::move_head::MoveHead;
 use super::row::{ReplyColumns, Row};
 use crate::conversations::NewConversation;
 use crate::error::Result;
@@ -156,7 +160,7 @@ impl Log<'_> {
                 .filter(messages::fingerprint.eq(Id::from(fingerprint)))
                 .filter(messages::conversation_id.eq(Id::from(new.message.conversation)))
                 .select(MessageRow::as_select());
-            if let Some(first) = query.first(self.connection).optional()? {
+            if let Some(first) = query.get_result(self.connection).optional()? {
                 return duplicate_of(first);
             }
         }
@@ -168,7 +172,7 @@ impl Log<'_> {
     fn by_id(&mut self, message: &Message) -> Result<Option<Outcome>> {
         let query =
             messages::table.filter(messages::id.eq(Id::from(message.id))).select(MessageRow::as_select());
-        let Some(known) = query.first(self.connection).optional()? else { return Ok(None) };
+        let Some(known) = query.get_result(self.connection).optional()? else { return Ok(None) };
         if known.conversation_id == message.conversation.into() {
             return duplicate_of(known).map(Some);
         }
@@ -181,7 +185,7 @@ impl Log<'_> {
         };
         let query =
             messages::table.filter(messages::id.eq(Id::from(change.message))).select(MessageRow::as_select());
-        let Some(known) = query.first(self.connection).optional()? else {
+        let Some(known) = query.get_result(self.connection).optional()? else {
             return Ok(Outcome::Refused(ErrorCode::MessageNotFound));
         };
         let message = known.into_message()?;
@@ -233,7 +237,7 @@ impl Log<'_> {
             .filter(messages::conversation_id.eq(conversation))
             .filter(messages::author_id.is_not_null())
             .select(messages::seq)
-            .first(self.connection)
+            .get_result(self.connection)
             .optional()?;
         let Some(seq) = seq else { return Ok(Outcome::Refused(ErrorCode::MessageNotFound)) };
         if self.turn_insert(turn)? == 0 && self.live_content(turn.id.into(), conversation)?.is_none() {
@@ -249,7 +253,7 @@ impl Log<'_> {
             .filter(turns::conversation_id.eq(conversation))
             .filter(turns::status.is_null())
             .select(turns::content);
-        Ok(query.first(self.connection).optional()?)
+        Ok(query.get_result(self.connection).optional()?)
     }
 
     fn turn_checkpoint(&mut self, checkpoint: &Checkpoint) -> Result<Outcome> {
@@ -304,12 +308,8 @@ impl Log<'_> {
     fn heads_update(&mut self) -> Result<()> {
         for (id, head) in &self.heads {
             let Some(head) = head.as_ref().filter(|head| head.changed) else { continue };
-            let moved = (
-                conversations::last_seq.eq(head.last_seq),
-                conversations::message_count.eq(head.message_count),
-                conversations::updated_at.eq(head.updated_at),
-            );
-            diesel::update(conversations::table.find(*id)).set(moved).execute(self.connection)?;
+            let Head { last_seq, message_count, updated_at, .. } = *head;
+            MoveHead { id: *id, last_seq, message_count, updated_at }.execute(self.connection)?;
         }
         Ok(())
     }
@@ -340,7 +340,7 @@ fn head_even_deleted<'a>(
                 conversations::deleted_at.is_not_null(),
             );
             let query = conversations::table.find(conversation).select(columns);
-            let found: Option<(i64, i64, At, bool)> = query.first(connection).optional()?;
+            let found: Option<(i64, i64, At, bool)> = query.get_result(connection).optional()?;
             slot.insert(found.map(|(last_seq, message_count, updated_at, deleted)| Head {
                 last_seq,
                 message_count,

@@ -78,7 +78,7 @@ impl Log<'_> {
             participants::delivered_seq,
             participants::read_seq,
         ));
-        let found: Option<Columns> = query.first(self.connection).optional()?;
+        let found: Option<Columns> = query.get_result(self.connection).optional()?;
         found.map(Part::of).transpose()
     }
 
