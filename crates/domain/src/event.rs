@@ -130,6 +130,9 @@ pub struct Event {
     /// The room in which it happened, if it was one.
     room: Option<RoomId>,
     body: EventBody,
+    /// What every outbox asks of it, found once: a thousand of them need not look into the message for it.
+    weight: usize,
+    position: Option<(ConversationId, Seq)>,
     encodings: [OnceLock<Bytes>; EncodingSlot::COUNT],
 }
 
@@ -139,7 +142,8 @@ const ENVELOPE: usize = 320;
 impl Event {
     /// Wraps what happened in a room, or in a conversation that is none.
     pub fn new(room: Option<RoomId>, body: EventBody) -> Arc<Self> {
-        Arc::new(Self { room, body, encodings: Default::default() })
+        let (weight, position) = (body.weight(), body.position());
+        Arc::new(Self { room, body, weight, position, encodings: Default::default() })
     }
 
     /// The room in which it happened, if it was one.
@@ -160,21 +164,7 @@ impl Event {
 
     /// About how many bytes it holds in an outbox.
     pub fn weight(&self) -> usize {
-        ENVELOPE
-            + match &self.body {
-                EventBody::Message(message)
-                | EventBody::MessageElsewhere(message)
-                | EventBody::Changed(message) => message.weight(),
-                EventBody::TurnDelta { text, .. } => text.len(),
-                EventBody::Presence { changes, .. } => changes.len() * ENVELOPE / 2,
-                EventBody::Updated(_)
-                | EventBody::Deleted(_)
-                | EventBody::Members { .. }
-                | EventBody::Typing { .. }
-                | EventBody::Read { .. }
-                | EventBody::TurnStarted(_)
-                | EventBody::TurnEnded { .. } => 0,
-            }
+        self.weight
     }
 
     /// Whether a slow reader may miss it.
@@ -184,19 +174,47 @@ impl Event {
 
     /// The log's entry that it announces, if it announces one.
     pub(crate) fn entry(&self) -> Option<&Arc<Message>> {
-        match &self.body {
-            EventBody::Message(message)
-            | EventBody::MessageElsewhere(message)
-            | EventBody::Changed(message)
-            | EventBody::TurnEnded { message, .. } => Some(message),
-            _ => None,
-        }
+        self.body.entry()
     }
 
     /// The conversation and the seq of the log's entry that it announces, if it announces one.
     pub(crate) fn position(&self) -> Option<(ConversationId, Seq)> {
+        self.position
+    }
+}
+
+impl EventBody {
+    fn weight(&self) -> usize {
+        ENVELOPE
+            + match self {
+                Self::Message(message) | Self::MessageElsewhere(message) | Self::Changed(message) => {
+                    message.weight()
+                }
+                Self::TurnDelta { text, .. } => text.len(),
+                Self::Presence { changes, .. } => changes.len() * ENVELOPE / 2,
+                Self::Updated(_)
+                | Self::Deleted(_)
+                | Self::Members { .. }
+                | Self::Typing { .. }
+                | Self::Read { .. }
+                | Self::TurnStarted(_)
+                | Self::TurnEnded { .. } => 0,
+            }
+    }
+
+    fn entry(&self) -> Option<&Arc<Message>> {
+        match self {
+            Self::Message(message)
+            | Self::MessageElsewhere(message)
+            | Self::Changed(message)
+            | Self::TurnEnded { message, .. } => Some(message),
+            _ => None,
+        }
+    }
+
+    fn position(&self) -> Option<(ConversationId, Seq)> {
         // What is not a change announces a message that is new, whatever was done to it since.
-        let is_change = matches!(self.body, EventBody::Changed(_));
+        let is_change = matches!(self, Self::Changed(_));
         let seq = |message: &Message| if is_change { message.changed_seq } else { message.seq };
         self.entry().map(|message| (message.conversation, seq(message)))
     }
