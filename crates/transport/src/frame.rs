@@ -7,6 +7,8 @@ use serde::Serialize;
 
 /// Room for the header of a payload of 126 to 65,535 bytes, which most frames are.
 const USUAL_HEADER: usize = 4;
+/// Room for most frames, in bytes, so that they are written without growing it step by step.
+const USUAL_FRAME: usize = 640;
 
 /// One or several frames in one piece of memory.
 #[derive(Default)]
@@ -16,6 +18,7 @@ impl Frames {
     /// Adds `value` as a text frame of JSON.
     pub(crate) fn json(&mut self, value: &impl Serialize) -> &mut Self {
         let start = self.0.len();
+        self.0.reserve(USUAL_FRAME);
         self.0.extend_from_slice(&[0; USUAL_HEADER]);
         if let Err(error) = serde_json::to_writer(Appender(&mut self.0), value) {
             // Our own types have string keys and no failing parts: this cannot be. A frame less harms least.
