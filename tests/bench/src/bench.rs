@@ -17,6 +17,8 @@ pub(crate) struct Bench {
     pub(crate) parlor: Option<Parlor>,
     /// Small sizes and short times, to see that everything works.
     pub(crate) quick: bool,
+    /// What stands in the names of the cases to run; none runs them all.
+    pub(crate) only: Option<String>,
     /// How often each case is run.
     pub(crate) rounds: usize,
     /// How long each run measures.
@@ -65,7 +67,13 @@ impl Bench {
         }
     }
 
-    /// Runs a case in turn against the reference and Parlor, `rounds` times, and takes the medians.
+    /// Whether a case is to be run.
+    pub(crate) fn wants(&self, case: &str) -> bool {
+        self.only.as_deref().is_none_or(|only| case.contains(only))
+    }
+
+    /// Runs a case in turn against the reference and Parlor, `rounds` times, and takes the medians. Nothing comes of
+    /// a case that is not wanted.
     pub(crate) async fn side_by_side(
         &self,
         case: &str,
@@ -73,6 +81,9 @@ impl Bench {
         reference: Kind,
         run: impl AsyncFn(Kind) -> Result<Figures>,
     ) -> Result<Vec<Row>> {
+        if !self.wants(case) {
+            return Ok(Vec::new());
+        }
         let mut references = Vec::new();
         let mut parlors = Vec::new();
         for round in 1..=rounds {

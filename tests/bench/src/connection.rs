@@ -6,7 +6,7 @@
 
 use crate::Result;
 use crate::frame::{self, CLOSE, PING, PONG, TEXT};
-use parlor_protocol::conversations::ClientFrame;
+use serde::Serialize;
 use std::cell::{Cell, RefCell};
 use std::collections::VecDeque;
 use std::future::poll_fn;
@@ -77,14 +77,14 @@ impl Connection {
     }
 
     /// Sends `frame`.
-    pub(crate) async fn send(&self, frame: &ClientFrame) -> Result<()> {
+    pub(crate) async fn send(&self, frame: &impl Serialize) -> Result<()> {
         let mut bytes = Vec::new();
         frame::push(&mut bytes, TEXT, &serde_json::to_vec(frame)?);
         self.writer.write(&bytes).await
     }
 
     /// Sends `frame` and waits for the first frame of type `answer`; others on the way are dropped.
-    pub(crate) async fn ask(&mut self, frame: &ClientFrame, answer: &str) -> Result<Vec<u8>> {
+    pub(crate) async fn ask(&mut self, frame: &impl Serialize, answer: &str) -> Result<Vec<u8>> {
         self.send(frame).await?;
         let wanted = format!(r#"{{"type":"{answer}""#);
         timeout(ANSWER_WITHIN, self.wait_for(wanted.as_bytes()))

@@ -2,9 +2,8 @@
 //! client's are built once and patched.
 
 use crate::Result;
+use crate::place::Place;
 use crate::stamp;
-use parlor_protocol::ConversationId;
-use parlor_protocol::conversations::{ClientFrame, SendMessage};
 use std::fmt::Write as _;
 
 /// A text frame.
@@ -69,7 +68,7 @@ pub(crate) fn push(out: &mut Vec<u8>, opcode: u8, payload: &[u8]) {
     out.extend_from_slice(payload);
 }
 
-/// A `send_message` that is built once; each copy gets its own stamp and `client_message_id`.
+/// A message that is built once; each copy gets its own stamp and client's id.
 pub(crate) struct Template {
     frame: Vec<u8>,
     stamp_at: usize,
@@ -80,20 +79,14 @@ pub(crate) struct Template {
 const COUNT_DIGITS: usize = 10;
 
 impl Template {
-    /// Messages of `length` bytes from the sender with this number to `conversation`; they start no AI turn.
-    pub(crate) fn new(conversation: ConversationId, sender: usize, length: usize) -> Result<Self> {
+    /// Messages of `length` bytes from the sender with this number to `place`; they start no AI turn.
+    pub(crate) fn new(place: &Place, sender: usize, length: usize) -> Result<Self> {
         let mut content = stamp::stamp(0) + &marker(sender);
         while content.len() < length {
             write!(content, "{}", content.len() % 10)?;
         }
         let client_id = format!("s{sender}-{:0COUNT_DIGITS$}", 0);
-        let message = ClientFrame::SendMessage(SendMessage {
-            conversation_id: Some(conversation),
-            content,
-            message_type: "note".to_owned(),
-            client_message_id: Some(client_id.clone()),
-            assistant_id: None,
-        });
+        let message = place.message(content, client_id.clone());
         let mut frame = Vec::new();
         push(&mut frame, TEXT, &serde_json::to_vec(&message)?);
         let stamp_at = memchr::memchr(b'@', &frame).ok_or("no stamp in the template")?;
@@ -123,6 +116,9 @@ pub(crate) fn marker(sender: usize) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use parlor_protocol::ConversationId;
+    use parlor_protocol::conversations::ClientFrame;
+    use parlor_protocol::rooms;
 
     #[test]
     fn frames_of_every_length_form_are_split() {
@@ -157,7 +153,7 @@ mod tests {
 
     #[test]
     fn each_copy_of_a_template_is_a_message_of_its_own() {
-        let mut template = Template::new(ConversationId::new(), 7, 200).unwrap();
+        let mut template = Template::new(&Place::Conversation(ConversationId::new()), 7, 200).unwrap();
         let mut out = Vec::new();
         template.push(&mut out);
         let first = out.len();
@@ -175,5 +171,19 @@ mod tests {
         assert_eq!(a.client_message_id.as_deref(), Some("s7-0000000001"));
         assert_eq!(b.client_message_id.as_deref(), Some("s7-0000000002"));
         assert!(stamp::stamps(b.content.as_bytes()).next() > stamp::stamps(a.content.as_bytes()).next());
+    }
+
+    /// What is patched in a frame of either dialect stands where it should.
+    #[test]
+    fn a_template_for_a_room_is_a_chat() {
+        let mut template = Template::new(&Place::Room("bench-1".parse().unwrap()), 7, 200).unwrap();
+        let mut out = Vec::new();
+        template.push(&mut out);
+        let json = std::str::from_utf8(&out[memchr::memchr(b'{', &out).unwrap()..]).unwrap();
+        let rooms::ClientFrame::Chat(chat) = rooms::ClientFrame::parse(json).unwrap().frame else {
+            panic!("another type");
+        };
+        assert_eq!((chat.message.len(), chat.message_id.as_deref()), (200, Some("s7-0000000001")));
+        assert!(stamp::stamps(chat.message.as_bytes()).next() > Some(0));
     }
 }

@@ -20,6 +20,7 @@ mod connection;
 mod figures;
 mod frame;
 mod parts;
+mod place;
 mod process;
 mod provider;
 mod report;
@@ -67,6 +68,9 @@ struct Options {
     /// Seconds that each run measures.
     #[arg(long, global = true, default_value_t = 4.0)]
     seconds: f64,
+    /// Run only the cases whose names hold this text.
+    #[arg(long, global = true)]
+    case: Option<String>,
     /// Print the table in Markdown.
     #[arg(long, global = true)]
     markdown: bool,
@@ -80,6 +84,8 @@ enum Part {
     Sends,
     /// Memory of connections that wait.
     Idle,
+    /// Many users entering one room at once.
+    Joins,
     /// Tokens of a provider on their way to a client.
     Relay,
     /// Start to ready, memory without connections, resumes.
@@ -93,10 +99,11 @@ impl Part {
     /// How many users of the server the part needs.
     fn users(&self, bench: &Bench) -> usize {
         match self {
-            Self::Fanout => bench.size(200, 10),
+            Self::Fanout => bench.size(1_001, 51),
             Self::Sends => bench.size(50, 5),
             Self::Relay => bench.size(64, 8),
-            Self::Idle | Self::Start | Self::Bare(_) => 1,
+            Self::Idle | Self::Joins => bench.size(1_000, 50),
+            Self::Start | Self::Bare(_) => 1,
         }
     }
 
@@ -105,6 +112,7 @@ impl Part {
             Self::Fanout => parts::fanout::run(bench).await,
             Self::Sends => parts::sends::run(bench).await,
             Self::Idle => parts::idle::run(bench).await,
+            Self::Joins => parts::joins::run(bench).await,
             Self::Relay => parts::relay::run(bench).await,
             Self::Start => parts::start::run(bench).await,
             Self::Bare(_) => Ok(Vec::new()),
@@ -147,10 +155,11 @@ async fn run(options: Options) -> Result<()> {
     let mut bench = Bench {
         parlor: None,
         quick: options.quick,
+        only: options.case,
         rounds: if options.quick { 1 } else { options.rounds.max(1) },
         window: Duration::try_from_secs_f64(window)?,
     };
-    let all = [Part::Fanout, Part::Sends, Part::Idle, Part::Relay, Part::Start];
+    let all = [Part::Fanout, Part::Sends, Part::Idle, Part::Joins, Part::Relay, Part::Start];
     let parts = options.part.map_or_else(|| Vec::from(all), |part| vec![part]);
     if !options.reference_only {
         let binary = match options.server {

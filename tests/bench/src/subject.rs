@@ -3,19 +3,26 @@
 
 use crate::Result;
 use crate::connection::Connection;
+use crate::place::{Dialect, Place, message};
 use crate::process::{Process, copy_folder, free_address};
 use futures_util::StreamExt;
 use futures_util::stream::FuturesOrdered;
-use parlor_protocol::ConversationId;
-use parlor_protocol::conversations::{ClientFrame, ConversationRef, SendMessage, ServerFrame};
+use parlor_protocol::conversations::ServerFrame;
+use parlor_protocol::{ConversationId, RoomId};
+use serde_json::Value;
 use std::path::{Path, PathBuf};
 use tempfile::TempDir;
 use tokio::process::Command;
 
-/// Where both listen for this dialect.
-const PATH: &str = "/api/v1/chat/ws";
 /// Seconds between two pings: the one setting of the server that the bare ones have too.
 pub(crate) const HEARTBEAT: &str = "WEBSOCKET_HEARTBEAT_INTERVAL";
+/// The server's limits, which are off while it is measured.
+const LIMITS: [&str; 4] = [
+    "WEBSOCKET_MAX_CONNECTIONS",
+    "WS_MAX_CONNECTIONS_PER_USER",
+    "WS_RATE_LIMIT_REQUESTS",
+    "WS_CHAT_RATE_LIMIT_REQUESTS",
+];
 /// How many connections are opened at once: a server may cap those that have not authenticated yet.
 const OPENING: usize = 32;
 
@@ -61,7 +68,7 @@ impl Parlor {
         command.arg("serve").arg("--data-dir").arg(&data).env_clear();
         command.env("HOST", address.ip().to_string()).env("PORT", address.port().to_string());
         command.env("LOG_LEVEL", "warn");
-        for limit in ["WEBSOCKET_MAX_CONNECTIONS", "WS_MAX_CONNECTIONS_PER_USER", "WS_RATE_LIMIT_REQUESTS"] {
+        for limit in LIMITS {
             command.env(limit, "0");
         }
         command.envs(environment.iter().map(|(name, value)| (*name, value.as_str())));
@@ -107,24 +114,25 @@ impl Subject {
     /// An authenticated connection of the user with this number.
     ///
     /// Parlor's users are as many as were prepared; the bare servers take anybody.
-    pub(crate) async fn connect(&self, user: usize, index: usize) -> Result<Connection> {
+    pub(crate) async fn connect(&self, dialect: Dialect, user: usize, index: usize) -> Result<Connection> {
         let token = self.tokens.get(user).cloned().unwrap_or_default();
-        let mut connection = Connection::open(self.process.address, PATH, index).await?;
-        connection.ask(&ClientFrame::Auth { token }, "auth_success").await?;
+        let mut connection = Connection::open(self.process.address, dialect.path(), index).await?;
+        let (auth, answer) = dialect.auth(token);
+        connection.ask(&auth, answer).await?;
         Ok(connection)
     }
 
-    /// Connections that have joined: each pair is a user and a conversation of theirs.
-    pub(crate) async fn join_all(&self, members: &[(usize, ConversationId)]) -> Result<Vec<Connection>> {
+    /// Connections that have joined: each pair is a user and where they are a member, or a shared room.
+    pub(crate) async fn join_all(&self, members: &[(usize, Place)]) -> Result<Vec<Connection>> {
         let mut opening = FuturesOrdered::new();
         let mut open = Vec::with_capacity(members.len());
-        for (index, (user, conversation)) in members.iter().copied().enumerate() {
+        for (index, (user, place)) in members.iter().enumerate() {
             if opening.len() == OPENING {
                 open.extend(opening.next().await.transpose()?);
             }
             opening.push_back(async move {
-                let mut connection = self.connect(user, index).await?;
-                join(&mut connection, conversation).await?;
+                let mut connection = self.connect(place.dialect(), *user, index).await?;
+                join(&mut connection, place).await?;
                 Ok::<_, Box<dyn std::error::Error>>(connection)
             });
         }
@@ -136,28 +144,27 @@ impl Subject {
 
     /// A new conversation of the user, with one message in it.
     pub(crate) async fn new_conversation(&self, user: usize) -> Result<ConversationId> {
-        let mut connection = self.connect(user, 0).await?;
-        let first = ClientFrame::SendMessage(SendMessage {
-            conversation_id: None,
-            content: "The conversation begins.".to_owned(),
-            message_type: "note".to_owned(),
-            client_message_id: Some(format!("first-of-{user}")),
-            assistant_id: None,
-        });
+        let mut connection = self.connect(Dialect::Conversations, user, 0).await?;
+        let first = message(None, "The conversation begins.".to_owned(), format!("first-of-{user}"));
         let answer = connection.ask(&first, "message_received").await?;
         match serde_json::from_slice(&answer)? {
             ServerFrame::MessageReceived(event) => Ok(event.message.conversation_id),
             other => Err(format!("not a message: {other:?}").into()),
         }
     }
+
+    /// The conversation of a shared room, which the user enters.
+    pub(crate) async fn conversation_of(&self, user: usize, room: &RoomId) -> Result<ConversationId> {
+        let mut connection = self.connect(Dialect::Rooms, user, 0).await?;
+        let (join, answer) = Place::Room(room.clone()).join();
+        let joined: Value = serde_json::from_slice(&connection.ask(&join, answer).await?)?;
+        Ok(joined["data"]["conversation_id"].as_str().ok_or("no conversation in the answer")?.parse()?)
+    }
 }
 
-/// Joins the conversation and gives the seq of its newest entry.
-pub(crate) async fn join(connection: &mut Connection, conversation_id: ConversationId) -> Result<u64> {
-    let ask = ClientFrame::JoinConversation(ConversationRef { conversation_id });
-    let answer = connection.ask(&ask, "conversation_joined").await?;
-    match serde_json::from_slice(&answer)? {
-        ServerFrame::ConversationJoined(joined) => Ok(joined.last_seq),
-        other => Err(format!("not joined: {other:?}").into()),
-    }
+/// Joins the place and gives the seq of its newest entry.
+pub(crate) async fn join(connection: &mut Connection, place: &Place) -> Result<u64> {
+    let (join, answer) = place.join();
+    let joined: Value = serde_json::from_slice(&connection.ask(&join, answer).await?)?;
+    joined["data"]["last_seq"].as_u64().ok_or_else(|| format!("not joined: {joined}").into())
 }

@@ -30,7 +30,7 @@ fn check(part: &str, figures: usize) {
 
 #[test]
 fn fanout_reaches_every_reader() {
-    check("fanout", 10);
+    check("fanout", 22);
 }
 
 #[test]
@@ -40,7 +40,12 @@ fn sends_are_stored_and_acknowledged() {
 
 #[test]
 fn idle_connections_are_counted_and_pinged() {
-    check("idle", 2);
+    check("idle", 4);
+}
+
+#[test]
+fn those_who_enter_at_once_are_answered() {
+    check("joins", 3);
 }
 
 #[test]

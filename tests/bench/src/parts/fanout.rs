@@ -2,16 +2,21 @@
 //!
 //! One conversation with 100 and with 1,000 readers and 200 conversations with 5 connections each, as fast as the
 //! server goes; and 100 readers at a fixed rate, where latency means something. A delivery is one message on one
-//! connection; the sender's own copy, which acknowledges the message, is one too.
+//! connection; the sender's own copy or confirmation, which acknowledges the message, is one too.
+//!
+//! The same again with shared rooms, each connection a member of its own; and with one room of which every member has
+//! two connections, one in each dialect. The bare server speaks one dialect only, and is the reference of all.
 
 use crate::Result;
 use crate::bench::Bench;
 use crate::connection::{Connection, Writer};
 use crate::figures::{micros_each, percentile};
 use crate::frame::Template;
+use crate::place::{Place, is_delivery};
 use crate::report::{Bound, Figures, Measure, Row};
 use crate::stamp;
 use crate::subject::{Kind, Subject};
+use parlor_protocol::RoomId;
 use std::cell::{Cell, RefCell};
 use std::rc::Rc;
 use std::time::{Duration, Instant};
@@ -19,8 +24,6 @@ use tokio::sync::Notify;
 use tokio::task::JoinSet;
 use tokio::time::{MissedTickBehavior, interval, sleep};
 
-/// The beginning of every frame that is a delivery.
-pub(super) const DELIVERY: &[u8] = br#"{"type":"message_received""#;
 /// The length of each message's text, in bytes.
 const CONTENT: usize = 200;
 /// One delivery in so many has its latency taken.
@@ -34,11 +37,23 @@ const P99: Measure = Measure::new("latency p99", "ms").value(Bound::AtMost(2.0))
 /// What is sent to whom.
 #[derive(Clone, Copy)]
 struct Shape {
+    spoken: Spoken,
     rooms: usize,
     /// Connections in each; the first also sends.
     members: usize,
     pace: Pace,
     cpu: Measure,
+}
+
+/// What the connections speak.
+#[derive(Clone, Copy)]
+enum Spoken {
+    /// All of them `conversations`; those of a conversation are one user's.
+    Conversations,
+    /// All of them `rooms`; each is another user's.
+    Rooms,
+    /// Half of them the one and half the other, in one room; each member has both.
+    Both,
 }
 
 #[derive(Clone, Copy)]
@@ -57,19 +72,27 @@ pub(crate) async fn run(bench: &Bench) -> Result<Vec<Row>> {
     let large = bench.size(1_000, 50);
     let rooms = bench.size(200, 10);
     let steady = CPU.value(Bound::AtMost(4.0));
+    let even = Pace::Deliveries(10_000);
+    let (one, all) = (Spoken::Conversations, Spoken::Rooms);
     let shapes = [
-        (format!("1 conversation × {small} readers, saturated"), 1, small + 1, outstanding, saturated),
-        (format!("1 conversation × {large} readers, saturated"), 1, large + 1, outstanding, saturated),
-        (format!("{small} readers, 10,000 deliveries/s"), 1, small + 1, Pace::Deliveries(10_000), steady),
-        (format!("{rooms} conversations × 5, saturated"), rooms, 5, Pace::Outstanding(4), steady),
+        (format!("1 conversation × {small} readers, saturated"), one, 1, small + 1, outstanding, saturated),
+        (format!("1 room × {small} readers, saturated"), all, 1, small + 1, outstanding, saturated),
+        (format!("1 conversation × {large} readers, saturated"), one, 1, large + 1, outstanding, saturated),
+        (format!("1 room × {large} readers, saturated"), all, 1, large + 1, outstanding, saturated),
+        (format!("both dialects × {large}, saturated"), Spoken::Both, 1, large, outstanding, saturated),
+        (format!("{small} readers, 10,000 deliveries/s"), one, 1, small + 1, even, steady),
+        (format!("{small} readers in a room, 10,000 deliveries/s"), all, 1, small + 1, even, steady),
+        (format!("{rooms} conversations × 5, saturated"), one, rooms, 5, Pace::Outstanding(4), steady),
+        (format!("{rooms} rooms × 5, saturated"), all, rooms, 5, Pace::Outstanding(4), steady),
     ];
     let mut rows = Vec::new();
-    for (case, rooms, members, pace, cpu) in shapes {
-        let shape = Shape { rooms, members, pace, cpu };
+    for (case, spoken, rooms, members, pace, cpu) in shapes {
         let case = format!("fanout: {case}");
         rows.extend(
             bench
                 .side_by_side(&case, bench.rounds, Kind::Bare, async |kind| {
+                    let spoken = if kind == Kind::Parlor { spoken } else { Spoken::Conversations };
+                    let shape = Shape { spoken, rooms, members, pace, cpu };
                     bench.with(kind, &[], async |subject| measure(bench, subject, shape).await).await
                 })
                 .await?,
@@ -128,21 +151,14 @@ async fn start_load(
     tally: &Rc<Tally>,
     tasks: &mut JoinSet<Result<()>>,
 ) -> Result<()> {
-    let mut members = Vec::new();
-    let mut conversations = Vec::new();
-    for user in 0..shape.rooms {
-        // A user a room: whoever takes part gets every message on all their connections.
-        let conversation = subject.new_conversation(user).await?;
-        conversations.push(conversation);
-        members.extend(std::iter::repeat_n((user, conversation), shape.members));
-    }
+    let members = members(subject, shape).await?;
     let connections = subject.join_all(&members).await?;
     let mut senders = Vec::new();
     let gates: Vec<_> = (0..shape.rooms).map(|_| Rc::new(Gate::default())).collect();
     for (index, connection) in connections.into_iter().enumerate() {
         let room = index / shape.members;
         if index % shape.members == 0 {
-            let template = Template::new(conversations[room], room, CONTENT)?;
+            let template = Template::new(&members[index].1, room, CONTENT)?;
             senders.push((connection.writer(), template, Rc::clone(&gates[room])));
         }
         tasks.spawn_local(read(connection, Rc::clone(&gates[room]), Rc::clone(tally)));
@@ -162,16 +178,50 @@ async fn start_load(
     Ok(())
 }
 
+/// Who is connected and where, the connections of each conversation side by side. The first of them sends.
+async fn members(subject: &Subject, shape: Shape) -> Result<Vec<(usize, Place)>> {
+    let mut members = Vec::new();
+    for number in 0..shape.rooms {
+        let room: RoomId = format!("bench-{number}").parse()?;
+        match shape.spoken {
+            // A user a conversation: whoever takes part gets every message on all their connections.
+            Spoken::Conversations => {
+                let place = Place::Conversation(subject.new_conversation(number).await?);
+                members.extend(std::iter::repeat_n((number, place), shape.members));
+            }
+            Spoken::Rooms => {
+                let users = number * shape.members..(number + 1) * shape.members;
+                members.extend(users.map(|user| (user, Place::Room(room.clone()))));
+            }
+            Spoken::Both => {
+                let mut conversation = None;
+                for user in 0..shape.members / 2 {
+                    // Only a member may join the conversation.
+                    conversation = Some(subject.conversation_of(user, &room).await?);
+                }
+                let place = Place::Conversation(conversation.ok_or("nobody is there")?);
+                let users = 0..shape.members / 2;
+                members.extend(users.clone().map(|user| (user, Place::Room(room.clone()))));
+                members.extend(users.map(|user| (user, place.clone())));
+            }
+        }
+    }
+    Ok(members)
+}
+
 async fn read(mut connection: Connection, gate: Rc<Gate>, tally: Rc<Tally>) -> Result<()> {
     let mut count = 0_u64;
     loop {
         let before = count;
         connection
             .read(&mut |payload| {
-                if payload.starts_with(DELIVERY) {
+                if is_delivery(payload) {
                     count += 1;
-                    if count.is_multiple_of(SAMPLED) && tally.sampling.get() {
-                        let sent = stamp::stamps(payload).next().unwrap_or(0);
+                    // A confirmation has no text, and so no stamp.
+                    if count.is_multiple_of(SAMPLED)
+                        && tally.sampling.get()
+                        && let Some(sent) = stamp::stamps(payload).next()
+                    {
                         tally.latencies.borrow_mut().push(stamp::now() - sent);
                     }
                 }

@@ -1,10 +1,11 @@
 //! What does a connection cost that only waits?
 //!
-//! 10,000 connections that have authenticated and joined a conversation: the growth of the server's resident
-//! memory, taken when two heartbeats have passed.
+//! 10,000 connections that have authenticated and joined a conversation, or a room of 1,000 members: the growth of
+//! the server's resident memory, taken when two heartbeats have passed.
 
 use crate::Result;
 use crate::bench::Bench;
+use crate::place::Place;
 use crate::report::{Bound, Figures, Measure, Row};
 use crate::subject::{HEARTBEAT, Kind, Subject};
 use std::cell::Cell;
@@ -16,27 +17,50 @@ use tokio::time::sleep;
 const MEMORY: Measure = Measure::new("memory a connection", "KiB").value(Bound::AtMost(8.0));
 const PINGS: Measure = Measure::new("pings to each", "count");
 
-/// Runs the case once: memory hardly differs from run to run.
+/// Runs both cases once: memory hardly differs from run to run.
 pub(crate) async fn run(bench: &Bench) -> Result<Vec<Row>> {
     let count = bench.size(10_000, 200);
+    let users = bench.size(1_000, 20);
     let heartbeat = bench.size(5, 1);
-    let case = format!("idle: {count} connections");
     let environment = [(HEARTBEAT, heartbeat.to_string())];
-    bench
-        .side_by_side(&case, 1, Kind::Bare, async |kind| {
-            let settle = Duration::from_secs(heartbeat as u64).mul_f64(2.5);
-            bench.with(kind, &environment, async |subject| measure(subject, count, settle).await).await
-        })
-        .await
+    let settle = Duration::from_secs(heartbeat as u64).mul_f64(2.5);
+    let mut rows = Vec::new();
+    for in_room in [false, true] {
+        let place = if in_room { format!(" in a room of {users}") } else { String::new() };
+        let case = format!("idle: {count} connections{place}");
+        let beside = bench
+            .side_by_side(&case, 1, Kind::Bare, async |kind| {
+                let in_room = in_room && kind == Kind::Parlor;
+                bench
+                    .with(kind, &environment, async |subject| {
+                        let members = members(subject, count, in_room.then_some(users)).await?;
+                        measure(subject, &members, settle).await
+                    })
+                    .await
+            })
+            .await?;
+        rows.extend(beside);
+    }
+    Ok(rows)
 }
 
-async fn measure(subject: &Subject, count: usize, settle: Duration) -> Result<Figures> {
-    let conversation = subject.new_conversation(0).await?;
+/// One user's connections in a conversation, or those of `users` in a room.
+async fn members(subject: &Subject, count: usize, users: Option<usize>) -> Result<Vec<(usize, Place)>> {
+    match users {
+        Some(users) => {
+            let room = Place::Room("bench".parse()?);
+            Ok((0..count).map(|index| (index % users, room.clone())).collect())
+        }
+        None => Ok(vec![(0, Place::Conversation(subject.new_conversation(0).await?)); count]),
+    }
+}
+
+async fn measure(subject: &Subject, members: &[(usize, Place)], settle: Duration) -> Result<Figures> {
     sleep(Duration::from_secs(1)).await;
     let before = subject.process.resident()?;
     let pings = Rc::new(Cell::new(0));
     let mut tasks: JoinSet<Result<()>> = JoinSet::new();
-    for mut connection in subject.join_all(&vec![(0, conversation); count]).await? {
+    for mut connection in subject.join_all(members).await? {
         let pings = Rc::clone(&pings);
         tasks.spawn_local(async move {
             loop {
@@ -51,6 +75,6 @@ async fn measure(subject: &Subject, count: usize, settle: Duration) -> Result<Fi
     if let Some(ended) = tasks.try_join_next() {
         ended??;
     }
-    let each = |value: u64| value as f64 / count as f64;
+    let each = |value: u64| value as f64 / members.len() as f64;
     Ok(vec![(MEMORY, each(grown) / 1024.0), (PINGS, each(pings.get()))])
 }

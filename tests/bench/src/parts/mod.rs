@@ -2,6 +2,7 @@
 
 pub(crate) mod fanout;
 pub(crate) mod idle;
+pub(crate) mod joins;
 pub(crate) mod relay;
 pub(crate) mod sends;
 pub(crate) mod start;

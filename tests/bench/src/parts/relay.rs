@@ -7,6 +7,7 @@ use crate::Result;
 use crate::bench::Bench;
 use crate::connection::Connection;
 use crate::figures::{micros_each, percentile};
+use crate::place::Place;
 use crate::provider::{Pace, Provider};
 use crate::report::{Bound, Figures, Measure, Row};
 use crate::stamp;
@@ -138,7 +139,8 @@ async fn through(parlor: &Subject, shape: Shape) -> Result<Figures> {
     for user in 0..shape.streams {
         members.push((user, parlor.new_conversation(user).await?));
     }
-    let mut connections = parlor.join_all(&members).await?;
+    let places: Vec<_> = members.iter().map(|(user, id)| (*user, Place::Conversation(*id))).collect();
+    let mut connections = parlor.join_all(&places).await?;
     // One turn beforehand: connections to the provider are open, as they are in a server that is in use.
     let short = Pace { tokens: 2, every: Duration::from_millis(1) };
     for (connection, (_, conversation)) in connections.iter_mut().zip(&members) {

@@ -10,7 +10,7 @@ use crate::bench::{Bench, medians, rows};
 use crate::connection::Connection;
 use crate::figures::micros_each;
 use crate::frame::{Template, marker};
-use crate::parts::fanout::DELIVERY;
+use crate::place::{Place, is_delivery};
 use crate::process::thread_cpu;
 use crate::report::{Bound, Figures, Measure, Row};
 use crate::subject::{Kind, Subject};
@@ -52,7 +52,7 @@ pub(crate) async fn run(bench: &Bench) -> Result<Vec<Row>> {
             .filter_map(|(measure, row)| Some((measure, row.parlor?)))
             .collect();
         table.extend(beside);
-        if own {
+        if own && bench.wants(&case) {
             table.extend(rows(&case, &parlor, &inserts(bench, senders).await?));
         }
     }
@@ -71,15 +71,15 @@ async fn measure(
     for sender in 0..senders {
         // A user a conversation: whoever takes part gets every message on all their connections.
         let user = if own { sender } else { 0 };
-        let known = members.iter().find(|(known, _)| *known == user).copied();
+        let known = members.iter().find(|(known, _)| *known == user).cloned();
         members.push(match known {
             Some(member) => member,
-            None => (user, subject.new_conversation(user).await?),
+            None => (user, Place::Conversation(subject.new_conversation(user).await?)),
         });
     }
     let mut tasks = JoinSet::new();
     for (sender, connection) in subject.join_all(&members).await?.into_iter().enumerate() {
-        let template = Template::new(members[sender].1, sender, CONTENT)?;
+        let template = Template::new(&members[sender].1, sender, CONTENT)?;
         tasks.spawn_local(send(connection, template, marker(sender), Rc::clone(&acknowledged)));
     }
     sleep(bench.warm_up()).await;
@@ -115,7 +115,7 @@ async fn send(
         free = 0;
         connection
             .read(&mut |payload| {
-                if payload.starts_with(DELIVERY) && own.find(payload).is_some() {
+                if is_delivery(payload) && own.find(payload).is_some() {
                     free += 1;
                 }
             })

@@ -4,6 +4,7 @@ use crate::Result;
 use crate::bench::Bench;
 use crate::connection::Connection;
 use crate::figures::micros_each;
+use crate::place::Place;
 use crate::report::{Bound, Figures, Measure, Row};
 use crate::subject::{Kind, Subject, join};
 use parlor_protocol::ConversationId;
@@ -48,8 +49,9 @@ async fn resume(bench: &Bench, subject: &Subject) -> Result<Figures> {
     let conversation = subject.new_conversation(0).await?;
     let count = Rc::new(Cell::new(0));
     let mut tasks = JoinSet::new();
-    for mut connection in subject.join_all(&[(0, conversation); RESUMING]).await? {
-        let head = join(&mut connection, conversation).await?;
+    let place = Place::Conversation(conversation);
+    for mut connection in subject.join_all(&vec![(0, place.clone()); RESUMING]).await? {
+        let head = join(&mut connection, &place).await?;
         tasks.spawn_local(resume_for_ever(connection, conversation, head, Rc::clone(&count)));
     }
     sleep(bench.warm_up()).await;
