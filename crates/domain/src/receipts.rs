@@ -1,7 +1,11 @@
 //! What clients have proved to have got, on its way to the store: in the background, so that no connection waits for it.
 
 use crate::hub::Shared;
+use crate::message::Seq;
 use crate::ports::{Receipt, Write};
+use crate::{ConversationId, UserId};
+use parking_lot::Mutex;
+use std::collections::HashMap;
 use std::sync::Arc;
 use tokio::sync::mpsc;
 
@@ -9,23 +13,46 @@ use tokio::sync::mpsc;
 const WAITING: usize = 4_096;
 /// How many go to the store at once.
 const BATCH: usize = 256;
+/// How many that were written are remembered, so that a client which proves the same again (it resumes, and has missed
+/// nothing) causes no write. Then they are forgotten.
+const KNOWN: usize = 65_536;
 
 /// The way in.
-pub(crate) struct Receipts(mpsc::Sender<Receipt>);
+pub(crate) struct Receipts {
+    waiting: mpsc::Sender<Receipt>,
+    /// How far is surely written.
+    known: Mutex<HashMap<(ConversationId, UserId), Seq>>,
+}
 
 /// Where they come out.
 pub(crate) struct Inbox(mpsc::Receiver<Receipt>);
 
 pub(crate) fn channel() -> (Receipts, Inbox) {
-    let (sender, receiver) = mpsc::channel(WAITING);
-    (Receipts(sender), Inbox(receiver))
+    let (waiting, receiver) = mpsc::channel(WAITING);
+    (Receipts { waiting, known: Mutex::default() }, Inbox(receiver))
 }
 
 impl Receipts {
-    /// Notes one, if there is room.
-    pub(crate) fn note(&self, receipt: Receipt) {
-        if self.0.try_send(receipt).is_err() {
+    /// Notes how far a user's clients have got, where that is news and there is room.
+    pub(crate) fn note(&self, conversation: ConversationId, user: UserId, delivered: Seq) {
+        let known = self.known.lock().get(&(conversation, user)).copied();
+        if known.is_some_and(|known| known >= delivered) {
+            return;
+        }
+        let receipt = Receipt { conversation, user, delivered, read: 0 };
+        if self.waiting.try_send(receipt).is_err() {
             tracing::debug!("a receipt was dropped: the store is slow");
+        }
+    }
+
+    fn written(&self, receipts: &[Receipt]) {
+        let mut known = self.known.lock();
+        if known.len() + receipts.len() > KNOWN {
+            known.clear();
+        }
+        for Receipt { conversation, user, delivered, .. } in receipts {
+            let known = known.entry((*conversation, *user)).or_default();
+            *known = (*known).max(*delivered);
         }
     }
 }
@@ -41,9 +68,11 @@ pub(crate) async fn run(shared: Arc<Shared>, Inbox(mut receipts): Inbox) {
         if batch.is_empty() {
             continue;
         }
-        let writes = batch.drain(..).map(Write::Receipt).collect();
-        if let Err(error) = shared.store.write(writes).await {
-            tracing::warn!(%error, "receipts could not be written");
+        let writes = batch.iter().copied().map(Write::Receipt).collect();
+        match shared.store.write(writes).await {
+            Ok(_) => shared.receipts.written(&batch),
+            Err(error) => tracing::warn!(%error, "receipts could not be written"),
         }
+        batch.clear();
     }
 }

@@ -27,7 +27,7 @@ impl Session {
     pub(super) fn mark_delivered(&self, positions: Positions) {
         let user = self.user();
         for (conversation, delivered) in positions {
-            self.shared.receipts.note(Receipt { conversation, user, delivered, read: 0 });
+            self.shared.receipts.note(conversation, user, delivered);
         }
     }
 

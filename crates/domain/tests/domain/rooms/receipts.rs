@@ -114,6 +114,33 @@ async fn nobody_waits_for_what_was_delivered() {
     assert_eq!(marks(&server, &bob).await, (1, 0));
 }
 
+/// Protects the database from clients that come back and have missed nothing: what is known is not written again.
+#[tokio::test(start_paused = true)]
+async fn what_is_known_to_be_delivered_is_not_written_again() {
+    let server = server().await;
+    let [mut ann, mut bob, _] = three(&server).await;
+    let conversation = super::conversation(&server).await;
+    ann.note(conversation, "one").await;
+    settle().await;
+    let before = server.store.commits();
+    for seq in [1, 1, 0, 1] {
+        bob.resume(conversation, seq).await;
+        settle().await;
+    }
+    assert_eq!(server.store.commits(), before + 1);
+    server.store.fail_next_writes(1, parlor_domain::testing::WriteFault::BeforeCommit);
+    ann.note(conversation, "lost").await;
+    pass(Duration::from_secs(1)).await;
+    ann.note(conversation, "two").await;
+    settle().await;
+    server.store.fail_next_writes(1, parlor_domain::testing::WriteFault::BeforeCommit);
+    bob.resume(conversation, 2).await;
+    settle().await;
+    assert_eq!(marks(&server, &bob).await, (1, 0), "that write failed");
+    bob.resume(conversation, 2).await;
+    assert_eq!(marks(&server, &bob).await, (2, 0), "so it is tried again");
+}
+
 /// Protects receipts on the way out: what a client proved just before the server stopped is noted.
 #[tokio::test(start_paused = true)]
 async fn a_server_that_stops_notes_what_was_proved() {
