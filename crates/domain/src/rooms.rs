@@ -108,21 +108,8 @@ impl Shared {
             }
             Err(refusal) => return Err(refusal),
         };
-        self.same_rules(user, draft).await?;
-        self.membership(conversation, user, MembershipRequest::Enter).await?;
+        self.membership(conversation, user, MembershipRequest::Enter { kind: draft.kind }).await?;
         Ok(conversation)
-    }
-
-    /// A room that is there must be as it is wanted, where that was said. Who may not enter it learns nothing of it.
-    async fn same_rules(&self, user: UserId, draft: &RoomDraft) -> Result<(), Refusal> {
-        let Some(kind) = draft.kind else { return Ok(()) };
-        let record = self.store.room_get(&draft.id, user).await.map_err(|error| Refusal::internal(&error))?;
-        let Some(RoomRecord { room, role, .. }) = record else { return Ok(()) };
-        if room.kind == kind || (role.is_none() && room.kind == RoomKind::Group) {
-            return Ok(());
-        }
-        let words = format!("the room's id is taken by a {} room", room.kind);
-        Err(Refusal::new(ErrorCode::Conflict, words))
     }
 
     /// Changes who takes part, by the rules of the room.

@@ -74,6 +74,12 @@ pub(super) struct MembershipQueue {
     waiting: VecDeque<MembershipWork>,
 }
 
+impl MembershipRequest {
+    fn is_entry(self) -> bool {
+        matches!(self, Self::Enter { .. })
+    }
+}
+
 impl MembershipQueue {
     /// What has not begun, for the conversation's next task.
     pub(super) fn into_waiting(self) -> impl Iterator<Item = MembershipWork> {
@@ -90,7 +96,7 @@ impl Conversation {
     /// Begins the changes that may begin.
     fn next_memberships(&mut self) {
         while let Some(work) = self.memberships.waiting.front() {
-            let side_by_side = work.request == MembershipRequest::Enter && self.members.has_owner();
+            let side_by_side = work.request.is_entry() && self.members.has_owner();
             let free = self.memberships.entering == 0 || side_by_side;
             if self.memberships.alone || !free {
                 return;
@@ -131,7 +137,7 @@ impl Conversation {
     fn membership_change(&self, work: &MembershipWork) -> Result<Option<MembershipChange>, Refusal> {
         let Some(room) = &self.room else { return Err(Refusal::of(ErrorCode::RoomNotFound)) };
         let step = match work.request {
-            MembershipRequest::Enter => self.may_enter(room, work.by)?,
+            MembershipRequest::Enter { kind } => self.may_enter(room, work.by, kind)?,
             MembershipRequest::Exit => Some(self.may_exit(room, work.by)?),
             MembershipRequest::Add { user, role } => self.may_add(room, work.by, user, role)?,
             MembershipRequest::Remove { user } => Some(self.may_remove(work.by, user)?),
@@ -141,12 +147,26 @@ impl Conversation {
         Ok(step.map(|step| MembershipChange { conversation, user: work.whose(), at, step }))
     }
 
-    fn may_enter(&self, room: &Room, user: UserId) -> Result<Option<MembershipStep>, Refusal> {
-        if self.members.get(user).is_some() {
-            return Ok(None);
-        }
-        if self.members.was_removed(user) || room.kind == RoomKind::Group {
+    /// Who may not enter a room learns nothing of its kind.
+    fn may_enter(
+        &self,
+        room: &Room,
+        user: UserId,
+        kind: Option<RoomKind>,
+    ) -> Result<Option<MembershipStep>, Refusal> {
+        let is_member = self.members.get(user).is_some();
+        if !is_member && (self.members.was_removed(user) || room.kind == RoomKind::Group) {
             return Err(Refusal::of(ErrorCode::RoomAccessDenied));
+        }
+        if !is_member && room.most_members().is_some_and(|most| self.members.count() >= most) {
+            return Err(Refusal::of(ErrorCode::RoomFull));
+        }
+        if kind.is_some_and(|kind| kind != room.kind) {
+            let words = format!("the room's id is taken by a {} room", room.kind);
+            return Err(Refusal::new(ErrorCode::Conflict, words));
+        }
+        if is_member {
+            return Ok(None);
         }
         let role = if self.members.has_owner() { MemberRole::Member } else { MemberRole::Owner };
         Ok(Some(enter(room, role, false)))
@@ -220,7 +240,7 @@ impl Conversation {
     /// Somebody is a member now, or has another role.
     pub(super) fn member_changed(&mut self, participant: Participant, work: &MembershipWork) {
         self.members.insert(participant);
-        if work.request != MembershipRequest::Enter {
+        if !work.request.is_entry() {
             self.tell_members(participant.user, participant.role, work.by);
         }
     }

@@ -5,7 +5,7 @@ use crate::event::{Correlation, Reply, ReplyBody, RoomJoined};
 use crate::message::{Edit, Seq};
 use crate::outbox::Outbox;
 use crate::ports::{NewMessage, OrphanTurn};
-use crate::room::{MemberRole, Participant};
+use crate::room::{MemberRole, Participant, RoomKind};
 use crate::{ConnectionId, ConversationId, MessageId, Refusal, RoomId, UserId};
 use std::sync::Arc;
 use tokio::sync::oneshot;
@@ -103,10 +103,18 @@ pub(crate) struct MembershipWork {
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum MembershipRequest {
-    Enter,
+    /// A room that is there must be of the kind that was asked for, if one was.
+    Enter {
+        kind: Option<RoomKind>,
+    },
     Exit,
-    Add { user: UserId, role: Option<MemberRole> },
-    Remove { user: UserId },
+    Add {
+        user: UserId,
+        role: Option<MemberRole>,
+    },
+    Remove {
+        user: UserId,
+    },
     Delete,
 }
 
@@ -115,7 +123,7 @@ impl MembershipWork {
     pub(crate) fn whose(&self) -> UserId {
         match self.request {
             MembershipRequest::Add { user, .. } | MembershipRequest::Remove { user } => user,
-            MembershipRequest::Enter | MembershipRequest::Exit | MembershipRequest::Delete => self.by,
+            MembershipRequest::Enter { .. } | MembershipRequest::Exit | MembershipRequest::Delete => self.by,
         }
     }
 }
