@@ -196,7 +196,7 @@ impl Outbox {
 
     /// Puts one thing in. False where the outbox is closed, or closes now because it is full.
     pub fn push(&self, item: Outgoing) -> bool {
-        self.change(|state, limit| state.offer(item, limit))
+        self.change(|state, limit| state.offer_alone(item, limit))
     }
 
     /// Puts an answer in.
@@ -204,11 +204,13 @@ impl Outbox {
         self.push(Outgoing::Reply(Box::new(reply)))
     }
 
-    /// Puts a batch in, under one lock and with one waking.
-    pub(crate) fn deliver(&self, deliveries: &[Delivery]) -> bool {
+    /// Puts a batch of one conversation in, under one lock and with one waking. `position` is that of its last entry.
+    pub(crate) fn deliver(&self, deliveries: &[Delivery], position: Option<(ConversationId, Seq)>) -> bool {
         self.change(|state, limit| {
             let mut items = deliveries.iter().filter_map(|delivery| delivery.item_for(self));
-            items.all(|item| state.offer(item, limit))
+            let accepted = items.all(|item| state.offer(item, limit));
+            state.progress.hand_out(position);
+            accepted
         })
     }
 
@@ -234,7 +236,7 @@ impl Outbox {
             if state.replay.is_under_way() {
                 return state.hold(event, limit);
             }
-            state.offer(Outgoing::Event(Arc::clone(event)), limit)
+            state.offer_alone(Outgoing::Event(Arc::clone(event)), limit)
         });
     }
 
@@ -252,7 +254,7 @@ impl Outbox {
         }
         self.change(|state, limit| {
             let held = state.replay.end(told.unwrap_or_default());
-            held.into_iter().all(|event| state.offer(Outgoing::Event(event), limit))
+            held.into_iter().all(|event| state.offer_alone(Outgoing::Event(event), limit))
         });
     }
 
@@ -264,7 +266,7 @@ impl Outbox {
     /// The client closed in good order: what it has got by that, where it is more than before.
     pub(crate) fn closed_by_client(&self) -> Vec<(ConversationId, Seq)> {
         let mut state = self.state.lock();
-        if state.in_flight == 0 { state.progress.all() } else { Vec::new() }
+        if state.in_flight == 0 && state.queue.is_empty() { state.progress.all() } else { Vec::new() }
     }
 
     /// Ends the connection. What is in the outbox is still written first, unless the reader is too slow for it;
@@ -299,7 +301,6 @@ impl Outbox {
             state.taken += batch.len() as u64;
             state.in_flight = std::mem::take(&mut state.bytes);
             state.pieces.clear();
-            batch.iter().for_each(|item| state.progress.hand_out(item));
             Poll::Ready(Ok(()))
         } else if let Some(close) = &state.close {
             Poll::Ready(Err(close.clone()))
@@ -359,6 +360,17 @@ fn shrink(queue: &mut VecDeque<Outgoing>) {
 }
 
 impl State {
+    /// The same as [`Self::offer`] for what comes by itself, which is noted as handed out.
+    fn offer_alone(&mut self, item: Outgoing, limit: usize) -> bool {
+        let position = item.position();
+        if let Outgoing::Probe { number, .. } = &item {
+            self.progress.ask(*number);
+        }
+        let accepted = self.offer(item, limit);
+        self.progress.hand_out(position);
+        accepted
+    }
+
     /// The shedding rules, in one place.
     fn offer(&mut self, item: Outgoing, limit: usize) -> bool {
         if let Outgoing::Event(event) = &item

@@ -173,9 +173,10 @@ impl Subscribers {
 
     /// Puts all into every outbox. Where one is closed, its connection is no subscriber any more.
     pub(crate) fn deliver(&mut self, deliveries: &[Delivery]) {
+        let position = deliveries.iter().rev().find_map(|delivery| delivery.event()?.position());
         let mut index = 0;
         while let Some(outbox) = self.live.get(index) {
-            if outbox.deliver(deliveries) {
+            if outbox.deliver(deliveries, position) {
                 index += 1;
             } else {
                 let gone = self.remove_live(index);

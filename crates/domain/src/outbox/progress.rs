@@ -1,6 +1,5 @@
 //! How much of each log a client has been handed, and has proved to have got.
 
-use super::Outgoing;
 use crate::ConversationId;
 use crate::message::Seq;
 use std::collections::VecDeque;
@@ -10,23 +9,20 @@ const PROBES: usize = 4;
 
 type Positions = Vec<(ConversationId, Seq)>;
 
-/// What one connection was handed, and what of it is proved. A connection follows a few conversations at a time, and
+/// What was put into one connection's outbox, and what of it is proved: questions go the same way as everything else. A connection follows a few conversations at a time, and
 /// what it gets mostly comes from the same one: a list is enough, and the last one is looked at first.
 #[derive(Debug, Default)]
 pub(super) struct Progress {
-    /// The highest seq of each conversation whose entries went out since it was last proved.
+    /// The highest seq of each conversation whose entries went in since it was last proved.
     handed: Positions,
-    /// The same, as it was when a question went out.
+    /// The same, as it was when a question went in.
     probes: VecDeque<(u64, Positions)>,
 }
 
 impl Progress {
-    /// Something goes out.
-    pub(super) fn hand_out(&mut self, item: &Outgoing) {
-        if let Outgoing::Probe { number, .. } = item {
-            return self.ask(*number);
-        }
-        let Some((conversation, seq)) = item.position() else { return };
+    /// An entry goes in.
+    pub(super) fn hand_out(&mut self, position: Option<(ConversationId, Seq)>) {
+        let Some((conversation, seq)) = position else { return };
         if let Some(last) = self.handed.last_mut().filter(|(last, _)| *last == conversation) {
             last.1 = last.1.max(seq);
             return;
@@ -36,14 +32,15 @@ impl Progress {
         self.handed.push((conversation, known.max(seq)));
     }
 
-    fn ask(&mut self, number: u64) {
+    /// A question goes in.
+    pub(super) fn ask(&mut self, number: u64) {
         if self.probes.len() == PROBES {
             self.probes.pop_front();
         }
         self.probes.push_back((number, self.handed.clone()));
     }
 
-    /// What an answer proves: all that went out before its question.
+    /// What an answer proves: all that went in before its question.
     pub(super) fn answered(&mut self, number: u64) -> Positions {
         let Some(index) = self.probes.iter().position(|(asked, _)| *asked == number) else {
             return Positions::new();
@@ -57,7 +54,7 @@ impl Progress {
         proved
     }
 
-    /// Everything that went out and is not proved yet.
+    /// Everything that went in and is not proved yet.
     pub(super) fn all(&mut self) -> Positions {
         self.probes.clear();
         std::mem::take(&mut self.handed)
@@ -67,31 +64,19 @@ impl Progress {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::event::{Event, EventBody};
-    use crate::message::{Author, KIND_USER, Message};
-    use crate::{Timestamp, UserId};
-    use bytes::Bytes;
-    use std::sync::Arc;
 
-    fn entry(conversation: ConversationId, seq: Seq) -> Outgoing {
-        let author = Author::User(UserId::new());
-        let mut entry = Message::new(conversation, author, KIND_USER, Timestamp::from_microsecond(0));
-        (entry.seq, entry.changed_seq) = (seq, seq);
-        Outgoing::Event(Event::new(None, EventBody::Message(Arc::new(entry))))
-    }
-
-    fn probe(number: u64) -> Outgoing {
-        Outgoing::Probe { number, frame: Bytes::new() }
-    }
-
-    /// Protects what a client has not got: an answer proves what went out before its question, and no more.
+    /// Protects what a client has not got: an answer proves what went before its question, and no more.
     #[test]
     fn an_answer_proves_what_went_before_its_question() {
         let (one, two) = (ConversationId::new(), ConversationId::new());
         let mut progress = Progress::default();
-        for item in [entry(one, 1), entry(two, 7), probe(1), entry(one, 2), probe(2), entry(one, 3)] {
-            progress.hand_out(&item);
+        for position in [(one, 1), (two, 7)] {
+            progress.hand_out(Some(position));
         }
+        progress.ask(1);
+        progress.hand_out(Some((one, 2)));
+        progress.ask(2);
+        progress.hand_out(Some((one, 3)));
         let mut proved = progress.answered(1);
         proved.sort_unstable();
         assert_eq!(proved, [(one, 1), (two, 7)]);
@@ -105,7 +90,7 @@ mod tests {
     #[test]
     fn few_questions_are_remembered() {
         let mut progress = Progress::default();
-        (0..100).for_each(|number| progress.hand_out(&probe(number)));
+        (0..100).for_each(|number| progress.ask(number));
         assert_eq!(progress.probes.len(), PROBES);
     }
 }

@@ -224,7 +224,7 @@ fn a_batch_gives_each_connection_its_part() {
         Delivery::Answer(two.connection(), boxed()),
     ];
     let kinds = |outbox: &Outbox| {
-        assert!(outbox.deliver(&batch));
+        assert!(outbox.deliver(&batch, None));
         let items = take(outbox).unwrap();
         items.iter().map(|item| matches!(item, Outgoing::Event(_))).collect::<Vec<_>>()
     };
