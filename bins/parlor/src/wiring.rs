@@ -77,8 +77,8 @@ pub(crate) fn domain_settings(settings: &Settings) -> parlor_domain::Settings {
             connections_per_user: limits.connections_per_user,
             frames: quota(limits.frames),
             user_frames: quota(limits.user_frames),
+            flooding: limits.flooding,
             chats: limits.chats.and_then(|chats| Quota::new(chats, limits.chat_window)),
-            ..default.limits
         },
         turns: parlor_domain::TurnSettings {
             first_token: ai.first_token.unwrap_or(NO_LIMIT),

@@ -45,6 +45,12 @@ impl Directory {
     pub(crate) fn count(&self) -> usize {
         self.0.lock().len()
     }
+
+    /// How much work waits in the inboxes, of all conversations together.
+    pub(crate) fn waiting(&self) -> usize {
+        let handles = self.0.lock();
+        handles.values().map(|handle| handle.inbox.max_capacity() - handle.inbox.capacity()).sum()
+    }
 }
 
 impl Shared {

@@ -111,6 +111,10 @@ pub struct Figures {
     pub conversations: usize,
     /// Turns that have not ended.
     pub turns: usize,
+    /// Commands that wait for their conversation.
+    pub commands_waiting: usize,
+    /// Receipts that wait to be written.
+    pub receipts_waiting: usize,
 }
 
 impl Hub {
@@ -224,6 +228,8 @@ impl Hub {
             users: self.0.registry.users(),
             conversations: self.0.directory.count(),
             turns: self.0.live_turns.len(),
+            commands_waiting: self.0.directory.waiting(),
+            receipts_waiting: self.0.receipts.waiting(),
         }
     }
 

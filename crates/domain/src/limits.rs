@@ -86,7 +86,7 @@ pub(crate) struct ConnectionLimits {
     chats: Option<OneLimiter>,
     refused: Mutex<Refused>,
     window: Duration,
-    flooding: u32,
+    flooding: Option<u32>,
 }
 
 #[derive(Default)]
@@ -133,7 +133,8 @@ impl ConnectionLimits {
             *refused = Refused { since: now, count: 0 };
         }
         refused.count += 1;
-        if refused.count >= self.flooding { Verdict::Flooding } else { Verdict::Refused(refusal) }
+        let floods = self.flooding.is_some_and(|flooding| refused.count >= flooding);
+        if floods { Verdict::Flooding } else { Verdict::Refused(refusal) }
     }
 }
 
@@ -144,7 +145,7 @@ mod tests {
 
     fn limits(requests: u32, seconds: u64) -> Limits {
         let frames = Quota::new(requests, Duration::from_secs(seconds));
-        Limits { frames, user_frames: frames, flooding: 3, ..Limits::default() }
+        Limits { frames, user_frames: frames, flooding: Some(3), ..Limits::default() }
     }
 
     /// Protects the memory: a user who has their whole quota again is forgotten, and nobody else.

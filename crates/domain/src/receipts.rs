@@ -45,6 +45,11 @@ impl Receipts {
         }
     }
 
+    /// How many wait.
+    pub(crate) fn waiting(&self) -> usize {
+        self.waiting.max_capacity() - self.waiting.capacity()
+    }
+
     fn written(&self, receipts: &[Receipt]) {
         let mut known = self.known.lock();
         if known.len() + receipts.len() > KNOWN {

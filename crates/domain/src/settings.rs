@@ -42,7 +42,7 @@ pub struct Limits {
     /// Messages of one connection.
     pub chats: Option<Quota>,
     /// How many refused frames in one window of `frames` are flooding.
-    pub flooding: u32,
+    pub flooding: Option<u32>,
 }
 
 /// So many in a window of time; all of them may come at once.
@@ -126,7 +126,7 @@ impl Default for Limits {
             frames: Quota::new(100, Duration::from_secs(60)),
             user_frames: None,
             chats: Quota::new(60, Duration::from_secs(60)),
-            flooding: 1_000,
+            flooding: Some(1_000),
         }
     }
 }

@@ -90,6 +90,27 @@ async fn flooding_is_closed() {
     assert!((990..=1_001).contains(&refused), "{refused} refusals before the close");
 }
 
+/// Protects an operator's choice: how much is flooding is a setting, and none is none.
+#[tokio::test(flavor = "multi_thread")]
+async fn how_much_is_flooding_is_a_setting() {
+    for (setting, closes) in [("3", true), ("0", false)] {
+        let app = TestApp::builder().env("WS_RATE_LIMIT_REQUESTS", 1).env("WS_FLOODING_REFUSALS", setting);
+        let app = app.start().await;
+        let mut client = app.client(&app.token("ann@example.org")).await;
+        for _ in 0..6 {
+            // The socket may be closed by then.
+            let _ = client.try_send(json!({"type": "ping"})).await;
+        }
+        client.expect("pong").await;
+        for _ in 0..if closes { 2 } else { 5 } {
+            client.expect_error("RATE_LIMIT").await;
+        }
+        if closes {
+            client.expect_close(4029).await;
+        }
+    }
+}
+
 async fn expect_too_many(address: std::net::SocketAddr, token: &str) {
     let mut one_more = Client::connect(address, Credential::Query(token)).await;
     one_more.expect_error("TOO_MANY_CONNECTIONS").await;

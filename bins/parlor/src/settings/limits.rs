@@ -17,6 +17,8 @@ pub(crate) struct Limits {
     pub(crate) chats: Option<u32>,
     /// In which so many messages may come. Not zero.
     pub(crate) chat_window: Duration,
+    /// Refused frames in one window that are flooding.
+    pub(crate) flooding: Option<u32>,
 }
 
 impl Limits {
@@ -30,6 +32,7 @@ impl Limits {
             window: window(values, Key::WsRateLimitWindow)?,
             chats: values.limit(Key::WsChatRateLimitRequests)?,
             chat_window: window(values, Key::WsChatRateLimitWindow)?,
+            flooding: values.limit(Key::WsFloodingRefusals)?,
         })
     }
 }

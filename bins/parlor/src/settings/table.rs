@@ -130,6 +130,8 @@ settings! {
         "Messages of one connection in a window of their own.";
     WsChatRateLimitWindow "ws_chat_rate_limit_window" Is("60") Open TIME,
         "That window.";
+    WsFloodingRefusals "ws_flooding_refusals" Is("1000") Open LIMIT,
+        "How many refused frames in a window of frames end a connection as flooding.";
 
     LogLevel "log_level" Unset("info; with debug, debug") Open
         "error, warn, info, debug, trace or off, or a filter such as info,parlor_store=debug",

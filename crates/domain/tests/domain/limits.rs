@@ -122,7 +122,7 @@ async fn frames_of_a_user_are_limited_over_all_connections() {
 async fn flooding_ends_the_connection() {
     let settings = with_limits(|limits| {
         limits.frames = frames(1, 60);
-        limits.flooding = 10;
+        limits.flooding = Some(10);
     });
     let server = TestHub::with(settings).await;
     let mut ann = Client::connect(&server, "ann").await;

@@ -31,6 +31,10 @@ pub(super) struct Figures {
     turns: usize,
     /// AI workers that are connected.
     workers: usize,
+    /// Commands that wait for their conversation.
+    queue_commands: usize,
+    /// Receipts that wait to be written.
+    queue_receipts: usize,
     /// Bytes that came over sockets since the start.
     bytes_received: u64,
     /// Bytes that were sent over sockets since the start.
@@ -69,6 +73,8 @@ pub(super) async fn stats(
         conversations_live: figures.conversations,
         turns: figures.turns,
         workers: 0,
+        queue_commands: figures.commands_waiting,
+        queue_receipts: figures.receipts_waiting,
         bytes_received,
         bytes_sent,
         uptime: uptime.as_secs(),

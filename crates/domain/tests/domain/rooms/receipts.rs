@@ -156,3 +156,27 @@ async fn a_server_that_stops_notes_what_was_proved() {
     server.hub.shutdown().await;
     assert!(store.unsynced_list(user, 10).await.unwrap().is_empty());
 }
+
+/// Protects an operator's view: what waits is counted while it waits.
+#[tokio::test(start_paused = true)]
+async fn what_waits_is_counted() {
+    let server = server().await;
+    let [mut ann, bob, _] = three(&server).await;
+    let conversation = super::conversation(&server).await;
+    ann.note(conversation, "one").await;
+    settle().await;
+    probe(&bob, 1);
+    drop(bob.lines());
+    let waiting = |server: &TestHub| {
+        let figures = server.hub.figures();
+        (figures.commands_waiting, figures.receipts_waiting)
+    };
+    assert_eq!(waiting(&server), (0, 0));
+    bob.session.answered(1);
+    let mut asked = Box::pin(ann.act(read(1)));
+    assert!(futures_util::poll!(&mut asked).is_pending());
+    assert_eq!(waiting(&server), (1, 1), "nothing has run yet");
+    asked.await;
+    settle().await;
+    assert_eq!(waiting(&server), (0, 0));
+}
