@@ -2,6 +2,7 @@ use super::*;
 use crate::event::{Correlation, ReplyBody, TurnRef};
 use crate::message::Author;
 use crate::{ConversationId, MessageId, Timestamp};
+use bytes::Bytes;
 use futures_util::FutureExt;
 use proptest::prelude::*;
 
