@@ -35,11 +35,8 @@ impl RoomIndex {
         known.insert(id, conversation);
     }
 
-    fn forget(&self, id: &RoomId, conversation: ConversationId) {
-        let mut known = self.0.lock();
-        if known.get(id) == Some(&conversation) {
-            known.remove(id);
-        }
+    fn forget(&self, id: &RoomId) {
+        self.0.lock().remove(id);
     }
 }
 
@@ -73,11 +70,9 @@ impl Shared {
         Ok(conversation)
     }
 
-    /// A room is gone; its id may come to mean another.
-    pub(crate) fn forget_room(&self, room: Option<&Room>, conversation: ConversationId) {
-        if let Some(room) = room {
-            self.rooms.forget(&room.id, conversation);
-        }
+    /// A room is gone, or may be: its id may come to mean another, which the store knows.
+    pub(crate) fn forget_room(&self, id: &RoomId) {
+        self.rooms.forget(id);
     }
 
     /// Makes a room. False where its id is taken.
@@ -100,6 +95,21 @@ impl Shared {
         draft: &RoomDraft,
     ) -> Result<ConversationId, Refusal> {
         check::room(draft)?;
+        match self.room_enter_known(user, draft).await {
+            // What its id was known to mean is gone: the store is asked.
+            Err(refusal) if refusal.code == ErrorCode::RoomNotFound => {
+                self.forget_room(&draft.id);
+                self.room_enter_known(user, draft).await
+            }
+            entered => entered,
+        }
+    }
+
+    async fn room_enter_known(
+        self: &Arc<Self>,
+        user: UserId,
+        draft: &RoomDraft,
+    ) -> Result<ConversationId, Refusal> {
         let conversation = match self.room_find(&draft.id).await {
             Ok(conversation) => conversation,
             Err(refusal) if refusal.code == ErrorCode::RoomNotFound => {

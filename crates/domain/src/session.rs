@@ -146,6 +146,11 @@ impl Session {
             None => (None, None),
         };
         let refusal = if place.is_some() { refusal.about(room.is_some()) } else { refusal };
+        if let Some(room) = &room
+            && refusal.code == ErrorCode::RoomNotFound
+        {
+            self.shared.forget_room(room);
+        }
         self.reply(correlation, room, ReplyBody::Refused { refusal, conversation });
     }
 

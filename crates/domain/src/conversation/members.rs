@@ -290,7 +290,9 @@ impl Conversation {
             });
         }
         self.subscribers.clear();
-        self.shared.forget_room(self.room.as_ref(), self.summary.id);
+        if let Some(room) = &self.room {
+            self.shared.forget_room(&room.id);
+        }
         self.stop_all_turns();
         self.become_void();
     }

@@ -76,13 +76,7 @@ fn query(request: &Request) -> Result<Query, Problem> {
 /// The credential that the handshake carries: `?token=`, else `Authorization: Bearer`.
 fn credential(query: &Query, headers: &HeaderMap) -> Option<String> {
     let token = query.iter().find(|(name, _)| name == "token").map(|(_, token)| token.clone());
-    token.or_else(|| bearer(headers))
-}
-
-fn bearer(headers: &HeaderMap) -> Option<String> {
-    let value = headers.get(header::AUTHORIZATION)?.to_str().ok()?;
-    let (scheme, token) = value.split_once(' ')?;
-    scheme.eq_ignore_ascii_case("bearer").then(|| token.trim().to_owned())
+    token.or_else(|| super::auth::token(headers).map(ToOwned::to_owned))
 }
 
 /// A client that offers sub-protocols wants one of them named; ours are all the same.

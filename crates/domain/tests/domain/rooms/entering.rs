@@ -2,10 +2,11 @@
 
 use super::{ROOM, add, enter, exit, forget, id, place, wanted};
 use crate::client::{Client, draft, pass, settle};
-use crate::world::server;
+use crate::world::{server, unlimited};
 use parlor_domain::room::{MemberRole, RoomKind};
-use parlor_domain::testing::TestHub;
+use parlor_domain::testing::{MemoryStore, TestHub};
 use parlor_domain::{Action, ErrorCode, HISTORY_MAX, RoomAction, RoomDraft, TurnOptions};
+use std::sync::Arc;
 use std::time::Duration;
 
 /// Protects a private room: its creator and one other, and the second sees only what came since.
@@ -130,6 +131,47 @@ async fn two_who_make_a_room_at_once_are_in_the_same() {
     assert_eq!(owners, 1);
     let caller = server.hub.authenticate(&clients[0].user().to_string()).await.unwrap();
     assert_eq!(server.hub.member_list(&caller, &id(ROOM), None, 10).await.unwrap().len(), 4);
+}
+
+/// Protects a member who enters from two tabs at once: they are in it once, and stay in it.
+#[tokio::test(start_paused = true)]
+async fn who_enters_twice_at_once_is_a_member() {
+    let server = server().await;
+    let ann = Client::entering(&server, "ann", RoomKind::Shared).await;
+    let mut tabs = [Client::connect(&server, "bob").await, Client::connect(&server, "bob").await];
+    server.store.hold_writes();
+    let [one, two] = &mut tabs;
+    let entering = async { tokio::join!(one.act(enter(None)), two.act(enter(None))) };
+    let release = async {
+        server.store.until_held(1).await;
+        settle().await;
+        server.store.release_writes();
+    };
+    tokio::join!(entering, release);
+    for tab in &tabs {
+        assert_eq!(tab.calm().await[0], "room shared room-1 as member at 0, 2 of 2 online");
+    }
+    drop(ann);
+    let conversation = super::conversation(&server).await;
+    let [one, two] = &mut tabs;
+    one.note(conversation, "still here").await;
+    assert_eq!(two.calm().await, ["message 1 still here"]);
+}
+
+/// Protects an id that another node freed and gave to another room: what this node knew of it is asked again.
+#[tokio::test(start_paused = true)]
+async fn a_room_that_was_replaced_elsewhere_is_found() {
+    let store = Arc::new(MemoryStore::shared());
+    let one = TestHub::on(Arc::clone(&store), unlimited()).await;
+    let two = TestHub::on(store, unlimited()).await;
+    let mut ann = Client::entering(&two, "ann", RoomKind::Group).await;
+    let mut bob = Client::connect(&one, "bob").await;
+    assert_eq!(bob.does(enter(None)).await, ["refused ROOM_ACCESS_DENIED"]);
+    pass(Duration::from_secs(200)).await; // the first node has no task for it any more
+    ann.does(super::delete()).await;
+    ann.does(enter(RoomKind::Shared)).await;
+    let entered = "room shared room-1 as member at 0, 1 of 2 online"; // ann is on the other node
+    assert_eq!(bob.does(enter(None)).await, [entered]);
 }
 
 /// Protects a room from having nobody who can end it: the one with most to say, and then the eldest, follows.
