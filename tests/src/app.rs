@@ -1,5 +1,6 @@
 //! The real server, in a folder of its own.
 
+use crate::broker::{self, BrokerUser, Worker};
 use crate::client::{Client, Credential};
 use crate::http::{self, Answer};
 use crate::process::Process;
@@ -53,6 +54,12 @@ impl TestAppBuilder {
         self.env("OPENAI_BASE_URL", base_url)
             .env("OPENAI_API_KEY", "sk-canary-key")
             .env("OPENAI_MODEL", model)
+    }
+
+    /// Lets workers in that have the tests' key.
+    #[must_use]
+    pub fn workers(self) -> Self {
+        self.env("AI_SERVICE_KEY", broker::SERVICE_KEY)
     }
 
     /// Starts it on a free port and waits until it listens.
@@ -128,6 +135,16 @@ impl TestApp {
         // What comes meanwhile waits for the resume that was announced, or for any other frame.
         client.barrier().await;
         client
+    }
+
+    /// A user of the `broker` dialect.
+    pub async fn broker(&self, token: &str) -> BrokerUser {
+        BrokerUser::connect(self.address, token).await
+    }
+
+    /// An AI worker that serves every model.
+    pub async fn worker(&self, name: &str) -> Worker {
+        Worker::connect(self.address, name, Value::Null).await
     }
 
     /// A request over HTTP, with a bearer; no body where it is null.

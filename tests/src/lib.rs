@@ -6,9 +6,11 @@
 //! - [`TestApp`]: the server in a folder of its own, which can be killed, drained and started again.
 //! - [`Client`]: a WebSocket client on an independent implementation; [`raw::RawSocket`] sends what no client would.
 //! - [`Rooms`]: the same in the `rooms` dialect, with [`Reply`] and [`RoomMirror`] for [`Turn`] and [`Mirror`].
+//! - [`BrokerUser`] and [`Worker`]: the two sides of the `broker` dialect.
 //! - [`Turn`]: one AI reply as a client sees it.
 //! - [`Mirror`]: what a client knows of a conversation, and whether a frame contradicts it.
 //! - [`FakeProvider`]: an LLM API that fails exactly as it is told; [`tools`] starts other people's programs.
+//! - [`Workers`]: the real `parlor worker`, several processes of it.
 //! - [`Postgres`]: a database server of the test's own.
 //!
 //! ```
@@ -29,6 +31,7 @@
 )]
 
 pub mod app;
+pub mod broker;
 pub mod chance;
 pub mod client;
 pub mod http;
@@ -41,8 +44,10 @@ pub mod room_mirror;
 pub mod rooms;
 pub mod tools;
 pub mod turn;
+pub mod workers;
 
 pub use app::{TestApp, TestAppBuilder};
+pub use broker::{BrokerUser, Worker};
 pub use chance::Chance;
 pub use client::{Client, Credential, Incoming};
 pub use mirror::Mirror;
@@ -51,6 +56,7 @@ pub use provider::FakeProvider;
 pub use room_mirror::RoomMirror;
 pub use rooms::{Reply, Rooms};
 pub use turn::{LiveTurn, Turn};
+pub use workers::Workers;
 
 use std::time::Duration;
 

@@ -3,6 +3,7 @@
 use crate::settings::{self, FromText, Key};
 use clap::{Args, Parser, Subcommand};
 use parlor_domain::ports::Role;
+use std::num::NonZeroU32;
 use std::path::PathBuf;
 use std::time::Duration;
 
@@ -47,6 +48,9 @@ enum Command {
     Token(Token),
     /// Bring the database's tables up to date, which `serve` does by itself too
     Migrate(Migrate),
+    /// Make replies for a Parlor server elsewhere, with the configured providers or else the demo
+    #[command(after_help = WORKER_HELP)]
+    Worker(Worker),
     /// Print the settings in force as TOML, each with where it comes from, secrets masked
     Config,
 }
@@ -73,12 +77,37 @@ pub(crate) struct Migrate {
     pub(crate) new_epoch: bool,
 }
 
+/// Whose worker to be, and what for.
+#[derive(Debug, Args)]
+pub(crate) struct Worker {
+    /// Where the server's workers connect, such as `ws://127.0.0.1:8000/ws` or `wss://chat.example.org/ws`
+    #[arg(long, value_name = "URL")]
+    pub(crate) url: String,
+    /// One of the server's service keys; anybody on this machine can read it here, so prefer `AI_SERVICE_KEY`
+    #[arg(long, value_name = "KEY")]
+    service_key: Option<String>,
+    /// What the server calls the worker in its logs and books
+    #[arg(long, value_name = "ID", default_value = "parlor-worker")]
+    pub(crate) name: String,
+    /// A model to serve, or with * at its end the beginning of names; may be repeated [default: those of the providers]
+    #[arg(long = "model", value_name = "NAME")]
+    pub(crate) models: Vec<String>,
+    /// How many replies to make at once [default: `AI_WORKER_TURNS`, 16]
+    #[arg(long, value_name = "N")]
+    pub(crate) capacity: Option<NonZeroU32>,
+}
+
+const WORKER_HELP: &str = "\
+It needs no database and no data folder. Providers, AI_SERVICE_KEY and DRAIN_TIMEOUT are settings as of `parlor serve`;
+`parlor serve --help` lists them. SIGTERM or SIGINT lets it finish its replies; a second one ends it at once.";
+
 /// What is to be done.
 #[derive(Debug)]
 pub(crate) enum Task {
     Serve,
     Token(Token),
     Migrate(Migrate),
+    Worker(Worker),
     Config,
 }
 
@@ -96,15 +125,19 @@ impl From<Cli> for Order {
     fn from(cli: Cli) -> Self {
         let Cli { common, listen, command } = cli;
         let (task, own) = match command {
-            None => (Task::Serve, None),
-            Some(Command::Serve(own)) => (Task::Serve, Some(own)),
-            Some(Command::Token(token)) => (Task::Token(token), None),
-            Some(Command::Migrate(migrate)) => (Task::Migrate(migrate), None),
-            Some(Command::Config) => (Task::Config, None),
+            None => (Task::Serve, Vec::new()),
+            Some(Command::Serve(own)) => (Task::Serve, own.flags()),
+            Some(Command::Token(token)) => (Task::Token(token), Vec::new()),
+            Some(Command::Migrate(migrate)) => (Task::Migrate(migrate), Vec::new()),
+            Some(Command::Worker(mut worker)) => {
+                let key = worker.service_key.take().map(|key| (Key::AiServiceKey, "--service-key", key));
+                (Task::Worker(worker), key.into_iter().collect())
+            }
+            Some(Command::Config) => (Task::Config, Vec::new()),
         };
         let mut flags = listen.flags();
         flags.extend(common.data_dir.map(|folder| (Key::DataDir, "--data-dir", folder)));
-        flags.extend(own.into_iter().flat_map(Listen::flags));
+        flags.extend(own);
         Self { task, file: common.config, flags }
     }
 }

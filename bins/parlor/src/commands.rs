@@ -1,8 +1,9 @@
-//! The short commands: each does its work and ends.
+//! The commands beside `serve`: each does its work and ends.
 
 pub(crate) mod config;
 pub(crate) mod migrate;
 pub(crate) mod token;
+pub(crate) mod worker;
 
 use crate::failure::Failure;
 use std::io::Write;

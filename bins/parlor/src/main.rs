@@ -6,6 +6,7 @@ mod failure;
 mod log;
 mod serve;
 mod settings;
+mod signals;
 mod wiring;
 
 use clap::Parser;
@@ -39,6 +40,7 @@ fn run(order: Order) -> Result<(), Failure> {
         Task::Serve => block_on(serve::run(&settings)),
         Task::Token(wanted) => block_on(commands::token::run(&settings, wanted)),
         Task::Migrate(wanted) => block_on(commands::migrate::run(&settings, &wanted)),
+        Task::Worker(wanted) => block_on(commands::worker::run(&settings, wanted)),
         Task::Config => commands::config::run(&values),
     }
 }

@@ -2,9 +2,10 @@
 
 use crate::failure::Failure;
 use crate::settings::Settings;
+use crate::signals::Signals;
 use crate::wiring;
 use parlor_domain::ports::{Clock, SystemClock};
-use parlor_domain::{Hub, Ports};
+use parlor_domain::{Hub, Ports, Provider};
 use parlor_store::Database;
 use parlor_transport::Server;
 use std::sync::Arc;
@@ -15,45 +16,24 @@ use tokio_util::sync::CancellationToken;
 pub(crate) async fn run(settings: &Settings) -> Result<(), Failure> {
     // First of all: a signal in the middle of starting is not lost.
     let mut signals = Signals::listen()?;
-    let backend = wiring::backend(&settings.ai)?;
+    let providers = wiring::providers(settings)?;
     let store = wiring::store(settings, true).await?;
-    let hub = hub(settings, &store, backend).await?;
+    let hub = hub(settings, &store, providers).await?;
     let listener = listen(settings).await?;
     announce(&hub, &listener);
     let stop = CancellationToken::new();
     let serving =
         Server::new(hub, wiring::transport_options(settings)).serve(listener, stop.clone().cancelled_owned());
-    drain_at_signal(serving, &stop, &mut signals).await?;
+    signals.watch(serving, &stop).await?;
     store.close().await;
     tracing::info!("stopped");
     Ok(())
 }
 
-/// The first signal begins the drain. Error: the second one came before its end.
-async fn drain_at_signal(
-    serving: impl Future<Output = ()>,
-    stop: &CancellationToken,
-    signals: &mut Signals,
-) -> Result<(), Failure> {
-    let second_signal = async {
-        signals.next().await;
-        stop.cancel();
-        signals.next().await;
-    };
-    tokio::select! {
-        () = serving => Ok(()),
-        () = second_signal => Err(Failure::Runtime("ended by a second signal".to_owned())),
-    }
-}
-
-async fn hub(
-    settings: &Settings,
-    store: &Database,
-    backend: Arc<dyn parlor_domain::ports::Backend>,
-) -> Result<Hub, Failure> {
+async fn hub(settings: &Settings, store: &Database, providers: Vec<Provider>) -> Result<Hub, Failure> {
     let clock: Arc<dyn Clock> = Arc::new(SystemClock);
     let authenticator = Arc::new(wiring::tokens(settings, Arc::clone(&clock))?);
-    let ports = Ports { store: Arc::new(store.clone()), clock, authenticator, backends: vec![backend] };
+    let ports = Ports { store: Arc::new(store.clone()), clock, authenticator, providers };
     let started = Hub::start(ports, wiring::domain_settings(settings)).await;
     started.map_err(|error| Failure::while_doing("the server cannot start", &error))
 }
@@ -69,47 +49,5 @@ fn announce(hub: &Hub, listener: &TcpListener) {
     match listener.local_addr() {
         Ok(address) => tracing::info!(version, backends = ?hub.backends(), "listening on {address}"),
         Err(error) => tracing::warn!(%error, version, "listening, but the address is not known"),
-    }
-}
-
-/// The signals that ask a process to end: SIGTERM from an orchestrator, SIGINT from a terminal.
-#[cfg(unix)]
-struct Signals {
-    terminate: tokio::signal::unix::Signal,
-    interrupt: tokio::signal::unix::Signal,
-}
-
-#[cfg(unix)]
-impl Signals {
-    fn listen() -> Result<Self, Failure> {
-        use tokio::signal::unix::{SignalKind, signal};
-        let open =
-            |kind| signal(kind).map_err(|error| Failure::while_doing("cannot listen for signals", &error));
-        Ok(Self { terminate: open(SignalKind::terminate())?, interrupt: open(SignalKind::interrupt())? })
-    }
-
-    async fn next(&mut self) {
-        tokio::select! {
-            _ = self.terminate.recv() => {}
-            _ = self.interrupt.recv() => {}
-        }
-    }
-}
-
-/// Where there are no signals, Ctrl-C.
-#[cfg(not(unix))]
-struct Signals;
-
-#[cfg(not(unix))]
-impl Signals {
-    #[expect(clippy::unnecessary_wraps, reason = "as where there are signals")]
-    fn listen() -> Result<Self, Failure> {
-        Ok(Self)
-    }
-
-    async fn next(&mut self) {
-        if tokio::signal::ctrl_c().await.is_err() {
-            std::future::pending().await
-        }
     }
 }

@@ -3,9 +3,12 @@
 
 mod accounts;
 mod ai;
+mod budgets;
 mod limits;
 mod log;
 mod prices;
+mod provider_tables;
+mod providers;
 mod read;
 mod server;
 mod show;
@@ -18,6 +21,7 @@ pub(crate) use ai::Ai;
 pub(crate) use limits::Limits;
 pub(crate) use log::{Format, Log};
 pub(crate) use prices::ModelPrices;
+pub(crate) use providers::Provider;
 pub(crate) use read::FromText;
 pub(crate) use server::Server;
 pub(crate) use show::{help, toml};

@@ -2,11 +2,11 @@
 
 use crate::failure::{Failure, chain};
 use crate::settings::{self, Settings};
-use parlor_accounts::{Tokens, secret};
-use parlor_ai::{Demo, OpenAi};
+use parlor_accounts::{ServiceKeys, Tokens, secret};
+use parlor_ai::Demo;
 use parlor_domain::message::NanoDollars;
 use parlor_domain::ports::{Backend, Clock};
-use parlor_domain::{Price, Prices, Quota};
+use parlor_domain::{Price, Prices, Provider, Quota, Retries};
 use parlor_store::{Database, OpenError};
 use std::fs::DirBuilder;
 use std::path::Path;
@@ -14,14 +14,37 @@ use std::sync::Arc;
 use std::time::Duration;
 
 /// Stands for "no limit" where a time is needed: longer than anything runs, and short enough to reckon with.
-const NO_LIMIT: Duration = Duration::from_hours(100 * 365 * 24);
+pub(crate) const NO_LIMIT: Duration = Duration::from_hours(100 * 365 * 24);
 
-/// Who answers: the configured provider, or else the demo.
-pub(crate) fn backend(ai: &settings::Ai) -> Result<Arc<dyn Backend>, Failure> {
-    let Some(config) = &ai.openai else { return Ok(Arc::new(Demo::default())) };
-    let openai = OpenAi::new(config.clone());
-    let openai = openai.map_err(|error| Failure::while_doing("the OpenAI-compatible backend", &error))?;
-    Ok(Arc::new(openai))
+/// Who answers. The demo does where nobody else is configured: neither a provider nor keys for workers.
+pub(crate) fn providers(settings: &Settings) -> Result<Vec<Provider>, Failure> {
+    let configured = &settings.ai.providers;
+    if configured.is_empty() && settings.accounts.service_keys.0.is_empty() {
+        return Ok(vec![demo().into()]);
+    }
+    configured.iter().map(provider).collect()
+}
+
+/// The built-in assistant.
+pub(crate) fn demo() -> Arc<dyn Backend> {
+    Arc::new(Demo::default())
+}
+
+pub(crate) fn provider(settings: &settings::Provider) -> Result<Provider, Failure> {
+    Ok(Provider {
+        backend: backend(settings)?,
+        priority: settings.priority,
+        weight: settings.weight,
+        capacity: settings.capacity,
+        prices: Prices::new(settings.prices.clone()),
+    })
+}
+
+/// The client of one LLM API.
+pub(crate) fn backend(settings: &settings::Provider) -> Result<Arc<dyn Backend>, Failure> {
+    let doing = format!("the provider {}", settings.config.name);
+    let backend = parlor_ai::Provider::new(settings.config.clone());
+    backend.map(|it| Arc::new(it) as _).map_err(|error| Failure::while_doing(&doing, &error))
 }
 
 /// Who issues and checks tokens. Makes the secret if there is none.
@@ -33,7 +56,11 @@ pub(crate) fn tokens(settings: &Settings, clock: Arc<dyn Clock>) -> Result<Token
             Tokens::new(&secret::load_or_create(&settings.server.data_dir).map_err(|it| cannot(&it))?, clock)
         }
     };
-    tokens.map_err(|error| cannot(&error))
+    let tokens = tokens.map_err(|error| cannot(&error))?;
+    let keys = settings.accounts.service_keys.0.iter().map(String::as_str);
+    let keys =
+        ServiceKeys::new(keys).map_err(|error| Failure::Configuration(format!("ai_service_key: {error}")))?;
+    Ok(tokens.with_service_keys(keys))
 }
 
 /// The log. A server wants it for itself (`exclusive`); a command may run beside one.
@@ -78,6 +105,7 @@ pub(crate) fn domain_settings(settings: &Settings) -> parlor_domain::Settings {
             frames: quota(limits.frames),
             user_frames: quota(limits.user_frames),
             flooding: limits.flooding,
+            completions: limits.completions.and_then(|it| Quota::new(it, limits.completion_window)),
             chats: limits.chats.and_then(|chats| Quota::new(chats, limits.chat_window)),
         },
         turns: parlor_domain::TurnSettings {
@@ -88,6 +116,12 @@ pub(crate) fn domain_settings(settings: &Settings) -> parlor_domain::Settings {
             system_prompt: ai.system_prompt.clone(),
             max_tokens: ai.max_tokens,
             prices: prices(ai),
+            default_model: ai.providers.first().and_then(|it| it.config.model.clone()),
+            budgets: ai.budgets.clone(),
+            queue_wait: ai.queue_wait,
+            retries: Retries { rounds: ai.retry_rounds, ..default.turns.retries },
+            breaker: ai.breaker,
+            worker_turns: usize::try_from(ai.worker_turns.get()).unwrap_or(usize::MAX),
             ..default.turns
         },
         ..default

@@ -5,6 +5,7 @@
 //! verification, so that tokens of other issuers can stand beside our own.
 //!
 //! - [`Tokens`] issues and verifies Parlor's own tokens: access tokens, and those that open sockets alone.
+//! - [`ServiceKeys`] lets AI workers in.
 //! - [`secret`] keeps the secret of a server that was given none.
 //!
 //! ```
@@ -23,7 +24,9 @@
 //! ```
 
 pub mod secret;
+pub mod service_keys;
 pub mod tokens;
 
 pub use secret::SecretError;
+pub use service_keys::{ServiceKeys, WeakServiceKey};
 pub use tokens::{TokenError, Tokens};

@@ -1,6 +1,7 @@
 //! Tokens: JWTs (RFC 7519) signed with HMAC-SHA-256, for the bearer of which a client speaks. An access token opens
 //! everything; a socket token opens sockets alone, since a browser has to put it into a URL.
 
+use crate::ServiceKeys;
 use async_trait::async_trait;
 use jsonwebtoken::{Algorithm, DecodingKey, EncodingKey, Header, Validation};
 use parlor_domain::ports::{Authenticator, Clock, Identity, Role, Scope};
@@ -47,6 +48,7 @@ struct Claims {
 
 /// Issues and verifies tokens of both kinds, all signed with one secret.
 pub struct Tokens {
+    service_keys: ServiceKeys,
     signing: EncodingKey,
     verifying: DecodingKey,
     validation: Validation,
@@ -73,7 +75,14 @@ impl Tokens {
         validation.validate_exp = false;
         validation.validate_aud = false;
         let (signing, verifying) = (EncodingKey::from_secret(secret), DecodingKey::from_secret(secret));
-        Ok(Self { signing, verifying, validation, clock })
+        let service_keys = ServiceKeys::default();
+        Ok(Self { service_keys, signing, verifying, validation, clock })
+    }
+
+    /// The same, which also lets workers in that have one of `keys`.
+    #[must_use]
+    pub fn with_service_keys(self, keys: ServiceKeys) -> Self {
+        Self { service_keys: keys, ..self }
     }
 
     /// An access token for `user`, good from `now` until `ttl` later, in whole seconds.
@@ -143,6 +152,14 @@ fn scope_of(kind: &str) -> Option<Scope> {
 impl Authenticator for Tokens {
     async fn authenticate(&self, token: &str) -> Result<Identity, ErrorCode> {
         self.verify(token)
+    }
+
+    fn is_service_key(&self, key: &str) -> bool {
+        self.service_keys.contains(key)
+    }
+
+    fn has_service_keys(&self) -> bool {
+        !self.service_keys.is_empty()
     }
 
     async fn issue_socket_token(&self, user: UserId, role: Role, ttl: Duration) -> Result<String, ErrorCode> {

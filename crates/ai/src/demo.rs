@@ -5,7 +5,7 @@ mod reply;
 use async_trait::async_trait;
 use futures_util::stream::{self, StreamExt};
 use parlor_domain::message::Usage;
-use parlor_domain::ports::{Backend, BackendError, Delta, TurnRequest, TurnStream};
+use parlor_domain::ports::{Backend, BackendError, Delta, Finish, TurnRequest, TurnStream};
 use reply::Reply;
 use std::time::Duration;
 
@@ -43,6 +43,10 @@ impl Backend for Demo {
 
     fn serves(&self, _model: Option<&str>) -> bool {
         true
+    }
+
+    fn models(&self) -> Vec<String> {
+        vec![MODEL.to_owned()]
     }
 
     async fn open(&self, request: TurnRequest) -> Result<TurnStream, BackendError> {
@@ -94,7 +98,7 @@ impl Performance {
             Stage::Words => self.words().await,
             Stage::End => {
                 self.stage = Stage::Silence;
-                Delta::End
+                Delta::End(Finish::Stop)
             }
             Stage::Silence => return None,
         };
@@ -129,15 +133,14 @@ impl Performance {
 #[allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 mod tests {
     use super::*;
+    use parlor_domain::UserId;
     use parlor_domain::ports::{ContextMessage, Speaker};
-    use parlor_domain::{ConversationId, MessageId};
     use tokio::time::Instant;
 
     async fn open(demo: Demo, message: &str, max_tokens: Option<u32>) -> TurnStream {
         let context = vec![ContextMessage::new(Speaker::User, message)];
-        let (turn, conversation) = (MessageId::new(), ConversationId::new());
         let model = Some("gpt-4".to_owned());
-        let request = TurnRequest { turn, conversation, model, context, max_tokens, temperature: None };
+        let request = TurnRequest { model, max_tokens, ..TurnRequest::new(UserId::new(), context) };
         demo.open(request).await.unwrap()
     }
 
@@ -157,10 +160,18 @@ mod tests {
     #[tokio::test]
     async fn a_reply_is_its_model_its_words_its_figures_and_an_end() {
         let model = Delta::Model(MODEL.to_owned());
-        let expect = [model.clone(), content("a "), content("b"), usage(3, 2), Delta::End];
+        let expect = [model.clone(), content("a "), content("b"), usage(3, 2), Delta::End(Finish::Stop)];
         assert_eq!(deltas("echo a b", None).await, expect);
-        let expect = [model, content("1 "), content("2 "), usage(3, 2), Delta::End];
+        let expect = [model, content("1 "), content("2 "), usage(3, 2), Delta::End(Finish::Stop)];
         assert_eq!(deltas("count to 9", Some(2)).await, expect);
+    }
+
+    /// Protects clients that choose from a list of models: the demo stands in it as what it is.
+    #[test]
+    fn it_lists_itself_and_serves_every_name() {
+        let demo = Demo::default();
+        assert_eq!(demo.models(), [MODEL]);
+        assert!(demo.serves(None) && demo.serves(Some("gpt-4")));
     }
 
     #[tokio::test(start_paused = true)]

@@ -5,28 +5,31 @@
 //! Dropping the stream is how the domain tells it to stop.
 //!
 //! - [`Demo`] needs no key and no network, and makes a reply that is good for trying things out.
-//! - [`OpenAi`] talks to any server with the chat completions API of `OpenAI`: Ollama, vLLM, llama.cpp and others too.
+//! - [`Provider`] talks to a server over HTTP, by the API that its [`Kind`] names: [`openai`] (which Ollama, vLLM,
+//!   llama.cpp and others speak too), [`anthropic`] or [`gemini`].
 //! - [`sse`] decodes the event streams that such servers answer with.
 //!
-//! To add a provider: a file or folder beside `openai` with its configuration, its request and its chunks, an
-//! implementation of the port, and its recorded streams in `tests/`.
+//! Tools that a client brings are passed on to servers with `OpenAI`'s API alone, in whose words clients speak of them.
+//! The others refuse such a turn with status 400 before anything is sent, so that the next backend is asked.
+//!
+//! To add a provider: a [`Kind`], and a folder beside `openai` with
+//!
+//! - its request: what the body says, made of a `Question` (and of `provider::turns` where two sides take turns);
+//! - its events, as types of serde in which nearly everything may be missing;
+//! - its parser, which tells the `Reply` what an event says;
+//! - and the `Api` that holds them together: the endpoint and the headers.
+//!
+//! The client, reading, limits and errors are there (`provider/`). Its recorded streams go into `tests/streams`.
 //!
 //! ```
 //! use futures_util::StreamExt;
 //! use parlor_ai::Demo;
 //! use parlor_domain::ports::{Backend, ContextMessage, Delta, Speaker, TurnRequest};
-//! use parlor_domain::{ConversationId, MessageId};
+//! use parlor_domain::UserId;
 //!
 //! # tokio::runtime::Builder::new_current_thread().enable_time().build().unwrap().block_on(async {
 //! let question = ContextMessage::new(Speaker::User, "echo good morning");
-//! let request = TurnRequest {
-//!     turn: MessageId::new(),
-//!     conversation: ConversationId::new(),
-//!     model: None,
-//!     context: vec![question],
-//!     max_tokens: None,
-//!     temperature: None,
-//! };
+//! let request = TurnRequest::new(UserId::new(), vec![question]);
 //! let mut stream = Demo::with_pace(std::time::Duration::ZERO).open(request).await.unwrap();
 //! let mut text = String::new();
 //! while let Some(delta) = stream.next().await {
@@ -38,9 +41,12 @@
 //! # });
 //! ```
 
+pub mod anthropic;
 pub mod demo;
+pub mod gemini;
 pub mod openai;
+pub mod provider;
 pub mod sse;
 
 pub use demo::Demo;
-pub use openai::{InvalidConfig, OpenAi, OpenAiConfig};
+pub use provider::{InvalidConfig, Kind, Provider, ProviderConfig, UnknownKind};

@@ -1,90 +1,65 @@
-//! Any server with `OpenAI`'s chat completions API, over HTTP/2 where it offers that, else HTTP/1.1.
+//! Any server with `OpenAI`'s chat completions API.
 //!
 //! What is proved against: `OpenAI`, Ollama, vLLM and llama.cpp, whose streams differ in what they leave out. Unknown
-//! fields are skipped; so are, for now, reasoning and tool calls. There are no retries here and no limit on a reply's
-//! time: both are the domain's.
+//! fields are skipped. Reasoning is no part of the API: it is read as `DeepSeek` and vLLM, and as `OpenRouter` and Ollama
+//! send it. What a client wants beside what the domain knows, tools above all, is passed on.
+//!
+//! ```
+//! use parlor_ai::{Kind, Provider, ProviderConfig};
+//! use parlor_domain::ports::Backend;
+//!
+//! let ollama = ProviderConfig {
+//!     base_url: "http://127.0.0.1:11434/v1".to_owned(),
+//!     model: Some("llama3.2".to_owned()),
+//!     ..ProviderConfig::new(Kind::OpenAi)
+//! };
+//! assert_eq!(Provider::new(ollama).unwrap().models(), ["llama3.2"]);
+//! ```
 
-mod answer;
 mod chunk;
-mod config;
+mod parser;
 mod request;
-mod stream;
 
-pub use config::{DEFAULT_BASE_URL, DEFAULT_MODEL, InvalidConfig, OpenAiConfig};
+use crate::provider::api::{Api, ApiHeaders, Parser, Question, json, under};
+use parlor_domain::ports::BackendError;
+use reqwest::Url;
+use reqwest::header::HeaderMap;
 
-use async_trait::async_trait;
-use parlor_domain::ports::{Backend, BackendError, TurnRequest, TurnStream};
-use reqwest::header::{ACCEPT, CONTENT_TYPE, HeaderMap};
-use reqwest::{Client, Url, redirect};
-use std::time::Duration;
+/// The API.
+pub(crate) struct ChatCompletions;
 
-const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
-/// How often a silent HTTP/2 connection is asked whether it lives, and how long it may take to say so.
-const KEEP_ALIVE: Duration = Duration::from_secs(20);
+impl Api for ChatCompletions {
+    fn endpoint(&self, base: &Url, _model: &str) -> Url {
+        under(base, &["chat", "completions"])
+    }
 
-/// A client of one server. It keeps its connections; one is enough for a process.
-#[derive(Debug)]
-pub struct OpenAi {
-    client: Client,
-    endpoint: Url,
-    config: OpenAiConfig,
-}
+    fn headers(&self) -> ApiHeaders {
+        ApiHeaders { key_name: "authorization", key_scheme: "Bearer ", fixed: HeaderMap::new() }
+    }
 
-impl OpenAi {
-    /// A client for `config`. Nothing is sent yet.
-    ///
-    /// Errors: [`InvalidConfig`] where the base URL is not one, where the key or the organisation cannot stand in
-    /// a header, and where TLS cannot be set up (no root certificates).
-    pub fn new(config: OpenAiConfig) -> Result<Self, InvalidConfig> {
-        let endpoint = config.endpoint()?;
-        let client = client(config.headers()?).map_err(|error| InvalidConfig::Client(error.without_url()))?;
-        Ok(Self { client, endpoint, config })
+    fn body(&self, question: &Question<'_>) -> Result<Vec<u8>, BackendError> {
+        json(&request::Body::new(question)?)
+    }
+
+    fn parser(&self) -> Box<dyn Parser> {
+        Box::new(parser::Chunks)
     }
 }
 
-fn client(headers: HeaderMap) -> reqwest::Result<Client> {
-    Client::builder()
-        .default_headers(headers)
-        .user_agent(concat!("parlor/", env!("CARGO_PKG_VERSION")))
-        // A redirected POST would become a GET, and take the key elsewhere.
-        .redirect(redirect::Policy::none())
-        // Libraries do not read the environment.
-        .no_proxy()
-        .connect_timeout(CONNECT_TIMEOUT)
-        .tcp_nodelay(true)
-        .tcp_keepalive(KEEP_ALIVE)
-        .http2_keep_alive_interval(KEEP_ALIVE)
-        .http2_keep_alive_timeout(CONNECT_TIMEOUT)
-        .build()
-}
+#[cfg(test)]
+#[allow(clippy::unwrap_used, reason = "a test fails by panicking")]
+mod tests {
+    use super::*;
 
-#[async_trait]
-impl Backend for OpenAi {
-    fn name(&self) -> &'static str {
-        "openai"
-    }
-
-    /// It has no list of models: the server knows, and answers 404.
-    fn serves(&self, _model: Option<&str>) -> bool {
-        true
-    }
-
-    async fn open(&self, request: TurnRequest) -> Result<TurnStream, BackendError> {
-        let body = request::Body::new(&self.config, &request);
-        let model = body.model.to_owned();
-        let response = self
-            .client
-            .post(self.endpoint.clone())
-            .header(CONTENT_TYPE, "application/json")
-            .header(ACCEPT, "text/event-stream")
-            .json(&body)
-            .send()
-            .await
-            .map_err(answer::unreachable)?;
-        let key = self.config.api_key.clone();
-        if !response.status().is_success() {
-            return Err(answer::refusal(response, key.as_deref()).await);
-        }
-        Ok(stream::read(response, model, key))
+    #[test]
+    fn the_endpoint_stands_under_the_base_url() {
+        let check = |base: &str, expect: &str| {
+            let base = Url::parse(base).unwrap();
+            assert_eq!(ChatCompletions.endpoint(&base, "m").as_str(), expect);
+        };
+        check("https://api.openai.com/v1", "https://api.openai.com/v1/chat/completions");
+        check("http://127.0.0.1:11434/v1/", "http://127.0.0.1:11434/v1/chat/completions");
+        check("http://localhost", "http://localhost/chat/completions");
+        check("https://x/openai?api-version=2", "https://x/openai/chat/completions?api-version=2");
     }
 }

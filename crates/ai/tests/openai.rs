@@ -4,98 +4,160 @@
 #[allow(dead_code, reason = "shared with the other test files")]
 mod support;
 
-use parlor_ai::OpenAiConfig;
-use parlor_domain::ports::Backend;
-use support::{
-    Heard, Seen, Server, Step, answer, chunk, client, events, hear, hear_steps, question, stream_head,
-};
+use parlor_ai::{Kind, Provider, ProviderConfig};
+use parlor_domain::ports::{Backend, Finish};
+use serde_json::json;
+use support::{Heard, Seen, Server, answer, call, check_cuts, check_recording, events, hear, question, sent};
 
-async fn check(recording: &str, model: &str, usage: Option<(u64, u64)>) {
-    let expect = Heard {
+fn expect(model: &str, usage: Option<(u64, u64)>) -> Heard {
+    Heard {
         text: "Grüße, world 🎉".to_owned(),
         model: Some(model.to_owned()),
         usage,
-        ended: true,
-        error: None,
-    };
-    assert_eq!(hear_steps(events(&[recording])).await, expect, "in one piece");
-    // Seven bytes at a time cut every line, and characters too.
-    let pieces = recording.as_bytes().chunks(7).map(chunk);
-    let steps = std::iter::once(stream_head()).chain(pieces).chain([Step::End]).collect();
-    assert_eq!(hear_steps(steps).await, expect, "in many pieces");
+        end: Some(Finish::Stop),
+        ..Heard::default()
+    }
+}
+
+async fn check(recording: &str, expect: Heard) {
+    check_recording(Kind::OpenAi, recording, &expect).await;
 }
 
 #[tokio::test]
 async fn openai() {
-    check(include_str!("streams/openai.sse"), "gpt-4o-mini-2024-07-18", Some((9, 12))).await;
+    check(include_str!("streams/openai.sse"), expect("gpt-4o-mini-2024-07-18", Some((9, 12)))).await;
 }
 
 #[tokio::test]
 async fn ollama() {
-    check(include_str!("streams/ollama.sse"), "qwen3:0.6b", Some((17, 163))).await;
+    let reasoning = "The user says hi.".to_owned();
+    let expect = Heard { reasoning, ..expect("qwen3:0.6b", Some((17, 163))) };
+    check(include_str!("streams/ollama.sse"), expect).await;
 }
 
 #[tokio::test]
 async fn vllm() {
-    check(include_str!("streams/vllm.sse"), "Qwen/Qwen3-8B", Some((11, 5))).await;
+    let expect = Heard { reasoning: "Hm".to_owned(), ..expect("Qwen/Qwen3-8B", Some((11, 5))) };
+    check(include_str!("streams/vllm.sse"), expect).await;
 }
 
 #[tokio::test]
 async fn llama_cpp() {
-    check(include_str!("streams/llama-cpp.sse"), "gpt-4o-mini", Some((13, 6))).await;
+    check(include_str!("streams/llama-cpp.sse"), expect("gpt-4o-mini", Some((13, 6)))).await;
 }
 
 #[tokio::test]
 async fn a_gateway_that_leaves_out_what_it_can() {
-    check(include_str!("streams/gateway.sse"), "a-model", None).await;
+    let calls = vec![call(0, Some("call_1"), "weather", "{\"ci")];
+    let end = Some(Finish::ToolCalls);
+    check(include_str!("streams/gateway.sse"), Heard { calls, end, ..expect("a-model", None) }).await;
+}
+
+#[tokio::test]
+async fn calls_of_tools_after_thoughts() {
+    let expect = Heard {
+        reasoning: "The user wants two cities.".to_owned(),
+        calls: vec![
+            call(0, Some("call_a"), "get_weather", r#"{"city":"Köln"}"#),
+            call(1, Some("call_b"), "get_weather", r#"{"city":"Zürich"}"#),
+        ],
+        model: Some("deepseek-reasoner".to_owned()),
+        usage: Some((155, 61)),
+        end: Some(Finish::ToolCalls),
+        ..Heard::default()
+    };
+    check(include_str!("streams/openai-tools.sse"), expect).await;
+}
+
+#[tokio::test]
+async fn every_end_has_its_reason() {
+    for (reason, expect) in [
+        ("stop", Finish::Stop),
+        ("length", Finish::Length),
+        ("tool_calls", Finish::ToolCalls),
+        ("content_filter", Finish::Filtered),
+        ("one_that_is_new", Finish::Stop),
+    ] {
+        let last = format!("data: {{\"choices\":[{{\"finish_reason\":\"{reason}\"}}]}}\n\n");
+        let heard = support::hear_steps(Kind::OpenAi, events(&[&last, "data: [DONE]\n\n"])).await;
+        assert_eq!((heard.end, heard.error), (Some(expect), None), "{reason}");
+    }
+}
+
+/// Protects readers from half a reply that looks whole.
+#[tokio::test]
+async fn a_stream_that_is_cut_after_any_event_has_no_end() {
+    // The reason to finish, the figures and [DONE] may be missing: the first of them says that the text is whole.
+    check_cuts(Kind::OpenAi, include_str!("streams/openai.sse"), 2).await;
+    check_cuts(Kind::OpenAi, include_str!("streams/openai-tools.sse"), 1).await;
 }
 
 #[tokio::test]
 async fn a_server_that_does_not_stream() {
-    let body = r#"{"model":"m","choices":[{"message":{"content":"Hi"},"finish_reason":"stop"}],
+    let body = r#"{"model":"m","choices":[{"message":{"content":"Hi","reasoning":"hm","tool_calls":[
+                   {"id":"c1","function":{"name":"f","arguments":"{}"}},
+                   {"id":"c2","function":{"name":"g","arguments":"{}"}}]},"finish_reason":"tool_calls"}],
                    "usage":{"prompt_tokens":1,"completion_tokens":2}}"#;
-    let heard = hear_steps(answer("200 OK", "Content-Type: application/json\r\n", body)).await;
-    let (text, model) = ("Hi".to_owned(), Some("m".to_owned()));
-    assert_eq!(heard, Heard { text, model, usage: Some((1, 2)), ended: true, error: None });
+    let steps = answer("200 OK", "Content-Type: application/json\r\n", body);
+    let expect = Heard {
+        text: "Hi".to_owned(),
+        reasoning: "hm".to_owned(),
+        calls: vec![call(0, Some("c1"), "f", "{}"), call(1, Some("c2"), "g", "{}")],
+        model: Some("m".to_owned()),
+        usage: Some((1, 2)),
+        end: Some(Finish::ToolCalls),
+        error: None,
+    };
+    assert_eq!(support::hear_steps(Kind::OpenAi, steps).await, expect);
 }
 
 #[tokio::test]
-async fn the_request_carries_key_organisation_and_body() {
+async fn the_request_carries_key_organisation_headers_and_body() {
     let mut server = Server::start(events(&["data: [DONE]\n\n"])).await;
-    let client = client(&OpenAiConfig {
-        base_url: server.base_url.clone(),
+    let config = ProviderConfig {
         api_key: Some("sk-secret".to_owned()),
         organization: Some("org-1".to_owned()),
-        ..OpenAiConfig::default()
-    });
-    assert!(hear(client.open(question()).await.unwrap()).await.ended);
-    assert_eq!(server.seen().await, Seen::Connected);
-    let Seen::Request(head, body) = server.seen().await else { panic!() };
+        headers: vec![
+            ("X-Title".to_owned(), "Parlor".to_owned()),
+            ("user-agent".to_owned(), "us".to_owned()),
+        ],
+        ..server.config(Kind::OpenAi)
+    };
+    let (head, body) = sent(&mut server, &Provider::new(config).unwrap(), question()).await;
     assert!(head.starts_with("POST /v1/chat/completions HTTP/1.1\r\n"), "{head}");
-    for line in ["authorization: Bearer sk-secret", "openai-organization: org-1", "accept: text/event-stream"]
-    {
+    for line in [
+        "authorization: Bearer sk-secret",
+        "openai-organization: org-1",
+        "accept: text/event-stream",
+        "content-type: application/json",
+        "x-title: Parlor",
+        "user-agent: us",
+    ] {
         assert!(head.lines().any(|it| it == line), "{line} is not in {head}");
     }
-    let body: serde_json::Value = serde_json::from_str(&body).unwrap();
-    assert_eq!(body["model"], "a-model");
-    assert_eq!(body["messages"][0]["content"], "Hi");
+    let expect = json!({
+        "model": "a-model",
+        "messages": [{"role": "user", "content": "Hi"}],
+        "stream": true,
+        "stream_options": {"include_usage": true},
+    });
+    assert_eq!(serde_json::from_str::<serde_json::Value>(&body).unwrap(), expect);
 }
 
 #[tokio::test]
 async fn without_a_key_none_is_sent() {
     let mut server = Server::start(events(&["data: [DONE]\n\n"])).await;
-    hear(server.client().open(question()).await.unwrap()).await;
-    assert_eq!(server.seen().await, Seen::Connected);
-    let Seen::Request(head, _) = server.seen().await else { panic!() };
+    let client = server.client(Kind::OpenAi);
+    let (head, _) = sent(&mut server, &client, question()).await;
     assert!(!head.to_lowercase().contains("authorization"), "{head}");
 }
 
 #[tokio::test]
 async fn one_connection_serves_one_turn_after_the_other() {
     let mut server = Server::start(events(&[include_str!("streams/openai.sse")])).await;
-    let client = server.client();
+    let client = server.client(Kind::OpenAi);
     for _ in 0..3 {
-        assert!(hear(client.open(question()).await.unwrap()).await.ended);
+        assert!(hear(client.open(question()).await.unwrap()).await.end.is_some());
         // The rest of the response is read behind the client's back.
         tokio::time::sleep(std::time::Duration::from_millis(20)).await;
     }

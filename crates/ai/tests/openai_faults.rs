@@ -5,32 +5,26 @@
 mod support;
 
 use futures_util::StreamExt;
-use parlor_ai::OpenAiConfig;
-use parlor_domain::ports::{Backend, BackendError, Delta};
+use parlor_ai::{Kind, Provider, ProviderConfig};
+use parlor_domain::ports::{Backend, BackendError, Delta, Finish};
 use std::time::Duration;
-use support::{
-    Heard, Seen, Server, Step, answer, chunk, client, events, hear, hear_steps, question, stream_head,
-};
+use support::{Heard, Seen, Server, Step, answer, chunk, events, hear, question, stream_head};
 
 const HELLO: &str = "data: {\"model\":\"m\",\"choices\":[{\"delta\":{\"content\":\"Hello\"}}]}\n\n";
 const STOP: &str = "data: {\"choices\":[{\"delta\":{},\"finish_reason\":\"stop\"}]}\n\n";
 const USAGE: &str = "data: {\"choices\":[],\"usage\":{\"prompt_tokens\":1,\"completion_tokens\":2}}\n\n";
 
+async fn hear_steps(steps: Vec<Step>) -> Heard {
+    support::hear_steps(Kind::OpenAi, steps).await
+}
+
 async fn refused(steps: Vec<Step>, key: &str) -> BackendError {
-    let server = Server::start(steps).await;
-    let config = OpenAiConfig {
-        base_url: server.base_url.clone(),
-        api_key: Some(key.to_owned()),
-        ..OpenAiConfig::default()
-    };
-    match client(&config).open(question()).await {
-        Ok(_) => panic!("it was not refused"),
-        Err(error) => error,
-    }
+    support::refused(Kind::OpenAi, steps, key).await
 }
 
 fn hello(ended: bool, error: Option<BackendError>) -> Heard {
-    Heard { text: "Hello".to_owned(), model: Some("m".to_owned()), usage: None, ended, error }
+    let end = ended.then_some(Finish::Stop);
+    Heard { text: "Hello".to_owned(), model: Some("m".to_owned()), end, error, ..Heard::default() }
 }
 
 #[tokio::test]
@@ -60,7 +54,7 @@ async fn once_the_reply_is_whole_nothing_spoils_it() {
 #[tokio::test]
 async fn figures_that_never_come_are_not_waited_for() {
     let server = Server::start(vec![stream_head(), chunk([HELLO, STOP].concat()), Step::Stall]).await;
-    let hear = hear(server.client().open(question()).await.unwrap());
+    let hear = hear(server.client(Kind::OpenAi).open(question()).await.unwrap());
     let heard = tokio::time::timeout(Duration::from_secs(15), hear).await.expect("it waits for ever");
     assert_eq!(heard, hello(true, None));
 }
@@ -68,7 +62,7 @@ async fn figures_that_never_come_are_not_waited_for() {
 #[tokio::test]
 async fn a_dropped_stream_is_seen_by_the_server() {
     let mut server = Server::start(vec![stream_head(), chunk(HELLO), Step::Stall]).await;
-    let client = server.client();
+    let client = server.client(Kind::OpenAi);
     let mut stream = client.open(question()).await.unwrap();
     assert!(matches!(stream.next().await, Some(Ok(Delta::Model(_)))));
     assert!(matches!(stream.next().await, Some(Ok(Delta::Content(_)))));
@@ -83,7 +77,7 @@ async fn a_dropped_stream_is_seen_by_the_server() {
 #[tokio::test]
 async fn a_dropped_opening_is_seen_by_the_server() {
     let mut server = Server::start(vec![Step::Stall]).await;
-    let client = server.client();
+    let client = server.client(Kind::OpenAi);
     let opening = tokio::time::timeout(Duration::from_millis(300), client.open(question()));
     assert!(opening.await.is_err());
     assert_eq!(server.seen().await, Seen::Connected);
@@ -128,8 +122,10 @@ async fn nobody_there_is_unreachable_and_the_url_stays_secret() {
         listener.local_addr().unwrap().port()
     };
     let base_url = format!("http://user:password@127.0.0.1:{port}/v1");
-    let config = OpenAiConfig { base_url, ..OpenAiConfig::default() };
-    let Err(error) = client(&config).open(question()).await else { panic!("somebody was there") };
+    let config = ProviderConfig { base_url, ..ProviderConfig::new(Kind::OpenAi) };
+    let Err(error) = Provider::new(config).unwrap().open(question()).await else {
+        panic!("somebody was there")
+    };
     assert!(matches!(error, BackendError::Unreachable(_)), "{error:?}");
     assert!(!error.to_string().contains("password"), "{error}");
 }
@@ -183,5 +179,5 @@ async fn bytes_that_are_no_utf8_cost_a_character_and_not_the_reply() {
     let bad =
         b"data: {\"choices\":[{\"delta\":{\"content\":\"a\xFF\xC3b\"},\"finish_reason\":\"stop\"}]}\n\n";
     let heard = hear_steps(vec![stream_head(), chunk(bad), Step::End]).await;
-    assert_eq!((heard.text.as_str(), heard.ended), ("a\u{FFFD}\u{FFFD}b", true));
+    assert_eq!((heard.text.as_str(), heard.end), ("a\u{FFFD}\u{FFFD}b", Some(Finish::Stop)));
 }

@@ -1,6 +1,6 @@
 //! What a message must be like before anything is done with it.
 
-use crate::command::{Draft, RoomDraft, TurnOptions};
+use crate::command::{CONTENT_TYPE_MAX, Draft, RoomDraft, TurnOptions};
 use crate::message::{Edit, KIND_ASSISTANT};
 use crate::{ErrorCode, Refusal};
 
@@ -24,6 +24,7 @@ pub(crate) fn draft(draft: &Draft, max_text: usize) -> Result<(), Refusal> {
     content(&draft.content, max_text)?;
     let names = [
         (Some(draft.kind.as_str()), KIND_MAX, "the message's type"),
+        (draft.content_type.as_deref(), CONTENT_TYPE_MAX, "the content's type"),
         (draft.client_id.as_deref(), CLIENT_ID_MAX, "the client's message id"),
     ];
     for (word, max, what) in names {

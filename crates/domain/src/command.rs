@@ -163,6 +163,9 @@ pub const HISTORY_MAX: usize = 200;
 /// The most conversations that one `Resume` names.
 pub const RESUME_MAX_POSITIONS: usize = 1_000;
 
+/// The longest `content_type` of a message, in bytes.
+pub const CONTENT_TYPE_MAX: usize = 64;
+
 /// A message that a client wants to be stored.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Draft {
@@ -172,6 +175,8 @@ pub struct Draft {
     pub content: String,
     /// What kind of message it is; `user` may start a turn.
     pub kind: String,
+    /// What the text is, in the client's word, at most [`CONTENT_TYPE_MAX`] bytes; none is plain text.
+    pub content_type: Option<String>,
     /// The client's own id of it, by which a resend is known.
     pub client_id: Option<String>,
     /// Who should answer, and how.
@@ -189,6 +194,9 @@ pub struct TurnOptions {
     pub temperature: Option<f64>,
     /// How many tokens the reply may have; the server's own maximum still holds.
     pub max_tokens: Option<u32>,
+    /// Where a backend fails in the middle of its reply: whether another one may begin anew, in the place of what was
+    /// shown, instead of the turn being interrupted.
+    pub restarts: bool,
 }
 
 /// How far a client has read a conversation.

@@ -1,6 +1,7 @@
 //! What is pushed to connections. One event is made once, shared by every outbox, and encoded once a dialect.
 
 use crate::message::{Author, Message, Seq, Summary, TurnStatus};
+use crate::ports::ToolCall;
 use crate::room::{MemberRole, Room};
 use crate::{ConversationId, MessageId, Refusal, RoomId, Timestamp, UserId};
 use bytes::Bytes;
@@ -62,11 +63,28 @@ pub enum EventBody {
     },
     /// A turn began, or is shown again from its beginning: what was shown of it counts no more.
     TurnStarted(TurnRef),
-    /// A piece of a turn's text. Several may be merged into one.
+    /// The turn's backend failed, and another one begins anew: what was shown of its text, its thoughts and its calls
+    /// counts no more, and offsets begin at 0.
+    TurnRestarted {
+        /// The turn.
+        turn: TurnRef,
+        /// Which attempt begins, from 2.
+        attempt: u32,
+    },
+    /// A piece of a call of a tool that the model wants. Not in the log.
+    TurnToolCall {
+        /// The turn.
+        turn: TurnRef,
+        /// The piece.
+        call: ToolCall,
+    },
+    /// A piece of a turn's text, or of its thoughts. Several may be merged into one.
     TurnDelta {
         /// The turn.
         turn: TurnRef,
-        /// How many bytes of UTF-8 stand before this piece.
+        /// What it is a piece of.
+        part: TurnPart,
+        /// How many bytes of UTF-8 of this part stand before this piece.
         offset: u64,
         /// The piece.
         text: String,
@@ -103,6 +121,15 @@ pub struct TurnRef {
     pub conversation: ConversationId,
     /// The message that it answers.
     pub in_reply_to: MessageId,
+}
+
+/// What a live turn streams.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum TurnPart {
+    /// The reply's text: what becomes the message.
+    Text,
+    /// What the model thinks aloud. Not in the log, and not shown again to who comes later.
+    Reasoning,
 }
 
 /// Which of an event's memoized encodings is meant: every dialect has a number of its own, below
@@ -191,6 +218,7 @@ impl EventBody {
                     message.weight()
                 }
                 Self::TurnDelta { text, .. } => text.len(),
+                Self::TurnToolCall { call, .. } => call.arguments.len(),
                 Self::Presence { changes, .. } => changes.len() * ENVELOPE / 2,
                 Self::Updated(_)
                 | Self::Deleted(_)
@@ -198,6 +226,7 @@ impl EventBody {
                 | Self::Typing { .. }
                 | Self::Read { .. }
                 | Self::TurnStarted(_)
+                | Self::TurnRestarted { .. }
                 | Self::TurnEnded { .. } => 0,
             }
     }

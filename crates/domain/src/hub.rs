@@ -1,15 +1,17 @@
 //! The domain as one value: what a transport holds, and what the binary builds.
 
 use crate::directory::Directory;
+use crate::generation::Books;
 use crate::limits::UserLimits;
-use crate::ports::{Authenticator, Backend, Clock, Identity, Store, StoreError, Totals};
+use crate::ports::{Authenticator, Clock, Identity, Store, StoreError, Totals};
 use crate::receipts::Receipts;
 use crate::registry::Registry;
 use crate::room::{MemberRole, Participant};
 use crate::rooms::RoomIndex;
+use crate::router::{BackendState, Provider, Router};
 use crate::session::Session;
 use crate::settings::Settings;
-use crate::{ConversationId, ErrorCode, Refusal, UserId, reaper, receipts};
+use crate::{ConversationId, ErrorCode, Refusal, UserId, generation, reaper, receipts, workers};
 use parking_lot::Mutex;
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -33,16 +35,18 @@ pub struct Ports {
     pub clock: Arc<dyn Clock>,
     /// Whose a token is.
     pub authenticator: Arc<dyn Authenticator>,
-    /// Who answers, in the order in which they are asked.
-    pub backends: Vec<Arc<dyn Backend>>,
+    /// Who answers, beside the workers that come.
+    pub providers: Vec<Provider>,
 }
 
 /// What every task of one server shares.
 pub(crate) struct Shared {
     pub(crate) store: Arc<dyn Store>,
     pub(crate) clock: Arc<dyn Clock>,
-    authenticator: Arc<dyn Authenticator>,
-    pub(crate) backends: Vec<Arc<dyn Backend>>,
+    pub(crate) authenticator: Arc<dyn Authenticator>,
+    pub(crate) router: Arc<Router>,
+    pub(crate) books: Books,
+    pub(crate) workers_asked: workers::Asked,
     pub(crate) settings: Settings,
     pub(crate) registry: Registry,
     pub(crate) directory: Directory,
@@ -111,6 +115,10 @@ pub struct Figures {
     pub conversations: usize,
     /// Turns that have not ended.
     pub turns: usize,
+    /// Of them, those that wait for a backend.
+    pub turns_waiting: usize,
+    /// Workers that are connected.
+    pub workers: usize,
     /// Commands that wait for their conversation.
     pub commands_waiting: usize,
     /// Receipts that wait to be written.
@@ -122,13 +130,18 @@ impl Hub {
     pub async fn start(ports: Ports, settings: Settings) -> Result<Self, StoreError> {
         let epoch = ports.store.epoch().await?.into();
         let (receipts, receipts_inbox) = receipts::channel();
+        let (books, books_inbox) = generation::channel();
+        let expects_workers = ports.authenticator.has_service_keys();
+        let router = Router::new(ports.providers, &settings.turns, expects_workers);
         let started_at = ports.clock.monotonic();
         let user_limits = Arc::new(UserLimits::new(Arc::clone(&ports.clock), &settings.limits));
         let shared = Arc::new(Shared {
             store: ports.store,
             clock: ports.clock,
             authenticator: ports.authenticator,
-            backends: ports.backends,
+            router,
+            books,
+            workers_asked: workers::asked(),
             settings,
             registry: Registry::default(),
             directory: Directory::default(),
@@ -148,6 +161,7 @@ impl Hub {
         });
         shared.tasks.spawn(reaper::run(Arc::clone(&shared)));
         shared.tasks.spawn(receipts::run(Arc::clone(&shared), receipts_inbox));
+        shared.tasks.spawn(generation::run(Arc::clone(&shared), books_inbox));
         Ok(Self(shared))
     }
 
@@ -216,9 +230,14 @@ impl Hub {
         self.0.store.health().await
     }
 
-    /// The backends' names, in the order in which they are asked.
-    pub fn backends(&self) -> Vec<&str> {
-        self.0.backends.iter().map(|backend| backend.name()).collect()
+    /// The backends' names, in the order in which they are asked: workers first.
+    pub fn backends(&self) -> Vec<String> {
+        self.0.router.states().into_iter().map(|state| state.name).collect()
+    }
+
+    /// How the backends are doing, in the order in which they are asked: workers first.
+    pub fn backend_states(&self) -> Vec<BackendState> {
+        self.0.router.states()
     }
 
     /// How much there is of everything.
@@ -228,6 +247,8 @@ impl Hub {
             users: self.0.registry.users(),
             conversations: self.0.directory.count(),
             turns: self.0.live_turns.len(),
+            turns_waiting: self.0.router.waiting(),
+            workers: self.0.router.workers(),
             commands_waiting: self.0.directory.waiting(),
             receipts_waiting: self.0.receipts.waiting(),
         }

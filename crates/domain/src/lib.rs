@@ -24,6 +24,7 @@
 //!     place: None,
 //!     content: "Hello".into(),
 //!     kind: "note".into(),
+//!     content_type: None,
 //!     client_id: None,
 //!     options: TurnOptions::default(),
 //! };
@@ -38,14 +39,17 @@
 
 mod check;
 mod command;
+mod completion;
 mod conversation;
 mod directory;
 mod error;
 mod event;
+mod generation;
 mod hub;
 mod joined;
 mod limits;
 pub mod message;
+mod models;
 mod outbox;
 pub mod ports;
 mod prices;
@@ -54,26 +58,34 @@ mod receipts;
 mod registry;
 pub mod room;
 mod rooms;
+mod router;
 mod session;
 mod settings;
 pub mod testing;
 mod turn;
+mod workers;
 
 pub use command::{
-    Action, Command, Draft, HISTORY_MAX, Place, Position, RESUME_MAX_POSITIONS, RoomAction, RoomDraft,
-    TurnOptions,
+    Action, CONTENT_TYPE_MAX, Command, Draft, HISTORY_MAX, Place, Position, RESUME_MAX_POSITIONS, RoomAction,
+    RoomDraft, TurnOptions,
 };
+pub use completion::{CompletionDraft, CompletionEnd, CompletionPiece, CompletionStream, ModelEntry};
 pub use error::Refusal;
 pub use event::{
-    Correlation, EncodingSlot, Event, EventBody, Presence, Reply, ReplyBody, RoomJoined, TurnRef,
+    Correlation, EncodingSlot, Event, EventBody, Presence, Reply, ReplyBody, RoomJoined, TurnPart, TurnRef,
 };
 pub use hub::{Caller, Figures, Hub, Ports, SocketToken, Stats};
 pub use joined::Joined;
+pub use models::ModelNames;
 pub use outbox::{Close, Outbox, Outgoing};
 pub use parlor_protocol::{
     CloseCode, ConnectionId, ConversationId, ErrorCode, MessageId, RoomId, Timestamp, UserId, ids,
 };
 pub use prices::{Price, Prices};
 pub use rooms::{MemberEntry, RoomMade};
+pub use router::{BackendState, Provider};
 pub use session::Session;
-pub use settings::{Limits, Quota, Settings, TurnSettings};
+pub use settings::{BreakerSettings, Budgets, Limits, Quota, Retries, Settings, TurnSettings};
+pub use workers::{
+    WorkerAnswer, WorkerHello, WorkerLink, WorkerOrder, WorkerOrders, WorkerReport, WorkerStatus, WorkerTask,
+};

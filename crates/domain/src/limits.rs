@@ -53,28 +53,38 @@ pub(crate) enum Verdict {
 pub(crate) struct UserLimits {
     clock: GovernorClock,
     frames: Option<UserLimiter>,
+    completions: Option<UserLimiter>,
 }
 
 impl UserLimits {
     pub(crate) fn new(clock: Arc<dyn Clock>, limits: &Limits) -> Self {
         let clock = GovernorClock(clock);
-        let frames = limits
-            .user_frames
-            .and_then(governor_quota)
-            .map(|quota| RateLimiter::new(quota, HashMapStateStore::default(), clock.clone()));
-        Self { clock, frames }
+        let limiter = |quota: Option<Quota>| {
+            let quota = quota.and_then(governor_quota)?;
+            Some(RateLimiter::new(quota, HashMapStateStore::default(), clock.clone()))
+        };
+        let (frames, completions) = (limiter(limits.user_frames), limiter(limits.completions));
+        Self { clock, frames, completions }
     }
 
     fn check(&self, user: UserId) -> Result<(), Refusal> {
-        let Some(limiter) = &self.frames else { return Ok(()) };
+        self.check_in(self.frames.as_ref(), user)
+    }
+
+    /// Counts one completion that belongs to no conversation.
+    pub(crate) fn check_completion(&self, user: UserId) -> Result<(), Refusal> {
+        self.check_in(self.completions.as_ref(), user)
+    }
+
+    fn check_in(&self, limiter: Option<&UserLimiter>, user: UserId) -> Result<(), Refusal> {
+        let Some(limiter) = limiter else { return Ok(()) };
         limiter.check_key(&user).map_err(|until| refusal(&self.clock, &until))
     }
 
     /// Forgets the users that have their whole quota again.
     pub(crate) fn forget_rested(&self) {
-        if let Some(limiter) = &self.frames {
-            limiter.retain_recent();
-        }
+        let limiters = [&self.frames, &self.completions];
+        limiters.into_iter().flatten().for_each(UserLimiter::retain_recent);
     }
 }
 

@@ -85,6 +85,56 @@ pub struct Reply {
     pub cost: Option<NanoDollars>,
     /// From the turn's beginning to its end.
     pub elapsed: Duration,
+    /// The name of the backend that made it, where one was reached.
+    pub backend: Option<String>,
+    /// How sure the backend was of it, where it said so.
+    pub confidence: Option<Confidence>,
+}
+
+impl Reply {
+    /// The reply of a turn that no backend was asked for.
+    pub const fn unanswered(in_reply_to: MessageId, status: TurnStatus) -> Self {
+        Self {
+            in_reply_to,
+            status,
+            model: None,
+            usage: Usage { prompt_tokens: 0, completion_tokens: 0, estimated: false },
+            cost: None,
+            elapsed: Duration::ZERO,
+            backend: None,
+            confidence: None,
+        }
+    }
+}
+
+/// How sure a backend is of a reply, from 0 to 1: in millionths, so that what is stored is what was said.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Confidence(u32);
+
+impl Confidence {
+    /// Sure.
+    pub const MAX: Self = Self(1_000_000);
+
+    /// From so many millionths; more than [`Confidence::MAX`] is that.
+    pub const fn from_millionths(millionths: u32) -> Self {
+        if millionths > Self::MAX.0 { Self::MAX } else { Self(millionths) }
+    }
+
+    /// From 0 to 1, rounded to a millionth; none for what is not between.
+    #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "0 to 1,000,000")]
+    pub fn new(share: f64) -> Option<Self> {
+        (0.0..=1.0).contains(&share).then(|| Self((share * 1e6).round() as u32))
+    }
+
+    /// In millionths.
+    pub const fn millionths(self) -> u32 {
+        self.0
+    }
+
+    /// From 0 to 1.
+    pub fn share(self) -> f64 {
+        f64::from(self.0) / 1e6
+    }
 }
 
 /// Money in billionths of a US dollar: prices of single tokens are exact in it.
@@ -136,6 +186,8 @@ pub struct Message {
     pub kind: String,
     /// Its text.
     pub content: String,
+    /// What the text is, in the sender's word; none is plain text.
+    pub content_type: Option<Box<str>>,
     /// The sender's own id of it.
     pub client_id: Option<String>,
     /// When it was taken in, by our clock.
@@ -174,6 +226,7 @@ impl Message {
             author_name: None,
             kind: kind.to_owned(),
             content: String::new(),
+            content_type: None,
             client_id: None,
             created_at,
             edited_at: None,

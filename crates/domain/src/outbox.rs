@@ -13,7 +13,7 @@ pub use self::items::{Close, Outgoing};
 
 use self::progress::Progress;
 use self::replay::Replay;
-use crate::event::{Event, EventBody, Reply};
+use crate::event::{Event, EventBody, Reply, TurnPart};
 use crate::joined::Joined;
 use crate::message::Seq;
 use crate::{CloseCode, ConnectionId, ConversationId, MessageId, UserId};
@@ -49,7 +49,7 @@ struct State {
     /// How many things were taken so far: the position of the queue's front.
     taken: u64,
     /// Where in the queue the last piece of each turn stands, as a position since the beginning.
-    pieces: Vec<(MessageId, u64)>,
+    pieces: Vec<(MessageId, TurnPart, u64)>,
     close: Option<Close>,
     reader: Option<Waker>,
     producer: Option<Waker>,
@@ -286,11 +286,11 @@ impl State {
             return false;
         }
         if let Outgoing::Event(event) = &item
-            && let EventBody::TurnDelta { turn, .. } = event.body()
+            && let EventBody::TurnDelta { turn, part, .. } = event.body()
         {
             let position = self.taken + self.queue.len() as u64;
-            self.pieces.retain(|(id, _)| *id != turn.id);
-            self.pieces.push((turn.id, position));
+            self.pieces.retain(|(id, of, _)| (*id, *of) != (turn.id, *part));
+            self.pieces.push((turn.id, *part, position));
         }
         self.bytes += weight;
         self.queue.push_back(item);
@@ -309,8 +309,9 @@ impl State {
     /// Joins a piece of a turn's text to the one before it, if that still waits here.
     fn merge(&mut self, item: &Outgoing) -> bool {
         let Outgoing::Event(event) = item else { return false };
-        let EventBody::TurnDelta { turn, offset, text, at } = event.body() else { return false };
-        let Some((_, position)) = self.pieces.iter().find(|(id, _)| *id == turn.id) else { return false };
+        let EventBody::TurnDelta { turn, part, offset, text, at } = event.body() else { return false };
+        let last = self.pieces.iter().find(|(id, of, _)| (*id, *of) == (turn.id, *part));
+        let Some((_, _, position)) = last else { return false };
         let Ok(index) = usize::try_from(position - self.taken) else { return false };
         let Some(Outgoing::Event(waiting)) = self.queue.get_mut(index) else { return false };
         let EventBody::TurnDelta { offset: first, text: before, .. } = waiting.body() else { return false };
@@ -319,6 +320,7 @@ impl State {
         }
         let body = EventBody::TurnDelta {
             turn: *turn,
+            part: *part,
             offset: *first,
             text: [before.as_str(), text.as_str()].concat(),
             at: *at,

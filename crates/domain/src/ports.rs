@@ -5,14 +5,19 @@ mod backend;
 mod people;
 mod records;
 mod store;
+mod usage;
 mod writes;
 
-pub use backend::{Backend, BackendError, ContextMessage, Delta, Speaker, TurnRequest, TurnStream};
+pub use backend::{
+    About, Backend, BackendError, ContextMessage, Delta, Extra, Finish, Speaker, ToolCall, TurnRequest,
+    TurnStream,
+};
 pub use people::{Authenticator, Identity, Role, Scope, UnknownRole, User, username_of};
 pub use records::{
     ConversationRecord, MemberRecord, NewRoom, OrphanTurn, RoomRecord, RoomScope, Totals, Unsynced,
 };
 pub use store::{Store, StoreError};
+pub use usage::{Account, AttemptId, AttemptOutcome, AttemptRecord, Balance, Day, Reservation, Reserved};
 pub use writes::{
     Checkpoint, MembershipChange, MembershipStep, MessageChange, NewMessage, NewTurn, Receipt, TurnEnd,
     Write, Written,

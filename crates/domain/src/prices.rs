@@ -1,7 +1,8 @@
 //! What a reply costs: a table of prices, which the operator gives. Reckoned in whole nano-dollars.
 
 use crate::message::{NanoDollars, Usage};
-use std::cmp::Reverse;
+use crate::models::best_fit;
+use std::sync::Arc;
 
 /// How many tokens a price is for.
 const TOKENS: u128 = 1_000_000;
@@ -30,36 +31,21 @@ pub struct Price {
 /// assert_eq!(prices.cost("small", usage), None);
 /// ```
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct Prices(Vec<Price>);
+pub struct Prices(Arc<[Price]>);
 
 impl Prices {
     /// A table. Of the names that match a model, the longest counts; of equal ones, the first.
-    pub fn new(mut prices: Vec<Price>) -> Self {
-        prices.sort_by_key(|price| Reverse((price.beginning().len(), price.is_exact())));
-        Self(prices)
+    pub fn new(prices: Vec<Price>) -> Self {
+        Self(prices.into())
     }
 
     /// What `usage` of `model` costs, rounded up to a whole nano-dollar; none where the model has no price.
     pub fn cost(&self, model: &str, usage: Usage) -> Option<NanoDollars> {
-        let price = self.0.iter().find(|price| price.is_for(model))?;
+        let price = best_fit(&*self.0, |price| &price.model, model)?;
         let side = |tokens: u64, price: NanoDollars| u128::from(tokens) * u128::from(price.0);
         let prompt = side(usage.prompt_tokens, price.prompt);
         let sum = prompt.saturating_add(side(usage.completion_tokens, price.completion));
         Some(NanoDollars(u64::try_from(sum.div_ceil(TOKENS)).unwrap_or(u64::MAX)))
-    }
-}
-
-impl Price {
-    fn beginning(&self) -> &str {
-        self.model.strip_suffix('*').unwrap_or(&self.model)
-    }
-
-    fn is_exact(&self) -> bool {
-        !self.model.ends_with('*')
-    }
-
-    fn is_for(&self, model: &str) -> bool {
-        if self.is_exact() { self.model == model } else { model.starts_with(self.beginning()) }
     }
 }
 

@@ -1,4 +1,5 @@
-//! Looks for turns whose node is dead, at the start and from then on, and has their conversations end them.
+//! Looks for what dead nodes have left behind, at the start and from then on: turns, which their conversations end, and
+//! reserved tokens.
 
 use crate::conversation::Work;
 use crate::hub::Shared;
@@ -21,6 +22,11 @@ pub(crate) async fn run(shared: Arc<Shared>) {
                 }
             }
             Err(error) => tracing::error!(%error, "turns of dead nodes could not be looked for"),
+        }
+        match shared.store.usage_expire(shared.node, shared.clock.now()).await {
+            Ok(0) => {}
+            Ok(count) => tracing::warn!(count, "attempts of dead nodes were entered in the books as lost"),
+            Err(error) => tracing::error!(%error, "reservations of dead nodes could not be looked for"),
         }
     }
 }

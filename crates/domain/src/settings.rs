@@ -41,6 +41,8 @@ pub struct Limits {
     pub user_frames: Option<Quota>,
     /// Messages of one connection.
     pub chats: Option<Quota>,
+    /// Completions of one user that belong to no conversation.
+    pub completions: Option<Quota>,
     /// How many refused frames in one window of `frames` are flooding.
     pub flooding: Option<u32>,
 }
@@ -77,8 +79,22 @@ pub struct TurnSettings {
     pub system_prompt: Option<String>,
     /// How many tokens a reply may have; none leaves it to the backend.
     pub max_tokens: Option<u32>,
-    /// What replies cost.
+    /// What replies cost, where their provider has no price of its own for the model.
     pub prices: Prices,
+    /// The model whose budget counts where a turn names none.
+    pub default_model: Option<String>,
+    /// What may be used.
+    pub budgets: Budgets,
+    /// How long a turn waits for a backend to have a place for it, or for a worker to come.
+    pub queue_wait: Duration,
+    /// How many turns may wait for a backend.
+    pub queue: usize,
+    /// How often and when a backend that failed is asked again.
+    pub retries: Retries,
+    /// When a backend that fails is left alone.
+    pub breaker: BreakerSettings,
+    /// How many turns a worker gets at once that has not said how many it wants.
+    pub worker_turns: usize,
     /// How often a live turn's text is written down: what a crash costs at most.
     pub checkpoint: Duration,
     /// For how long a checkpoint says that its node lives.
@@ -89,6 +105,43 @@ pub struct TurnSettings {
     pub live: usize,
     /// How many more may wait for their place.
     pub waiting: usize,
+}
+
+/// How many tokens may be used: context and reply together. None is no limit.
+#[derive(Debug, Clone, Default)]
+pub struct Budgets {
+    /// By one user, ever.
+    pub user: Option<u64>,
+    /// By one user in a day (UTC).
+    pub user_day: Option<u64>,
+    /// Of one model in a day (UTC), by all users together. With `*` at its end, a name is the beginning of names, each
+    /// of which has the whole budget; the longest that fits counts.
+    pub model_day: Vec<(String, u64)>,
+}
+
+/// How often and when a backend that failed in passing is asked again, once every other one was asked: after a time
+/// between nothing and `base`, doubled with each round, at most `cap` ("full jitter"), or after what it asked for.
+#[derive(Debug, Clone, Copy)]
+pub struct Retries {
+    /// How often all backends are asked, at least once.
+    pub rounds: u32,
+    /// The longest wait before the second round.
+    pub base: Duration,
+    /// The longest wait before any.
+    pub cap: Duration,
+}
+
+/// When a backend that fails is left alone for a while.
+#[derive(Debug, Clone, Copy)]
+pub struct BreakerSettings {
+    /// Over what time attempts are counted.
+    pub window: Duration,
+    /// So many attempts in it, or more, tell something.
+    pub minimum: u32,
+    /// Of them, so many in a hundred failed.
+    pub failures: u32,
+    /// For how long it is left alone; then one attempt shows whether it is well again.
+    pub cooldown: Duration,
 }
 
 /// What an outbox needs for a message beside its text. Bytes.
@@ -126,8 +179,22 @@ impl Default for Limits {
             frames: Quota::new(100, Duration::from_secs(60)),
             user_frames: None,
             chats: Quota::new(60, Duration::from_secs(60)),
+            completions: Quota::new(60, Duration::from_secs(60)),
             flooding: Some(1_000),
         }
+    }
+}
+
+impl Default for Retries {
+    fn default() -> Self {
+        Self { rounds: 3, base: Duration::from_millis(500), cap: Duration::from_secs(8) }
+    }
+}
+
+impl Default for BreakerSettings {
+    fn default() -> Self {
+        let (window, cooldown) = (Duration::from_secs(30), Duration::from_secs(15));
+        Self { window, minimum: 5, failures: 50, cooldown }
     }
 }
 
@@ -141,6 +208,13 @@ impl Default for TurnSettings {
             system_prompt: None,
             max_tokens: None,
             prices: Prices::default(),
+            default_model: None,
+            budgets: Budgets::default(),
+            queue_wait: Duration::from_secs(30),
+            queue: 10_000,
+            retries: Retries::default(),
+            breaker: BreakerSettings::default(),
+            worker_turns: 16,
             checkpoint: Duration::from_secs(2),
             lease: Duration::from_secs(10),
             reap: Duration::from_secs(5),

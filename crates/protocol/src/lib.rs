@@ -8,6 +8,8 @@
 //! - [`time`]: RFC 3339 in UTC with milliseconds.
 //! - [`conversations`]: the frames of the `conversations` dialect.
 //! - [`rooms`]: the frames of the `rooms` dialect.
+//! - [`completions`]: the bodies of `OpenAI`'s chat completions.
+//! - [`broker`]: the frames of the `broker` dialect, of users and of AI workers.
 //!
 //! With the feature `schema` all of them describe themselves to `utoipa`, of which documents of an API are made.
 //!
@@ -18,8 +20,11 @@
 //! assert_eq!(frame.unwrap_err().code, ErrorCode::InvalidRequest);
 //! ```
 
+pub mod broker;
 pub mod codes;
+pub mod completions;
 pub mod conversations;
+mod envelope;
 pub mod ids;
 mod names;
 pub mod rooms;

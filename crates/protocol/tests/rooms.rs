@@ -44,6 +44,7 @@ fn client_frames() -> Vec<ClientFrame> {
             system_prompt: Some("You are a helpful assistant".to_owned()),
             temperature: Some(0.5),
             max_tokens: Some(2048),
+            restart: Some(true),
             attachments: Some(vec!["file".to_owned()]),
         }),
         ClientFrame::JoinRoom(JoinRoom {
@@ -217,6 +218,7 @@ fn member_event(role: Option<&'static str>) -> MemberEvent<'static> {
     }
 }
 
+#[expect(clippy::too_many_lines, reason = "one value of each kind")]
 fn server_bodies() -> Vec<ServerBody<'static>> {
     let (conversation_id, room_id) = (conversation(), Some(room()));
     let request_id = || Some("r-1".into());
@@ -306,6 +308,28 @@ fn server_bodies() -> Vec<ServerBody<'static>> {
             request_id: None,
         }),
         ServerBody::Pong(Pong { heads: [(conversation_id, 2)].into(), request_id: request_id() }),
+        ServerBody::Reasoning(Reasoning {
+            message_id: message_id(2),
+            content: "Hm".into(),
+            offset: 0,
+            conversation_id,
+            room_id: room_id.clone(),
+        }),
+        ServerBody::ToolCall(ToolCall {
+            message_id: message_id(2),
+            index: 0,
+            id: Some("call-1".into()),
+            name: Some("weather".into()),
+            arguments: "{".into(),
+            conversation_id,
+            room_id: None,
+        }),
+        ServerBody::StreamRestart(StreamRestart {
+            message_id: message_id(2),
+            attempt: 2,
+            conversation_id,
+            room_id: room_id.clone(),
+        }),
         ServerBody::Error(Error {
             error: ErrorCode::RateLimit.meaning().into(),
             code: ErrorCode::RateLimit,

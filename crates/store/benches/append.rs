@@ -152,6 +152,7 @@ impl Rows {
             author_name: Some("ann".into()),
             kind: KIND_USER.to_owned(),
             content: self.content.clone(),
+            content_type: None,
             client_id: Some(client_id.clone()),
             created_at: now(),
             edited_at: None,

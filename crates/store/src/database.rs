@@ -5,12 +5,13 @@ use crate::options::{Address, Options};
 use crate::pools::Pools;
 use crate::sqlite::FileLock;
 use crate::writer::{Figures, Writer};
-use crate::{conversations, members, messages, postgres, rooms, sqlite, state, turns, users};
+use crate::{conversations, members, messages, postgres, rooms, sqlite, state, turns, usage, users};
 use async_trait::async_trait;
 use parlor_domain::message::{Fingerprint, Message, Seq};
 use parlor_domain::ports::{
-    Clock, ConversationRecord, MemberRecord, MembershipChange, MembershipStep, NewRoom, OrphanTurn, Role,
-    RoomRecord, RoomScope, Store, StoreError, SystemClock, Totals, Unsynced, User, Write, Written,
+    Account, AttemptRecord, Balance, Clock, ConversationRecord, MemberRecord, MembershipChange,
+    MembershipStep, NewRoom, OrphanTurn, Reservation, Reserved, Role, RoomRecord, RoomScope, Store,
+    StoreError, SystemClock, Totals, Unsynced, User, Write, Written,
 };
 use parlor_domain::room::MemberRole;
 use parlor_domain::{ConversationId, MessageId, RoomId, Timestamp, UserId};
@@ -19,8 +20,8 @@ use std::sync::Arc;
 use tokio_util::task::TaskTracker;
 use uuid::Uuid;
 
-/// How often a read is tried.
-const READ_ATTEMPTS: u32 = 3;
+/// How often is tried what harms nothing where it is done twice.
+const ATTEMPTS: u32 = 3;
 
 /// A database that is open: the [`Store`] on SQLite or PostgreSQL. A clone is the same one.
 ///
@@ -119,11 +120,21 @@ impl Database {
         Q: Fn(Pools) -> F,
         F: Future<Output = Result<T>> + Send + 'static,
     {
+        self.repeat(doing, query).await
+    }
+
+    /// The same for what may also change something, where doing it twice is as good as once.
+    async fn repeat<T, Q, F>(&self, doing: &'static str, query: Q) -> Result<T, StoreError>
+    where
+        T: Send + 'static,
+        Q: Fn(Pools) -> F,
+        F: Future<Output = Result<T>> + Send + 'static,
+    {
         let mut tries = 1;
         loop {
             let task = self.inner.tasks.spawn(query(self.pools()));
             match task.await.unwrap_or_else(|error| Err(error.into())) {
-                Err(error) if tries < READ_ATTEMPTS && error.passes() => tries += 1,
+                Err(error) if tries < ATTEMPTS && error.passes() => tries += 1,
                 result => return result.map_err(|error| error.while_doing(doing)),
             }
         }
@@ -281,5 +292,32 @@ impl Store for Database {
         let alone = self.inner.alone;
         let query = move |pools| turns::orphaned(pools, node, now, alone);
         self.read("look for turns of dead nodes", query).await
+    }
+
+    async fn usage_reserve(&self, reservation: Reservation) -> Result<Reserved, StoreError> {
+        let reservation = Arc::new(reservation);
+        let change = |pools| usage::reserve(pools, reservation.clone());
+        self.repeat("reserve tokens", change).await
+    }
+
+    async fn usage_settle(&self, records: Vec<AttemptRecord>) -> Result<(), StoreError> {
+        let records: Arc<[AttemptRecord]> = records.into();
+        let change = |pools| usage::settle(pools, records.clone());
+        self.repeat("enter attempts in the books", change).await
+    }
+
+    async fn usage_expire(&self, node: Uuid, now: Timestamp) -> Result<usize, StoreError> {
+        let alone = self.inner.alone;
+        let change = move |pools| usage::expire(pools, node, now, alone);
+        self.repeat("settle reservations of dead nodes", change).await
+    }
+
+    async fn usage_balance(&self, account: &Account) -> Result<Balance, StoreError> {
+        let query = |pools| usage::balance(pools, account.to_string());
+        self.read("read a balance", query).await
+    }
+
+    async fn usage_attempts(&self, turn: MessageId) -> Result<Vec<AttemptRecord>, StoreError> {
+        self.read("read attempts", move |pools| usage::attempts(pools, turn)).await
     }
 }

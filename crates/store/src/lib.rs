@@ -9,6 +9,7 @@
 //! - `append`: the rules of the log inside a transaction, once for each database.
 //! - `users`, `conversations`, `members`, `rooms`, `messages`, `turns`, `state`: everything else, one file an aggregate,
 //!   one query text for both databases.
+//! - `usage`: the books: what attempts at turns have used, and what is set aside for them.
 //! - `sqlite`, `postgres`: opening, locks, migrations, connections.
 //!
 //! ```
@@ -35,6 +36,7 @@
 #![allow(clippy::doc_markdown, reason = "SQLite and PostgreSQL are names, not code")]
 
 mod append;
+mod bulk;
 mod conversations;
 mod database;
 mod error;
@@ -50,6 +52,7 @@ mod sqlite;
 mod state;
 mod turns;
 mod types;
+mod usage;
 mod users;
 mod writer;
 

@@ -9,7 +9,7 @@ use crate::types::{At, Id};
 use diesel::dsl::exists;
 use diesel::prelude::*;
 use diesel_async::RunQueryDsl;
-use parlor_domain::message::{Author, Fingerprint, Message, NanoDollars, Reply, Seq, Usage};
+use parlor_domain::message::{Author, Confidence, Fingerprint, Message, NanoDollars, Reply, Seq, Usage};
 use parlor_domain::{ConversationId, MessageId, UserId};
 use std::time::Duration;
 
@@ -37,6 +37,9 @@ pub(crate) struct MessageRow {
     edited_at: Option<At>,
     deleted_at: Option<At>,
     reactions: Option<String>,
+    content_type: Option<String>,
+    backend: Option<String>,
+    confidence: Option<i32>,
 }
 
 impl MessageRow {
@@ -55,6 +58,8 @@ impl MessageRow {
                 usage,
                 cost: self.cost_nano.map(|nano| NanoDollars(nano.unsigned_abs())),
                 elapsed: Duration::from_millis(count(self.elapsed_ms)),
+                backend: self.backend,
+                confidence: self.confidence.map(|share| Confidence::from_millionths(share.unsigned_abs())),
             }),
             _ => None,
         };
@@ -67,6 +72,7 @@ impl MessageRow {
             author_name: self.author_name.map(Into::into),
             kind: self.kind,
             content: self.content,
+            content_type: self.content_type.map(Into::into),
             client_id: self.client_id,
             created_at: self.created_at.into(),
             edited_at: self.edited_at.map(Into::into),
@@ -190,7 +196,7 @@ pub(crate) async fn find(pools: Pools, id: MessageId) -> Result<Option<Message>>
             .filter(messages::id.eq(Id::from(id)))
             .filter(conversations::deleted_at.is_null())
             .select(MessageRow::as_select())
-            .first(conn)
+            .get_result(conn)
             .await
             .optional()?
     }))

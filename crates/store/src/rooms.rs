@@ -74,7 +74,7 @@ pub(crate) async fn find(pools: Pools, id: RoomId) -> Result<Option<Conversation
             .filter(conversations::room_id.eq(id.as_str()))
             .filter(conversations::deleted_at.is_null())
             .select(conversations::id)
-            .first(conn)
+            .get_result(conn)
             .await
             .optional()?
     });
@@ -117,7 +117,7 @@ macro_rules! rooms {
 
 pub(crate) async fn get(pools: Pools, id: RoomId, user: UserId) -> Result<Option<RoomRecord>> {
     let row: Option<RecordRow> = read!(&pools, |conn| {
-        rooms!(user).filter(conversations::room_id.eq(id.as_str())).first(conn).await.optional()?
+        rooms!(user).filter(conversations::room_id.eq(id.as_str())).get_result(conn).await.optional()?
     });
     row.map(record).transpose()
 }

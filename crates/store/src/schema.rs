@@ -81,6 +81,9 @@ diesel::table! {
         reactions -> Nullable<Text>,
         cost_nano -> Nullable<BigInt>,
         elapsed_ms -> Nullable<BigInt>,
+        content_type -> Nullable<Text>,
+        backend -> Nullable<Text>,
+        confidence -> Nullable<Integer>,
     }
 }
 
@@ -101,6 +104,55 @@ diesel::table! {
         completion_tokens -> Nullable<BigInt>,
         usage_estimated -> Nullable<Bool>,
         ended_at -> Nullable<Instant>,
+    }
+}
+
+diesel::table! {
+    use diesel::sql_types::*;
+    use crate::types::sql::*;
+
+    attempts (turn_id, number) {
+        turn_id -> Uid,
+        number -> BigInt,
+        user_id -> Uid,
+        conversation_id -> Nullable<Uid>,
+        backend -> Text,
+        model -> Nullable<Text>,
+        outcome -> Text,
+        prompt_tokens -> BigInt,
+        completion_tokens -> BigInt,
+        usage_estimated -> Bool,
+        cost_nano -> Nullable<BigInt>,
+        started_at -> Instant,
+        first_content_ms -> Nullable<BigInt>,
+        elapsed_ms -> BigInt,
+        accounts -> Text,
+    }
+}
+
+diesel::table! {
+    use diesel::sql_types::*;
+    use crate::types::sql::*;
+
+    reservations (turn_id, number) {
+        turn_id -> Uid,
+        number -> BigInt,
+        user_id -> Uid,
+        conversation_id -> Nullable<Uid>,
+        tokens -> BigInt,
+        prompt_tokens -> BigInt,
+        accounts -> Text,
+        node -> Uid,
+        reserved_at -> Instant,
+        expires_at -> Instant,
+    }
+}
+
+diesel::table! {
+    balances (account) {
+        account -> Text,
+        used -> BigInt,
+        reserved -> BigInt,
     }
 }
 

@@ -25,7 +25,7 @@ pub(crate) async fn ping(pools: Pools) -> Result<()> {
 
 pub(crate) async fn epoch(pools: Pools) -> Result<String> {
     let query = server_state::table.find(EPOCH).select(server_state::value);
-    let value: Option<String> = read!(&pools, |conn| query.first(conn).await.optional()?);
+    let value: Option<String> = read!(&pools, |conn| query.get_result(conn).await.optional()?);
     value.ok_or(Error::Corrupt("server_state"))
 }
 

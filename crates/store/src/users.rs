@@ -28,7 +28,7 @@ impl UserRow {
 
 pub(crate) async fn get(pools: Pools, id: UserId) -> Result<Option<User>> {
     let row = read!(&pools, |conn| {
-        users::table.find(Id::from(id)).select(UserRow::as_select()).first(conn).await.optional()?
+        users::table.find(Id::from(id)).select(UserRow::as_select()).get_result(conn).await.optional()?
     });
     row.map(UserRow::into_user).transpose()
 }

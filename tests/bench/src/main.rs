@@ -26,6 +26,7 @@ mod provider;
 mod report;
 mod stamp;
 mod subject;
+mod worker;
 
 use bench::Bench;
 use clap::{Parser, Subcommand};
@@ -86,7 +87,7 @@ enum Part {
     Idle,
     /// Many users entering one room at once.
     Joins,
-    /// Tokens of a provider on their way to a client.
+    /// Tokens of a provider or a worker on their way to a client.
     Relay,
     /// Start to ready, memory without connections, resumes.
     Start,
@@ -101,7 +102,7 @@ impl Part {
         match self {
             Self::Fanout => bench.size(1_001, 51),
             Self::Sends => bench.size(50, 5),
-            Self::Relay => bench.size(64, 8),
+            Self::Relay => parts::relay::USERS,
             Self::Idle | Self::Joins => bench.size(1_000, 50),
             Self::Start | Self::Bare(_) => 1,
         }

@@ -101,6 +101,7 @@ pub(crate) fn message(conversation: Option<ConversationId>, content: String, cli
         message_type: "note".to_owned(),
         client_message_id: Some(client_id),
         assistant_id: None,
+        restart: None,
     }))
 }
 

@@ -6,13 +6,14 @@
 use crate::Result;
 use crate::stamp;
 use std::net::{Ipv4Addr, SocketAddr};
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::thread::JoinHandle;
 use std::time::Duration;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::oneshot;
 use tokio::task::JoinSet;
-use tokio::time::{Instant, MissedTickBehavior, interval_at};
+use tokio::time::{Instant, Interval, MissedTickBehavior, interval_at};
 
 /// What a request may measure, headers included.
 const REQUEST_LIMIT: usize = 1 << 20;
@@ -41,12 +42,49 @@ impl Pace {
     }
 
     /// Reads the last one in a request: earlier ones are a conversation's past.
-    fn read(request: &[u8]) -> Option<Self> {
+    pub(crate) fn read(request: &[u8]) -> Option<Self> {
         let at = memchr::memmem::rfind(request, b"pace:")?;
         let rest = std::str::from_utf8(&request[at + 5..]).ok()?;
         let (tokens, micros) = rest.split_once(';')?.0.split_once(':')?;
         Some(Self { tokens: tokens.parse().ok()?, every: Duration::from_micros(micros.parse().ok()?) })
     }
+}
+
+/// When the tokens of one reply are due: the first one at once, the others at its own place in the beat.
+///
+/// Replies that begin together would go on together, and their tokens would come in bursts; so each reply is given
+/// another place, evenly spread.
+pub(crate) struct Ticks {
+    begun: bool,
+    interval: Interval,
+}
+
+impl Pace {
+    /// The moments for a new reply.
+    pub(crate) fn ticks(self) -> Ticks {
+        static REPLIES: AtomicU64 = AtomicU64::new(0);
+        let place = place(REPLIES.fetch_add(1, Ordering::Relaxed));
+        let (every, now) = (self.every.as_nanos() as u64, stamp::now());
+        let wait = (place * every as f64) as u64 + every - now % every;
+        let mut interval = interval_at(Instant::now() + Duration::from_nanos(wait), self.every);
+        interval.set_missed_tick_behavior(MissedTickBehavior::Skip);
+        Ticks { begun: false, interval }
+    }
+}
+
+impl Ticks {
+    /// Waits for the next one.
+    pub(crate) async fn next(&mut self) {
+        if std::mem::replace(&mut self.begun, true) {
+            self.interval.tick().await;
+        }
+    }
+}
+
+/// Where in the beat the reply with this number has its place, from 0 to 1. Multiples of the golden ratio lie evenly,
+/// however many there are.
+fn place(reply: u64) -> f64 {
+    (reply as f64 * 0.618_033_988_749_895).fract()
 }
 
 impl Provider {
@@ -138,10 +176,9 @@ async fn answer(stream: &mut TcpStream, pace: Pace) -> std::io::Result<()> {
               Transfer-Encoding: chunked\r\n\r\n",
         )
         .await?;
-    let mut ticks = interval_at(Instant::now(), pace.every);
-    ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
+    let mut ticks = pace.ticks();
     for _ in 0..pace.tokens {
-        ticks.tick().await;
+        ticks.next().await;
         let delta = format!(r#"{{"content":"{}"}}"#, stamp::stamp(stamp::now()));
         write_event(stream, &chunk(&delta, "null", "null")).await?;
     }
@@ -174,6 +211,15 @@ async fn write_event(stream: &mut TcpStream, data: &str) -> std::io::Result<()> 
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    /// Protects the load: tokens of many streams come one by one, whenever the streams began.
+    #[test]
+    fn places_in_the_beat_are_spread() {
+        let mut places: Vec<f64> = (1_000..1_512).map(place).collect();
+        places.sort_by(f64::total_cmp);
+        let widest = places.windows(2).map(|pair| pair[1] - pair[0]).fold(0.0, f64::max);
+        assert!(widest < 2.0 / 512.0, "{widest}");
+    }
 
     #[test]
     fn the_last_pace_counts() {

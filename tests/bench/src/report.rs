@@ -74,9 +74,9 @@ pub(crate) struct Row {
 }
 
 impl Row {
-    /// Parlor's figure over the reference's.
+    /// Parlor's figure over the reference's; none where that is nothing, or less by the machine's noise.
     fn ratio(&self) -> Option<f64> {
-        let reference = self.reference.filter(|value| *value != 0.0)?;
+        let reference = self.reference.filter(|value| *value > 0.0)?;
         Some(self.parlor? / reference)
     }
 

@@ -50,7 +50,7 @@ fn those_who_enter_at_once_are_answered() {
 
 #[test]
 fn tokens_arrive_whole() {
-    check("relay", 5);
+    check("relay", 12);
 }
 
 #[test]

@@ -9,7 +9,9 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
+use tokio::sync::watch;
 use tokio::task::{JoinHandle, JoinSet};
+use tokio::time::Instant;
 
 pub use script::words;
 
@@ -28,6 +30,8 @@ pub struct Request {
     pub head: String,
     /// The body.
     pub body: Value,
+    /// When it was there.
+    pub at: Instant,
 }
 
 impl Request {
@@ -41,14 +45,26 @@ impl Request {
 struct Seen {
     requests: Mutex<Vec<Request>>,
     hangups: AtomicUsize,
+    released: watch::Sender<bool>,
+    /// What it does whatever the model is called.
+    always: Option<String>,
 }
 
 impl FakeProvider {
     /// Starts it on a free port.
     pub async fn start() -> Self {
+        Self::start_seeing(Seen::default()).await
+    }
+
+    /// Starts one that takes every model for `model`.
+    pub async fn start_as(model: &str) -> Self {
+        Self::start_seeing(Seen { always: Some(model.to_owned()), ..Seen::default() }).await
+    }
+
+    async fn start_seeing(seen: Seen) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let address = listener.local_addr().unwrap();
-        let seen = Arc::new(Seen::default());
+        let seen = Arc::new(seen);
         let task = tokio::spawn(accept(listener, Arc::clone(&seen)));
         Self { address, seen, task }
     }
@@ -66,6 +82,11 @@ impl FakeProvider {
     /// How many requests asked for `model`.
     pub fn count(&self, model: &str) -> usize {
         self.requests().iter().filter(|request| request.model() == model).count()
+    }
+
+    /// Lets go of all replies that it holds, and holds none any more.
+    pub fn release(&self) {
+        self.seen.released.send_replace(true);
     }
 
     /// How many replies were abandoned by the other side before their end.
@@ -101,7 +122,8 @@ async fn serve(mut stream: TcpStream, seen: Arc<Seen>) {
             requests.push(request);
             before
         };
-        if answer(&mut stream, script::reply(&model, asked_before), &seen).await.is_none() {
+        let script = seen.always.as_ref().unwrap_or(&model);
+        if answer(&mut stream, script::reply(script, asked_before), &seen).await.is_none() {
             return;
         }
     }
@@ -115,7 +137,7 @@ async fn read_request(stream: &mut TcpStream, unread: &mut Vec<u8>) -> Option<Re
             if let Some(body) = unread.get(end + 4..end + 4 + length) {
                 let body = serde_json::from_slice(body).unwrap_or(Value::Null);
                 unread.drain(..end + 4 + length);
-                return Some(Request { head, body });
+                return Some(Request { head, body, at: Instant::now() });
             }
         }
         let count = stream.read_buf(unread).await.ok()?;
@@ -176,6 +198,13 @@ async fn take(stream: &mut TcpStream, step: Step, seen: &Seen) -> Option<()> {
             tokio::select! {
                 () = wait_for_hangup(stream, seen) => None,
                 () = tokio::time::sleep(span) => Some(()),
+            }
+        }
+        Step::Hold => {
+            let mut released = seen.released.subscribe();
+            tokio::select! {
+                () = wait_for_hangup(stream, seen) => None,
+                released = released.wait_for(|released| *released) => released.ok().map(drop),
             }
         }
         Step::Stall => {

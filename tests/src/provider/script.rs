@@ -4,6 +4,10 @@
 //! |---|---|
 //! | `plain` | five words, usage, `[DONE]` |
 //! | `words-COUNT-MILLIS` | COUNT words, one each MILLIS ms |
+//! | `late-FIRST-COUNT-MILLIS` | the same, FIRST ms after the request |
+//! | `hold` | nothing until [`release`](super::FakeProvider::release), then as `plain` |
+//! | `thinks` | thoughts, two pieces of a call of a tool, then as `plain` |
+//! | `nul` | as `plain`, with a NUL in the text and in the model's name |
 //! | `flood` | a megabyte of `é`, ten thousand bytes at a time |
 //! | `silent` | takes the request and never answers |
 //! | `stall-first` | sends the head of the answer and no token |
@@ -14,11 +18,17 @@
 //! | `no-done` | a whole answer with `finish_reason`, no usage and no `[DONE]` |
 //! | `status-CODE` | that status, always |
 //! | `status-CODE-once` | that status with `Retry-After: 1` the first time, then as `plain` |
+//! | `status-CODE-after-SECONDS` | that status with `Retry-After: SECONDS`, always |
+//! | `status-CODE-times-COUNT` | that status the first COUNT times, then as `plain` |
 //! | `error-inside` | three words, then an error object in the stream |
 //! | `wrong-utf8` | three words, then two bytes that are not UTF-8, then `[DONE]` |
 //! | `long-line` | three words, then one line of 10 MB |
+//! | `long-line-first` | that line before any token |
 //! | `garbage` | three words, then a data line that is not JSON |
+//! | `garbage-first` | that line before any token |
+//! | `tool-call` | a call of a tool in three pieces, and that as the reason to finish |
 //! | `odd` | as `plain` by a stranger: comments, CRLF, unknown fields, empty choices, bytes split anywhere |
+//! | `events` | as `plain`, with events in between that nobody has heard of |
 
 use serde_json::{Value, json};
 use std::time::Duration;
@@ -48,6 +58,8 @@ pub enum Step {
     Send(Vec<u8>),
     /// Waits.
     Wait(Duration),
+    /// Waits until the test releases it.
+    Hold,
     /// Sends nothing more, until the client gives up.
     Stall,
     /// Breaks the connection.
@@ -66,17 +78,24 @@ fn word(number: usize) -> String {
 /// The reply to a request for `model`, of which there were `asked_before` earlier ones.
 pub fn reply(model: &str, asked_before: usize) -> Reply {
     if let Some(numbers) = model.strip_prefix("words-") {
-        let (count, millis) = numbers.split_once('-').unwrap_or((numbers, "0"));
-        return paced(count.parse().unwrap_or(1), Duration::from_millis(millis.parse().unwrap_or(0)));
+        return Reply::Stream(paced(numbers));
+    }
+    if let Some(numbers) = model.strip_prefix("late-") {
+        let (first, numbers) = numbers.split_once('-').unwrap_or((numbers, "1"));
+        let mut steps = vec![Step::Wait(millis(first))];
+        steps.extend(paced(numbers));
+        return Reply::Stream(steps);
     }
     if let Some(status) = model.strip_prefix("status-") {
-        return match status.strip_suffix("-once") {
-            Some(_) if asked_before > 0 => Reply::Stream(plain()),
-            Some(code) => refuse(code, "retry-after: 1\r\n"),
-            None => refuse(status, ""),
-        };
+        return refusing(status, asked_before);
     }
     match model {
+        "hold" => Reply::Stream([vec![Step::Hold], plain()].concat()),
+        "thinks" => Reply::Stream([thoughts(), plain()].concat()),
+        "nul" => Reply::Stream(nul()),
+        "events" => Reply::Stream(unheard_of()),
+        "long-line-first" => Reply::Stream(long_line()),
+        "garbage-first" => Reply::Stream(vec![garbage(), done()]),
         "silent" => Reply::Silence,
         "flood" => Reply::Stream(vec![event(&delta(&"é".repeat(5_000))); 100]),
         "stall-first" => Reply::Stream(vec![event(&delta("")), Step::Stall]),
@@ -94,9 +113,26 @@ pub fn reply(model: &str, asked_before: usize) -> Reply {
             done(),
         ]),
         "long-line" => three_then(&long_line()),
-        "garbage" => three_then(&[Step::Send(b"data: this is no JSON\n\n".to_vec()), done()]),
+        "garbage" => three_then(&[garbage(), done()]),
+        "tool-call" => Reply::Stream(tool_call()),
         "odd" => Reply::Stream(odd()),
         _ => Reply::Stream(plain()),
+    }
+}
+
+/// `status` is what stands behind `status-` in the model's name.
+fn refusing(status: &str, asked_before: usize) -> Reply {
+    let (code, how) = status.split_once('-').unwrap_or((status, ""));
+    let times = match how.split_once('-') {
+        Some(("after", seconds)) => return refuse(code, &format!("retry-after: {seconds}\r\n")),
+        Some(("times", count)) => count.parse().unwrap_or(1),
+        _ => 1,
+    };
+    match how {
+        "" => refuse(code, ""),
+        _ if asked_before >= times => Reply::Stream(plain()),
+        "once" => refuse(code, "retry-after: 1\r\n"),
+        _ => refuse(code, ""),
     }
 }
 
@@ -105,14 +141,21 @@ fn refuse(code: &str, headers: &str) -> Reply {
     Reply::Status { status: format!("{code} Scripted"), headers: headers.to_owned(), body: body.to_string() }
 }
 
-fn paced(count: usize, pace: Duration) -> Reply {
+/// `numbers` is how many words, and how many milliseconds each takes.
+fn paced(numbers: &str) -> Vec<Step> {
+    let (count, pace) = numbers.split_once('-').unwrap_or((numbers, "0"));
+    let (count, pace) = (count.parse().unwrap_or(1), millis(pace));
     let mut steps = Vec::with_capacity(2 * count + 3);
     for number in 0..count {
         steps.push(event(&delta(&word(number))));
         steps.push(Step::Wait(pace));
     }
     steps.extend([event(&finish()), event(&usage(count)), done()]);
-    Reply::Stream(steps)
+    steps
+}
+
+fn millis(text: &str) -> Duration {
+    Duration::from_millis(text.parse().unwrap_or(0))
 }
 
 fn plain() -> Vec<Step> {
@@ -135,6 +178,50 @@ fn long_line() -> Vec<Step> {
     steps.push(Step::Send(b"\"}}]}\n\n".to_vec()));
     steps.push(done());
     steps
+}
+
+/// Two thoughts, and a call of a tool in two pieces.
+fn thoughts() -> Vec<Step> {
+    let call = |function: Value| json!({"tool_calls": [{"index": 0, "id": "call-1", "function": function}]});
+    let pieces = [
+        json!({"reasoning_content": "Hm. "}),
+        json!({"reasoning_content": "Well."}),
+        call(json!({"name": "weather", "arguments": "{\"city\":"})),
+        json!({"tool_calls": [{"index": 0, "function": {"arguments": "\"Rome\"}"}}]}),
+    ];
+    pieces.map(|piece| event(&json!({"model": "fake-1", "choices": [{"index": 0, "delta": piece}]}))).to_vec()
+}
+
+fn tool_call() -> Vec<Step> {
+    let pieces = [
+        json!({"index": 0, "id": "call-1", "type": "function", "function": {"name": "weather", "arguments": ""}}),
+        json!({"index": 0, "function": {"arguments": "{\"city\": "}}),
+        json!({"index": 0, "function": {"arguments": "\"Zürich\"}"}}),
+    ];
+    let chunk = |delta: Value, finish: Value| {
+        event(&json!({"model": "fake-1", "choices": [{"index": 0, "delta": delta, "finish_reason": finish}]}))
+    };
+    let mut steps: Vec<Step> =
+        pieces.map(|piece| chunk(json!({"tool_calls": [piece]}), Value::Null)).to_vec();
+    steps.extend([chunk(json!({}), json!("tool_calls")), event(&usage(9)), done()]);
+    steps
+}
+
+fn nul() -> Vec<Step> {
+    let mut chunk = delta("one\0two");
+    chunk["model"] = json!("fake\0-1");
+    vec![event(&chunk), event(&finish()), event(&usage(2)), done()]
+}
+
+fn unheard_of() -> Vec<Step> {
+    let event = |data: Value| Step::Send(format!("event: x.surprise\ndata: {data}\n\n").into_bytes());
+    let surprises = [json!({}), json!({"type": "x.surprise", "choices": null}), json!({"choices": [{}]})];
+    let surprises: Vec<Step> = surprises.map(event).to_vec();
+    plain().into_iter().flat_map(|step| surprises.iter().cloned().chain([step])).collect()
+}
+
+fn garbage() -> Step {
+    Step::Send(b"data: this is no JSON\n\n".to_vec())
 }
 
 /// What `plain` says, as a stranger's server might put it, three bytes at a time.

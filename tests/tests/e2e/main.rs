@@ -7,7 +7,9 @@
     reason = "a test fails by panicking, and reads best as one story"
 )]
 
+mod broker;
 mod command_line;
+mod completions;
 mod crash;
 mod credentials;
 mod drain;
@@ -19,6 +21,7 @@ mod providers;
 mod python;
 mod resume;
 mod rooms;
+mod routing;
 mod sending;
 mod slow_reader;
 mod turns;

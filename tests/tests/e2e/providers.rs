@@ -5,12 +5,13 @@ use parlor_tests::{Client, FakeProvider, TestApp, Turn, tools};
 use serde_json::{Value, json};
 use std::time::{Duration, Instant};
 
-/// A server whose backend may be silent for a second at most.
+/// A server whose backend may be silent for a second at most, and is not left alone for failing again and again.
 async fn app_at(base_url: &str) -> (TestApp, Client) {
     let app = TestApp::builder()
         .provider(base_url, "plain")
         .env("AI_FIRST_TOKEN_TIMEOUT", 1)
         .env("AI_TURN_TIMEOUT", 1)
+        .env("AI_BREAKER_MINIMUM", 1_000)
         .start()
         .await;
     let client = app.client(&app.token("ann@example.org")).await;
@@ -177,22 +178,36 @@ async fn a_reply_that_is_too_long_is_cut() {
     assert_eq!(client.until("message_received").await["data"]["message"]["content"], turn.text.as_str());
 }
 
-/// Protects: a provider that asks for patience is not the end: asking again for the same message answers it.
+/// Protects: a provider that asks for patience gets it, and the turn its reply: nobody need ask again.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_provider_is_asked_again_when_it_says_so() {
+    let provider = FakeProvider::start().await;
+    let (_app, mut client) = app_at(&provider.base_url()).await;
+    for model in ["status-429-once", "status-500-once", "status-503-once"] {
+        let start = Instant::now();
+        let turn = ask(&mut client, model, "busy?").await;
+        assert_eq!((turn.status.as_str(), turn.text.as_str()), ("complete", words(5).as_str()), "{model}");
+        assert!(turn.error.is_none(), "{model}: {:?}", turn.error);
+        assert!(start.elapsed() >= Duration::from_secs(1), "not before it said: {model}");
+        assert_eq!(provider.count(model), 2, "{model}");
+    }
+}
+
+/// Protects: a failed turn is not the end: asking again for the same message answers it.
 #[tokio::test(flavor = "multi_thread")]
 async fn a_refused_turn_can_be_asked_for_again() {
     let provider = FakeProvider::start().await;
     let (_app, mut client) = app_at(&provider.base_url()).await;
-    for model in ["status-429-once", "status-500-once", "status-503-once"] {
-        let turn = ask(&mut client, model, "busy?").await;
-        let error = turn.error.as_ref().unwrap_or_else(|| panic!("{model}: an error comes first"));
-        assert_eq!((turn.status.as_str(), &error["code"]), ("failed", &json!("AI_UNAVAILABLE")), "{model}");
-        let data = json!({"conversation_id": turn.conversation_id, "message_id": turn.in_reply_to,
-                          "assistant_id": model});
-        client.ask("stream_response", data).await;
-        let again = Turn::follow(&mut client).await;
-        assert_eq!((again.status.as_str(), again.text.as_str()), ("complete", words(5).as_str()), "{model}");
-        assert_eq!(provider.count(model), 2, "{model}");
-    }
+    let model = "status-400-once";
+    let turn = ask(&mut client, model, "is this good?").await;
+    assert_eq!(turn.error.unwrap()["code"], "AI_UNAVAILABLE");
+    assert_eq!((turn.status.as_str(), provider.count(model)), ("failed", 1), "a mistake is not repeated");
+    let data = json!({"conversation_id": turn.conversation_id, "message_id": turn.in_reply_to,
+                      "assistant_id": model});
+    client.ask("stream_response", data).await;
+    let again = Turn::follow(&mut client).await;
+    assert_eq!((again.status.as_str(), again.text.as_str()), ("complete", words(5).as_str()));
+    assert_eq!(provider.count(model), 2);
 }
 
 /// Protects: a provider that is not there at all.
@@ -231,4 +246,36 @@ async fn aimock_answers_and_is_cut() {
 
     let turn = ask(&mut client, "gpt-4o", "no fixture has this").await;
     assert_eq!(turn.status, "failed");
+}
+
+/// Protects: Anthropic and Gemini answer as themselves, streamed, in the words of their own APIs.
+#[tokio::test(flavor = "multi_thread")]
+async fn aimock_answers_as_anthropic_and_as_gemini() {
+    let (_aimock, openai) = tools::aimock(&tools::root().join("tests/fixtures/aimock.json"));
+    let base_url = openai.strip_suffix("/v1").unwrap();
+    for (name, model) in [("ANTHROPIC", "claude-haiku-4-5"), ("GEMINI", "gemini-2.5-flash")] {
+        let app = TestApp::builder()
+            .env(&format!("{name}_BASE_URL"), base_url)
+            .env(&format!("{name}_API_KEY"), "sk-canary-key")
+            .start()
+            .await;
+        let mut client = app.client(&app.token("ann@example.org")).await;
+        client.say(None, "user", "hello").await;
+        let turn = Turn::follow(&mut client).await;
+        assert_eq!(turn.text, "Good day to you! Ünïcödé comes through whole.", "{name}");
+        assert_eq!((turn.status.as_str(), turn.end["model"].as_str()), ("complete", Some(model)), "{name}");
+        assert!(turn.chunks > 1, "{name}");
+        let usage = json!({"prompt_tokens": 11, "completion_tokens": 9, "total_tokens": 20});
+        assert_eq!(turn.end["usage"], usage, "{name}");
+        assert_stored(&mut client, &turn).await;
+
+        let turn = ask(&mut client, model, "break off").await;
+        assert_eq!(turn.status, "interrupted", "{name}");
+        assert!(
+            "This reply never reaches its end.".starts_with(&turn.text) && !turn.text.is_empty(),
+            "{name}"
+        );
+        assert_stored(&mut client, &turn).await;
+        assert!(!app.log().contains("sk-canary-key"), "{name}");
+    }
 }

@@ -7,17 +7,34 @@ use std::time::Duration;
 use tokio::process::Command;
 use tokio::time::timeout;
 
-/// Runs a script against `app`; gives its output. Panics where it fails or does not end.
-async fn run(app: &TestApp, script: &Path) -> String {
+/// A script, ready to run against `app`.
+pub(crate) fn command(app: &TestApp, script: &Path) -> Command {
     let mut command = Command::new(tools::python());
     command
         .arg(script)
         .current_dir(app.folder())
         .env("PARLOR_URL", format!("ws://{}/api/v1/chat/ws", app.address()))
-        .env("PARLOR_TOKEN", app.token("ann@example.org"))
         .env("PYTHONDONTWRITEBYTECODE", "1")
         .stdin(Stdio::null())
         .kill_on_drop(true);
+    command
+}
+
+/// Runs a script against `app` with a user's token; gives its output. Panics where it fails or does not end.
+async fn run(app: &TestApp, script: &Path) -> String {
+    run_with(app, script, &[], &[]).await
+}
+
+/// The same with arguments and more of an environment.
+pub(crate) async fn run_with(
+    app: &TestApp,
+    script: &Path,
+    arguments: &[&str],
+    environment: &[(&str, &str)],
+) -> String {
+    let mut command = command(app, script);
+    command.args(arguments).env("PARLOR_TOKEN", app.token("ann@example.org"));
+    command.envs(environment.iter().copied());
     let output = timeout(Duration::from_mins(1), command.output()).await.expect("the script ends").unwrap();
     let (said, complained) =
         (String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr));

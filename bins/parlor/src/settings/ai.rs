@@ -1,17 +1,17 @@
 //! Who answers, and how long that may take.
 
-use super::read::{FromText, Visible};
-use super::{Key, ModelPrices, Problem, Values};
-use parlor_ai::OpenAiConfig;
-use parlor_ai::openai::DEFAULT_BASE_URL;
-use parlor_domain::Price;
+use super::read::FromText;
+use super::{Key, ModelPrices, Problem, Provider, Values, budgets, providers};
+use parlor_ai::{Kind, ProviderConfig};
+use parlor_domain::{BreakerSettings, Budgets, Price};
+use std::num::NonZeroU32;
 use std::time::Duration;
 
 /// The settings of turns. None is no limit.
 #[derive(Debug)]
 pub(crate) struct Ai {
-    /// None: the demo answers.
-    pub(crate) openai: Option<OpenAiConfig>,
+    /// In the order in which they are asked.
+    pub(crate) providers: Vec<Provider>,
     pub(crate) max_tokens: Option<u32>,
     pub(crate) first_token: Option<Duration>,
     pub(crate) between_tokens: Option<Duration>,
@@ -19,12 +19,20 @@ pub(crate) struct Ai {
     pub(crate) context_tokens: Option<usize>,
     pub(crate) system_prompt: Option<String>,
     pub(crate) prices: Vec<Price>,
+    pub(crate) budgets: Budgets,
+    /// Zero: no wait.
+    pub(crate) queue_wait: Duration,
+    /// Of a worker that names no capacity. Not zero.
+    pub(crate) worker_turns: NonZeroU32,
+    /// How often all backends are asked. Not zero.
+    pub(crate) retry_rounds: u32,
+    pub(crate) breaker: BreakerSettings,
 }
 
 impl Ai {
     pub(super) fn read(values: &Values) -> Result<Self, Problem> {
         Ok(Self {
-            openai: openai(values)?,
+            providers: providers::read(values)?,
             max_tokens: values.limit(Key::OpenaiMaxTokens)?,
             first_token: values.limit(Key::AiFirstTokenTimeout)?,
             between_tokens: values.limit(Key::AiTurnTimeout)?,
@@ -32,27 +40,35 @@ impl Ai {
             context_tokens: values.limit(Key::AiContextTokens)?,
             system_prompt: values.find(Key::AiSystemPrompt)?,
             prices: values.find(Key::ModelPrices)?.map(|ModelPrices(prices)| prices).unwrap_or_default(),
+            budgets: budgets::read(values)?,
+            queue_wait: values.get(Key::AiQueueWait)?,
+            worker_turns: values.get(Key::AiWorkerTurns)?,
+            retry_rounds: values.above_zero(Key::AiRetryRounds)?,
+            breaker: breaker(values)?,
         })
     }
 }
 
-fn openai(values: &Values) -> Result<Option<OpenAiConfig>, Problem> {
-    let api_key = values.find(Key::OpenaiApiKey)?.map(|Visible(key)| key);
-    let base_url = values.find(Key::OpenaiBaseUrl)?.map(|HttpUrl(url)| url);
-    let wanted = api_key.is_some() || base_url.is_some();
-    let config = OpenAiConfig {
-        base_url: base_url.unwrap_or_else(|| DEFAULT_BASE_URL.to_owned()),
-        api_key,
-        organization: values.find(Key::OpenaiOrgId)?.map(|Visible(id)| id),
-        model: values.get(Key::OpenaiModel)?,
-        max_tokens: values.limit(Key::OpenaiMaxTokens)?,
-        temperature: values.find(Key::OpenaiTemperature)?.map(|Temperature(number)| number),
-    };
-    Ok(wanted.then_some(config))
+fn breaker(values: &Values) -> Result<BreakerSettings, Problem> {
+    Ok(BreakerSettings {
+        window: values.above_zero(Key::AiBreakerWindow)?,
+        minimum: values.above_zero(Key::AiBreakerMinimum)?,
+        failures: values.get(Key::AiBreakerFailures).map(|Percent(number)| number)?,
+        cooldown: values.above_zero(Key::AiBreakerCooldown)?,
+    })
+}
+
+/// From 1 to 100.
+struct Percent(u32);
+
+impl FromText for Percent {
+    fn from_text(text: &str) -> Option<Self> {
+        text.parse().ok().filter(|number| (1..=100).contains(number)).map(Self)
+    }
 }
 
 /// From 0 to 2.
-struct Temperature(f64);
+pub(super) struct Temperature(pub(super) f64);
 
 impl FromText for Temperature {
     fn from_text(text: &str) -> Option<Self> {
@@ -61,11 +77,11 @@ impl FromText for Temperature {
 }
 
 /// An address that turns can be posted to.
-struct HttpUrl(String);
+pub(super) struct HttpUrl(pub(super) String);
 
 impl FromText for HttpUrl {
     fn from_text(text: &str) -> Option<Self> {
-        let config = OpenAiConfig { base_url: text.to_owned(), ..OpenAiConfig::default() };
-        config.endpoint().is_ok().then_some(Self(config.base_url))
+        let config = ProviderConfig { base_url: text.to_owned(), ..ProviderConfig::new(Kind::OpenAi) };
+        config.check().is_ok().then_some(Self(config.base_url))
     }
 }

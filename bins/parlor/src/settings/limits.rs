@@ -17,6 +17,10 @@ pub(crate) struct Limits {
     pub(crate) chats: Option<u32>,
     /// In which so many messages may come. Not zero.
     pub(crate) chat_window: Duration,
+    /// Completions of one user.
+    pub(crate) completions: Option<u32>,
+    /// In which so many completions may come. Not zero.
+    pub(crate) completion_window: Duration,
     /// Refused frames in one window that are flooding.
     pub(crate) flooding: Option<u32>,
 }
@@ -29,15 +33,12 @@ impl Limits {
             connections_per_user: values.limit(Key::WsMaxConnectionsPerUser)?,
             frames: values.limit(Key::WsRateLimitRequests)?,
             user_frames: values.limit(Key::WsUserRateLimitRequests)?,
-            window: window(values, Key::WsRateLimitWindow)?,
+            window: values.above_zero(Key::WsRateLimitWindow)?,
             chats: values.limit(Key::WsChatRateLimitRequests)?,
-            chat_window: window(values, Key::WsChatRateLimitWindow)?,
+            chat_window: values.above_zero(Key::WsChatRateLimitWindow)?,
+            completions: values.limit(Key::CompletionsRateLimitRequests)?,
+            completion_window: values.above_zero(Key::CompletionsRateLimitWindow)?,
             flooding: values.limit(Key::WsFloodingRefusals)?,
         })
     }
-}
-
-fn window(values: &Values, key: Key) -> Result<Duration, Problem> {
-    let window: Duration = values.get(key)?;
-    if window.is_zero() { Err(values.problem(key)) } else { Ok(window) }
 }

@@ -3,6 +3,7 @@
 use super::read::FromText;
 use parlor_domain::Price;
 use parlor_domain::message::NanoDollars;
+use std::collections::HashSet;
 
 /// How many digits a price may have after its point: a nano-dollar's place.
 const DECIMALS: usize = 9;
@@ -14,9 +15,14 @@ pub(crate) struct ModelPrices(pub(crate) Vec<Price>);
 impl FromText for ModelPrices {
     fn from_text(text: &str) -> Option<Self> {
         let prices: Vec<Price> = text.split(',').map(price).collect::<Option<_>>()?;
-        let is_twice = |price: &Price| prices.iter().filter(|other| other.model == price.model).count() > 1;
-        (!prices.iter().any(is_twice)).then_some(Self(prices))
+        names_differ(prices.iter().map(|price| price.model.as_str())).then_some(Self(prices))
     }
+}
+
+/// Whether none of these names is there twice.
+pub(super) fn names_differ<'a>(names: impl Iterator<Item = &'a str>) -> bool {
+    let mut known = HashSet::new();
+    names.into_iter().all(|name| known.insert(name))
 }
 
 /// One model's. The name may hold an `=`; the prices cannot.
@@ -28,7 +34,7 @@ fn price(text: &str) -> Option<Price> {
 }
 
 /// A model's name, or with `*` at its end the beginning of names, which may be empty.
-fn name(text: &str) -> Option<String> {
+pub(super) fn name(text: &str) -> Option<String> {
     let beginning = text.strip_suffix('*').unwrap_or(text);
     let is_name = beginning.bytes().all(|byte| byte.is_ascii_graphic() && byte != b'*');
     (is_name && !text.is_empty()).then(|| text.to_owned())

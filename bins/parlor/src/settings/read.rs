@@ -2,6 +2,7 @@
 
 use super::table::Key;
 use super::values::{Problem, Values};
+use std::num::NonZeroU32;
 use std::path::PathBuf;
 use std::time::Duration;
 
@@ -23,9 +24,14 @@ impl Values {
         T::from_text(text).map(Some).ok_or_else(|| self.problem(key))
     }
 
-    /// A limit; none where it is 0.
+    /// A limit; none where it is 0 or unset.
     pub(crate) fn limit<T: FromText + Zero>(&self, key: Key) -> Result<Option<T>, Problem> {
-        self.get(key).map(|limit: T| (!limit.is_zero()).then_some(limit))
+        self.find(key).map(|limit: Option<T>| limit.filter(|limit| !limit.is_zero()))
+    }
+
+    /// What cannot be zero.
+    pub(crate) fn above_zero<T: FromText + Zero>(&self, key: Key) -> Result<T, Problem> {
+        self.limit(key)?.ok_or_else(|| self.problem(key))
     }
 }
 
@@ -50,7 +56,13 @@ macro_rules! whole_numbers {
     )*};
 }
 
-whole_numbers!(u16 u32 usize);
+whole_numbers!(u16 u32 u64 usize);
+
+impl FromText for NonZeroU32 {
+    fn from_text(text: &str) -> Option<Self> {
+        text.parse().ok()
+    }
+}
 
 impl Zero for Duration {
     fn is_zero(&self) -> bool {

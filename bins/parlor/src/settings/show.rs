@@ -1,5 +1,6 @@
 //! The settings for people: the table as help, and the values in force as a TOML file.
 
+use super::provider_tables::{FIELDS, ProviderTable};
 use super::table::{Entry, Fallback, Secrecy, TABLE};
 use super::values::{DEFAULT, Setting, Values};
 use std::fmt::Write as _;
@@ -12,6 +13,12 @@ environment, that over the file (--config, else parlor.toml in the data folder),
 `parlor config` prints those in force and where each comes from.
 ";
 
+const HELP_PROVIDERS: &str = "
+Providers: each [[providers]] table of the TOML file is an LLM API. They are asked before those that the environment
+turns on; one of the file stands in place of the environment's that has its name. Its fields, of which it needs name
+and kind:
+";
+
 /// The table of settings, for `--help`.
 pub(crate) fn help() -> String {
     let mut text = HELP_HEAD.to_owned();
@@ -19,6 +26,10 @@ pub(crate) fn help() -> String {
         // Writing to a string cannot fail.
         let _ = write!(text, "\n  {}\n      {}\n", entry.variable(), entry.meaning);
         let _ = writeln!(text, "      {}; {}", entry.form, instead(entry));
+    }
+    text.push_str(HELP_PROVIDERS);
+    for field in FIELDS {
+        let _ = write!(text, "\n  {}\n      {}\n      {}\n", field.name, field.meaning, field.form);
     }
     text
 }
@@ -29,6 +40,8 @@ pub(crate) fn toml(values: &Values) -> String {
     for (entry, setting) in values.iter() {
         let _ = writeln!(text, "{}", line(entry, setting));
     }
+    // Last of all, since what follows a table is in it.
+    values.providers().iter().for_each(|table| provider(&mut text, table));
     text
 }
 
@@ -42,6 +55,20 @@ fn line(entry: &Entry, Setting { text, origin }: &Setting) -> String {
     let derived = origin == DEFAULT && matches!(entry.default, Fallback::Unset(_));
     let (comment, origin) = if derived { ("# ", instead(entry)) } else { ("", origin.clone()) };
     format!("{comment}{name} = {}  # {origin}", value(text))
+}
+
+fn provider(text: &mut String, table: &ProviderTable) {
+    let _ = writeln!(text, "\n[[providers]]  # {}", table.origin);
+    for field in FIELDS {
+        let Some(found) = table.text(field.name) else { continue };
+        let _ = match masked(field.secrecy, found) {
+            Some(masked) => writeln!(text, "# {} = {}", field.name, quoted(&masked)),
+            None => writeln!(text, "{} = {}", field.name, value(found)),
+        };
+    }
+    for name in table.headers.keys() {
+        let _ = writeln!(text, "# headers.{} = {}", quoted(name), quoted(MASK));
+    }
 }
 
 /// What stands in for a value that nobody gave.

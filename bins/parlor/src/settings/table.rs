@@ -61,7 +61,10 @@ macro_rules! settings {
 
 const TIME: &str = "a time above 0 (seconds, or as in 500ms, 30s, 5m, 24h)";
 const TIME_LIMIT: &str = "a time (seconds, or as in 500ms, 30s, 5m, 24h; 0: no limit)";
+const WAIT: &str = "a time (seconds, or as in 500ms, 30s, 5m, 24h; 0: no wait)";
 const LIMIT: &str = "a whole number (0: no limit)";
+pub(super) const ABOVE_ZERO: &str = "a whole number above 0";
+pub(super) const KEY: &str = "a key of visible ASCII characters";
 
 settings! {
     DataDir "parlor_data_dir" Is("./parlor-data") Open "a folder",
@@ -83,19 +86,38 @@ settings! {
         "a secret of at least 32 bytes",
         "What access tokens are signed with. All nodes of one service share it.";
 
-    OpenaiApiKey "openai_api_key" Unset("no key is sent") Secret "a key of visible ASCII characters",
-        "Turns on the OpenAI-compatible backend. Without it and openai_base_url, a built-in demo answers.";
+    AiServiceKey "ai_service_key" Unset("no worker is let in") Secret
+        "a list of keys of at least 24 bytes each, separated by commas",
+        "What AI workers authenticate with; two while one replaces the other. `parlor worker` uses the first.";
+
+    AnthropicApiKey "anthropic_api_key" Unset("no key is sent") Secret KEY,
+        "Turns on Anthropic for turns that ask for claude-* or for no model.";
+    AnthropicBaseUrl "anthropic_base_url" Unset("https://api.anthropic.com") Url
+        "an http or https URL such as http://127.0.0.1:4000",
+        "Turns it on at this address: a gateway that speaks Anthropic's Messages API.";
+    AnthropicModel "anthropic_model" Is("claude-haiku-4-5") Open "a model's name",
+        "The model of turns that Anthropic gets and that name none.";
+    GeminiApiKey "gemini_api_key" Unset("no key is sent") Secret KEY,
+        "Turns on Gemini for turns that ask for gemini-* or for no model.";
+    GeminiBaseUrl "gemini_base_url" Unset("https://generativelanguage.googleapis.com") Url
+        "an http or https URL such as http://127.0.0.1:4000",
+        "Turns it on at this address: a gateway that speaks Gemini's API.";
+    GeminiModel "gemini_model" Is("gemini-2.5-flash") Open "a model's name",
+        "The model of turns that Gemini gets and that name none.";
+    OpenaiApiKey "openai_api_key" Unset("no key is sent") Secret KEY,
+        "Turns on the OpenAI-compatible provider, which serves every model. Without any provider and ai_service_key, a \
+         built-in demo answers.";
     OpenaiBaseUrl "openai_base_url" Unset("https://api.openai.com/v1") Url
         "an http or https URL such as http://127.0.0.1:11434/v1",
-        "Turns on the OpenAI-compatible backend at this address: Ollama, vLLM, llama.cpp and the like.";
+        "Turns it on at this address: Ollama, vLLM, llama.cpp and the like.";
     OpenaiOrgId "openai_org_id" Unset("none is sent") Open "an id of visible ASCII characters",
         "The organisation that OpenAI bills.";
     OpenaiModel "openai_model" Is("gpt-4o-mini") Open "a model's name",
-        "The model of turns that name none.";
+        "The model of turns that this provider gets and that name none.";
     OpenaiMaxTokens "openai_max_tokens" Is("4096") Open LIMIT,
-        "How long a reply may be, in tokens; a turn may ask for less.";
+        "How long a reply may be, in tokens, whoever makes it; a turn may ask for less.";
     OpenaiTemperature "openai_temperature" Unset("left to the provider") Open "a number from 0 to 2",
-        "How freely the model chooses its words, where a turn does not say.";
+        "How freely its models choose their words, where a turn does not say.";
     ModelPrices "model_prices" Unset("replies have no cost; the demo's is 0") Open
         "a list of prices such as gpt-4o=2.50/10, gpt-4o-mini*=0.15/0.60",
         "What a million tokens of the context and of the reply cost with a model, in US dollars, to 9 digits after the \
@@ -110,6 +132,33 @@ settings! {
         "How much of a conversation a backend is told, in tokens by estimate.";
     AiSystemPrompt "ai_system_prompt" Unset("none") Open "a text",
         "What every backend is told first.";
+    AiQueueWait "ai_queue_wait" Is("30") Open WAIT,
+        "How long a turn waits for a backend to have a place for it, or for a worker to come.";
+    AiWorkerTurns "ai_worker_turns" Is("16") Open ABOVE_ZERO,
+        "How many turns at once a worker gets that names no capacity.";
+    AiRetryRounds "ai_retry_rounds" Is("3") Open ABOVE_ZERO,
+        "How often all backends are asked for a turn before it fails, where they fail in passing.";
+    AiBreakerWindow "ai_breaker_window" Is("30") Open TIME,
+        "Over what time a backend's attempts are counted, to leave it alone where too many fail.";
+    AiBreakerMinimum "ai_breaker_minimum" Is("5") Open ABOVE_ZERO,
+        "How many attempts in the window tell something.";
+    AiBreakerFailures "ai_breaker_failures" Is("50") Open "a whole number from 1 to 100",
+        "How many of them, in a hundred, are too many failures.";
+    AiBreakerCooldown "ai_breaker_cooldown" Is("15") Open TIME,
+        "How long it is left alone, before one attempt shows whether it is well again.";
+
+    UserTokenBudget "user_token_budget" Unset("none") Open LIMIT,
+        "How many tokens one user may use, ever: context and reply together.";
+    UserDailyTokenBudget "user_daily_token_budget" Unset("none") Open LIMIT,
+        "How many tokens one user may use in a day (UTC).";
+    ModelDailyTokenBudgets "model_daily_token_budgets" Unset("none") Open
+        "a list of tokens above 0 such as gpt-4o=1000000, gpt-4o-mini*=5000000",
+        "How many tokens a model may use in a day (UTC), for all users together. With * at its end a name is the \
+         beginning of names, each of which has the whole budget; the longest that fits counts.";
+    CompletionsRateLimitRequests "completions_rate_limit_requests" Is("60") Open LIMIT,
+        "Completions of one user over HTTP in a window.";
+    CompletionsRateLimitWindow "completions_rate_limit_window" Is("60") Open TIME,
+        "That window.";
 
     WebsocketMaxConnections "websocket_max_connections" Is("10000") Open LIMIT,
         "Authenticated sockets in all.";

@@ -1,6 +1,8 @@
 //! How layers lie upon each other, what is refused, and what is shown.
 #![allow(clippy::unwrap_used, clippy::panic, reason = "a test fails by panicking")]
 
+mod providers;
+
 use super::*;
 use std::collections::HashMap;
 use std::ffi::OsString;
@@ -79,7 +81,7 @@ fn the_later_layer_wins() {
 fn an_empty_variable_is_none() {
     let world = World::new().variable("PORT", "").variable("OPENAI_API_KEY", "");
     assert_eq!(world.settings().server.port, 8000);
-    assert!(world.settings().ai.openai.is_none());
+    assert!(world.settings().ai.providers.is_empty());
 }
 
 #[test]
@@ -161,20 +163,43 @@ fn zero_is_no_limit() {
     assert!(crate::wiring::transport_options(&settings).drain > years);
 }
 
+/// Protects budgets, routing and the workers' door: what the operator sets is what the domain gets.
 #[test]
-fn a_key_or_a_base_url_turns_the_provider_on() {
-    let ai = World::new().variable("OPENAI_MODEL", "gpt-x").settings().ai;
-    assert!(ai.openai.is_none(), "a model alone does not");
-    let openai = World::new().variable("OPENAI_API_KEY", "sk-1").settings().ai.openai.unwrap();
-    assert_eq!(
-        (openai.base_url.as_str(), openai.api_key.as_deref()),
-        ("https://api.openai.com/v1", Some("sk-1"))
-    );
-    let world = World::new().variable("OPENAI_BASE_URL", "http://127.0.0.1:11434/v1");
-    let openai =
-        world.file("openai_model = \"llama3.2\"\nopenai_temperature = 0.5\n").settings().ai.openai.unwrap();
-    assert_eq!((openai.api_key, openai.model.as_str()), (None, "llama3.2"));
-    assert_eq!((openai.temperature, openai.max_tokens), (Some(0.5), Some(4096)));
+fn what_is_set_of_turns_reaches_the_domain() {
+    let world = World::new()
+        .variable("USER_TOKEN_BUDGET", "100000")
+        .variable("USER_DAILY_TOKEN_BUDGET", "0")
+        .variable("MODEL_DAILY_TOKEN_BUDGETS", "gpt-4o*=7")
+        .variable("AI_QUEUE_WAIT", "0")
+        .variable("AI_WORKER_TURNS", "4")
+        .variable("AI_RETRY_ROUNDS", "2")
+        .variable("AI_BREAKER_WINDOW", "1m")
+        .variable("AI_BREAKER_MINIMUM", "9")
+        .variable("AI_BREAKER_FAILURES", "100")
+        .variable("AI_BREAKER_COOLDOWN", "5")
+        .variable("COMPLETIONS_RATE_LIMIT_REQUESTS", "3")
+        .variable("COMPLETIONS_RATE_LIMIT_WINDOW", "5");
+    let parlor_domain::Settings { turns, limits, .. } = crate::wiring::domain_settings(&world.settings());
+    assert_eq!((turns.budgets.user, turns.budgets.user_day), (Some(100_000), None));
+    assert_eq!(turns.budgets.model_day, [("gpt-4o*".to_owned(), 7)]);
+    assert_eq!((turns.queue_wait, turns.worker_turns, turns.retries.rounds), (Duration::ZERO, 4, 2));
+    let seconds = Duration::from_secs;
+    assert_eq!((turns.breaker.window, turns.breaker.cooldown), (seconds(60), seconds(5)));
+    assert_eq!((turns.breaker.minimum, turns.breaker.failures), (9, 100));
+    assert_eq!(limits.completions, parlor_domain::Quota::new(3, seconds(5)));
+}
+
+#[test]
+fn each_service_key_is_taken_and_has_to_be_long() {
+    let (old, new) = ("old-key-0123456789abcdef", "new-key-0123456789abcdef");
+    assert!(World::new().settings().accounts.service_keys.0.is_empty());
+    let world = World::new().variable("AI_SERVICE_KEY", &format!("{old}, {new}"));
+    assert_eq!(world.settings().accounts.service_keys.0, [old, new]);
+    for wrong in ["hunter2", &format!("{old},"), &format!("{old},hunter2")] {
+        let problem = World::new().variable("AI_SERVICE_KEY", wrong).problem();
+        let expect = "is not a list of keys of at least 24 bytes each, separated by commas";
+        assert_eq!(problem, format!("ai_service_key (from environment variable AI_SERVICE_KEY) {expect}"));
+    }
 }
 
 /// Protects bills: the operator's prices reach the domain, and what the demo says is free unless they say otherwise.
@@ -232,6 +257,11 @@ fn a_bad_value_is_named_with_where_it_came_from() {
         "model_prices = \"gpt-4o=1\" (from FILE) is not a list of prices such as gpt-4o=2.50/10, gpt-4o-mini*=0.15/0.60",
     );
     check(
+        World::new().variable("AI_BREAKER_FAILURES", "101"),
+        "ai_breaker_failures = \"101\" (from environment variable AI_BREAKER_FAILURES) is not a whole number from 1 to \
+         100",
+    );
+    check(
         World::new().variable("WS_CHAT_RATE_LIMIT_WINDOW", "0"),
         "ws_chat_rate_limit_window = \"0\" (from environment variable WS_CHAT_RATE_LIMIT_WINDOW) is not a time \
          above 0 (seconds, or as in 500ms, 30s, 5m, 24h)",
@@ -246,7 +276,7 @@ fn a_bad_value_is_named_with_where_it_came_from() {
 fn no_setting_goes_unread() {
     for entry in super::table::TABLE {
         // What no kind of value is; a text may be anything.
-        let free = ["parlor_data_dir", "openai_model", "ai_system_prompt"];
+        let free = ["parlor_data_dir", "ai_system_prompt"];
         let world = World::new().variable(&entry.variable(), " \u{7}?#");
         if !free.contains(&entry.name) {
             assert!(world.problem().starts_with(entry.name), "{}: {}", entry.name, world.problem());
@@ -260,6 +290,8 @@ fn a_bad_secret_is_not_quoted() {
         ("JWT_SECRET", "hunter2"),
         ("OPENAI_API_KEY", "hunter2 "),
         ("OPENAI_BASE_URL", "hunter2://x"),
+        ("ANTHROPIC_API_KEY", "hunter2 "),
+        ("GEMINI_BASE_URL", "hunter2"),
         ("DATABASE_URL", "mysql://ada:hunter2@db"),
     ] {
         let problem = World::new().variable(name, value).problem();

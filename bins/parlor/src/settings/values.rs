@@ -1,5 +1,6 @@
 //! The settings as text, each with where it came from: layer upon layer, the later wins.
 
+use super::provider_tables::{self, ProviderTable};
 use super::read::FromText;
 use super::table::{Entry, Fallback, Key, Secrecy, TABLE};
 use config::{Config, ConfigError, File, FileFormat, Map, Source, Value, ValueKind};
@@ -35,9 +36,12 @@ pub(crate) struct Setting {
     pub(crate) origin: String,
 }
 
-/// All settings.
+/// All settings, and the providers of the file.
 #[derive(Debug)]
-pub(crate) struct Values(Vec<Setting>);
+pub(crate) struct Values {
+    settings: Vec<Setting>,
+    providers: Vec<ProviderTable>,
+}
 
 /// What one source has to say.
 #[derive(Debug, Clone, Default)]
@@ -70,8 +74,9 @@ impl Values {
     pub(crate) fn collect(sources: &Sources<'_>) -> Result<Self, Problem> {
         let (environment, flags) = (environment(sources.environment)?, flags(&sources.flags));
         let layers = [defaults(), environment.clone(), flags.clone()];
-        let file = file(sources.file.as_deref(), &Self::build(layers)?)?;
-        let mut values = Self::build([defaults(), file, environment, flags])?;
+        let found = file(sources, &Self::build(layers)?)?;
+        let mut values = Self::build([defaults(), found.layer, environment, flags])?;
+        values.providers = found.providers;
         values.derive();
         Ok(values)
     }
@@ -83,33 +88,39 @@ impl Values {
         }
         let built = builder.build().and_then(|config| config.collect());
         let mut found = built.map_err(|error| Problem(one_line(&error.to_string())))?;
-        Ok(Self(TABLE.iter().map(|entry| Setting::from(found.remove(entry.name))).collect()))
+        let settings = TABLE.iter().map(|entry| Setting::from(found.remove(entry.name))).collect();
+        Ok(Self { settings, providers: Vec::new() })
     }
 
     /// The defaults that depend on other settings.
     fn derive(&mut self) {
         let folder = self.text(Key::DataDir).unwrap_or_default();
         let database = format!("sqlite://{}/parlor.db", folder.trim_end_matches('/'));
-        self.0[Key::DatabaseUrl as usize].text.get_or_insert(database);
+        self.settings[Key::DatabaseUrl as usize].text.get_or_insert(database);
         let level =
             if self.text(Key::Debug).and_then(bool::from_text) == Some(true) { "debug" } else { "info" };
-        self.0[Key::LogLevel as usize].text.get_or_insert(level.to_owned());
+        self.settings[Key::LogLevel as usize].text.get_or_insert(level.to_owned());
     }
 
     /// A setting's text.
     pub(crate) fn text(&self, key: Key) -> Option<&str> {
-        self.0[key as usize].text.as_deref()
+        self.settings[key as usize].text.as_deref()
     }
 
     /// Every setting, in the table's order.
     pub(crate) fn iter(&self) -> impl Iterator<Item = (&'static Entry, &Setting)> {
-        TABLE.iter().zip(&self.0)
+        TABLE.iter().zip(&self.settings)
+    }
+
+    /// The providers of the file, in its order.
+    pub(super) fn providers(&self) -> &[ProviderTable] {
+        &self.providers
     }
 
     /// That a setting's value is not of its form.
     pub(crate) fn problem(&self, key: Key) -> Problem {
         let entry = &TABLE[key as usize];
-        let Setting { text, origin } = &self.0[key as usize];
+        let Setting { text, origin } = &self.settings[key as usize];
         let (name, form) = (entry.name, entry.form);
         Problem(match text {
             None => format!("{name} is not set: it needs {form}"),
@@ -159,36 +170,49 @@ fn flags(flags: &[(Key, &'static str, String)]) -> Layer {
     layer
 }
 
+/// What a file has to say.
+#[derive(Default)]
+struct Found {
+    layer: Layer,
+    providers: Vec<ProviderTable>,
+}
+
 /// The named file, or the one in the data folder that the other layers name, if it is there.
-fn file(named: Option<&Path>, others: &Values) -> Result<Layer, Problem> {
+fn file(sources: &Sources<'_>, others: &Values) -> Result<Found, Problem> {
     let folder = Path::new(others.text(Key::DataDir).unwrap_or_default());
-    let path = named.map_or_else(|| folder.join(FILE_NAME), Path::to_owned);
+    let path = sources.file.clone().unwrap_or_else(|| folder.join(FILE_NAME));
     match std::fs::read_to_string(&path) {
-        Err(error) if named.is_none() && error.kind() == std::io::ErrorKind::NotFound => Ok(Layer::default()),
+        Err(error) if sources.file.is_none() && error.kind() == std::io::ErrorKind::NotFound => {
+            Ok(Found::default())
+        }
         Err(error) => Err(Problem(format!("{} cannot be read: {error}", path.display()))),
-        Ok(text) => parse(&text, &path),
+        Ok(text) => parse(&text, &path, sources.environment),
     }
 }
 
-fn parse(text: &str, path: &Path) -> Result<Layer, Problem> {
+fn parse(text: &str, path: &Path, environment: &dyn Fn(&str) -> Option<OsString>) -> Result<Found, Problem> {
     let origin = path.display().to_string();
     let wrong = |what: &str| Problem(format!("{origin}: {what}"));
-    let found = File::from_str(text, FileFormat::Toml)
+    let values = File::from_str(text, FileFormat::Toml)
         .collect()
         .map_err(|error| wrong(&one_line(&error.to_string())))?;
-    let mut layer = Layer::default();
-    for (name, value) in found {
+    let mut found = Found::default();
+    for (name, value) in values {
+        if name == provider_tables::NAME {
+            found.providers = provider_tables::parse(value, &origin, environment)?;
+            continue;
+        }
         let Some(entry) = TABLE.iter().find(|entry| entry.name == name) else {
             return Err(wrong(&format!("unknown key {name:?}; `parlor serve --help` lists the settings")));
         };
         let text = plain(value.kind).ok_or_else(|| wrong(&format!("{name} is not {}", entry.form)))?;
-        layer.set(entry.name, &origin, text);
+        found.layer.set(entry.name, &origin, text);
     }
-    Ok(layer)
+    Ok(found)
 }
 
 /// A value as a variable would have it; an array as a list. None for a table, or for an array of more than texts.
-fn plain(kind: ValueKind) -> Option<String> {
+pub(super) fn plain(kind: ValueKind) -> Option<String> {
     match kind {
         ValueKind::Table(_) | ValueKind::Nil => None,
         ValueKind::Array(values) => {

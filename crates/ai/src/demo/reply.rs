@@ -89,8 +89,8 @@ fn introduction(text: &str) -> String {
     format!(
         "I am Parlor's demo assistant: no language model, but a real streamed reply. {text}\n\n\
          Try “echo” and some words, “count to 20”, “what did I say?”, “long story”, or “slow story” to stop me \
-         or to reconnect in the middle. For real answers, start Parlor with OPENAI_API_KEY, or with \
-         OPENAI_BASE_URL for Ollama, vLLM, llama.cpp and the like."
+         or to reconnect in the middle. For real answers, start Parlor with OPENAI_API_KEY, ANTHROPIC_API_KEY or \
+         GEMINI_API_KEY, or with OPENAI_BASE_URL for Ollama, vLLM, llama.cpp and the like."
     )
 }
 

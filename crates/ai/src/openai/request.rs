@@ -1,13 +1,19 @@
 //! What is asked: the body of a chat completion.
 
-use super::config::OpenAiConfig;
-use parlor_domain::ports::{ContextMessage, Speaker, TurnRequest};
+use crate::provider::api::Question;
+use crate::provider::extra::{self, Fields};
+use parlor_domain::ports::{BackendError, ContextMessage, Speaker};
 use serde::Serialize;
+
+/// Fields of a request that a client cannot set: what is asked and how the answer is read. `n` and `OpenRouter`'s list of
+/// `models` would be paid for unseen; the maximum of tokens comes from the turn, under either name.
+const OWN_FIELDS: [&str; 8] =
+    ["model", "models", "messages", "stream", "stream_options", "max_tokens", "max_completion_tokens", "n"];
 
 /// A request for a streamed reply whose last chunk tells the figures.
 #[derive(Debug, Serialize)]
 pub(super) struct Body<'a> {
-    pub(super) model: &'a str,
+    model: &'a str,
     messages: Vec<Message<'a>>,
     stream: bool,
     stream_options: StreamOptions,
@@ -17,6 +23,8 @@ pub(super) struct Body<'a> {
     max_completion_tokens: Option<u32>,
     #[serde(skip_serializing_if = "Option::is_none")]
     temperature: Option<f64>,
+    #[serde(flatten)]
+    extra: Fields<'a>,
 }
 
 #[derive(Debug, Serialize)]
@@ -29,7 +37,10 @@ struct Message<'a> {
     role: &'static str,
     #[serde(skip_serializing_if = "Option::is_none")]
     name: Option<String>,
-    content: &'a str,
+    /// None, which is null, where the model only calls tools.
+    content: Option<&'a str>,
+    #[serde(flatten)]
+    extra: Fields<'a>,
 }
 
 /// The longest name of a speaker, in characters.
@@ -42,32 +53,52 @@ fn plain(name: &str) -> Option<String> {
     (!name.trim_matches('_').is_empty()).then_some(name)
 }
 
+/// The client's fields without those that are ours.
+fn others<'a>(extra: Option<&'a str>, ours: &[&str]) -> Result<Fields<'a>, BackendError> {
+    let mut fields = extra.map(extra::fields).transpose()?.unwrap_or_default();
+    fields.retain(|name, _| !ours.contains(&name.as_str()));
+    Ok(fields)
+}
+
 impl<'a> Body<'a> {
-    /// The turn's own wishes before those of the configuration, whose maximum of tokens still holds.
-    pub(super) fn new(config: &'a OpenAiConfig, request: &'a TurnRequest) -> Self {
-        let max_tokens = request.max_tokens.into_iter().chain(config.max_tokens).min();
+    /// The body for `question`. Error: a client's fields are no JSON object.
+    pub(super) fn new(question: &Question<'a>) -> Result<Self, BackendError> {
+        // OpenAI's own newer models know only the newer name of `max_tokens`, and most other servers only the older.
+        let newer = question.base.host_str() == Some("api.openai.com");
         let (max_tokens, max_completion_tokens) =
-            if config.is_openai() { (None, max_tokens) } else { (max_tokens, None) };
-        Self {
-            model: request.model.as_deref().unwrap_or(&config.model),
-            messages: request.context.iter().map(Message::from).collect(),
+            if newer { (None, question.max_tokens) } else { (question.max_tokens, None) };
+        let mut extra = others(question.extra, &OWN_FIELDS)?;
+        if question.temperature.is_some() {
+            extra.remove("temperature");
+        }
+        Ok(Self {
+            model: question.model,
+            messages: question.context.iter().map(Message::new).collect::<Result<_, _>>()?,
             stream: true,
             stream_options: StreamOptions { include_usage: true },
             max_tokens,
             max_completion_tokens,
-            temperature: request.temperature.or(config.temperature),
-        }
+            temperature: question.temperature,
+            extra,
+        })
     }
 }
 
-impl<'a> From<&'a ContextMessage> for Message<'a> {
-    fn from(piece: &'a ContextMessage) -> Self {
+impl<'a> Message<'a> {
+    fn new(piece: &'a ContextMessage) -> Result<Self, BackendError> {
         let role = match piece.speaker {
             Speaker::System => "system",
             Speaker::User => "user",
             Speaker::Assistant => "assistant",
+            Speaker::Tool => "tool",
         };
-        Self { role, name: piece.name.as_deref().and_then(plain), content: &piece.content }
+        let name = piece.name.as_deref().and_then(plain);
+        let mut extra = others(piece.extra.as_deref(), &["role", "content"])?;
+        if name.is_some() {
+            extra.remove("name");
+        }
+        let silent = piece.content.is_empty() && extra.contains_key("tool_calls");
+        Ok(Self { role, name, content: (!silent).then_some(piece.content.as_str()), extra })
     }
 }
 
@@ -75,42 +106,51 @@ impl<'a> From<&'a ContextMessage> for Message<'a> {
 #[allow(clippy::unwrap_used, clippy::panic, reason = "a test fails by panicking")]
 mod tests {
     use super::*;
-    use parlor_domain::{ConversationId, MessageId};
+    use parlor_domain::UserId;
+    use parlor_domain::ports::TurnRequest;
+    use reqwest::Url;
     use serde_json::{Value, json};
 
-    fn request(model: Option<&str>, max_tokens: Option<u32>) -> TurnRequest {
+    fn request() -> TurnRequest {
         let piece = ContextMessage::new;
-        TurnRequest {
-            turn: MessageId::new(),
-            conversation: ConversationId::new(),
-            model: model.map(str::to_owned),
-            context: vec![
-                piece(Speaker::System, "Be brief."),
-                piece(Speaker::Assistant, "Yes?"),
-                piece(Speaker::User, "Hi"),
-            ],
-            max_tokens,
-            temperature: None,
-        }
+        let context = vec![
+            piece(Speaker::System, "Be brief."),
+            piece(Speaker::Assistant, "Yes?"),
+            piece(Speaker::User, "Hi"),
+        ];
+        TurnRequest::new(UserId::new(), context)
     }
 
-    fn body(config: &OpenAiConfig, model: Option<&str>, max_tokens: Option<u32>) -> Value {
-        serde_json::to_value(Body::new(config, &request(model, max_tokens))).unwrap()
+    fn at<'a>(base: &'a Url, request: &'a TurnRequest) -> Question<'a> {
+        Question::new(request, "a-model", base)
+    }
+
+    fn body_at(base: &str, request: &TurnRequest) -> Value {
+        let base = Url::parse(base).unwrap();
+        serde_json::to_value(Body::new(&at(&base, request)).unwrap()).unwrap()
+    }
+
+    fn body(request: &TurnRequest) -> Value {
+        body_at("http://127.0.0.1:11434/v1", request)
+    }
+
+    fn messages() -> Value {
+        json!([
+            {"role": "system", "content": "Be brief."},
+            {"role": "assistant", "content": "Yes?"},
+            {"role": "user", "content": "Hi"},
+        ])
     }
 
     #[test]
     fn a_plain_request_asks_for_a_stream_with_figures_and_nothing_else() {
         let expect = json!({
-            "model": "gpt-4o-mini",
-            "messages": [
-                {"role": "system", "content": "Be brief."},
-                {"role": "assistant", "content": "Yes?"},
-                {"role": "user", "content": "Hi"},
-            ],
+            "model": "a-model",
+            "messages": messages(),
             "stream": true,
             "stream_options": {"include_usage": true},
         });
-        assert_eq!(body(&OpenAiConfig::default(), None, None), expect);
+        assert_eq!(body(&request()), expect);
     }
 
     /// Protects a room of several people from an assistant that takes them for one.
@@ -122,52 +162,86 @@ mod tests {
             ("ü", Value::Null),
             ("x\0", json!("x_")),
         ] {
-            let mut request = request(None, None);
+            let mut request = request();
             request.context[2].name = Some(name.into());
-            let body = serde_json::to_value(Body::new(&OpenAiConfig::default(), &request)).unwrap();
-            assert_eq!(body["messages"][2]["name"], expect, "{name}");
+            assert_eq!(body(&request)["messages"][2]["name"], expect, "{name}");
         }
     }
 
     #[test]
-    fn the_turn_overrides_the_configuration() {
-        let config = OpenAiConfig {
-            base_url: "http://127.0.0.1:11434/v1".to_owned(),
-            model: "llama3.2".to_owned(),
-            max_tokens: Some(100),
-            temperature: Some(0.5),
-            ..OpenAiConfig::default()
-        };
-        let plain = body(&config, None, None);
-        assert_eq!((&plain["model"], &plain["max_tokens"]), (&json!("llama3.2"), &json!(100)));
-        assert_eq!(plain["temperature"], json!(0.5));
-        let own = body(&config, Some("qwen3"), Some(7));
-        assert_eq!((&own["model"], &own["max_tokens"]), (&json!("qwen3"), &json!(7)));
-        let warm = TurnRequest { temperature: Some(1.5), ..request(None, None) };
-        let warm = serde_json::to_value(Body::new(&config, &warm)).unwrap();
-        assert_eq!(warm["temperature"], json!(1.5));
-    }
-
-    /// Protects the operator's bill: no turn gets more tokens than the configuration allows.
-    #[test]
-    fn the_configured_maximum_holds_for_every_turn() {
-        let check = |configured, asked, expect: Value| {
-            let config = OpenAiConfig {
-                base_url: "http://127.0.0.1:11434/v1".to_owned(),
-                max_tokens: configured,
-                ..OpenAiConfig::default()
-            };
-            assert_eq!(body(&config, None, asked)["max_tokens"], expect, "{configured:?} {asked:?}");
-        };
-        check(Some(100), Some(101), json!(100));
-        check(Some(100), Some(99), json!(99));
-        check(None, Some(101), json!(101));
-        check(None, None, Value::Null);
-    }
-
-    #[test]
     fn openai_itself_gets_the_limit_by_its_newer_name() {
-        let body = body(&OpenAiConfig::default(), None, Some(7));
-        assert_eq!((&body["max_completion_tokens"], &body["max_tokens"]), (&json!(7), &Value::Null));
+        let limited = TurnRequest { max_tokens: Some(7), ..request() };
+        let newer = body_at("https://api.openai.com/v1", &limited);
+        assert_eq!((&newer["max_completion_tokens"], &newer["max_tokens"]), (&json!(7), &Value::Null));
+        let older = body(&limited);
+        assert_eq!((&older["max_completion_tokens"], &older["max_tokens"]), (&Value::Null, &json!(7)));
+    }
+
+    #[test]
+    fn what_the_client_wants_besides_is_passed_on() {
+        let request = TurnRequest {
+            extra: Some(r#"{"tools":[{"type":"function"}],"stop":["."],"seed":7,"temperature":0.5}"#.into()),
+            ..request()
+        };
+        let expect = json!({
+            "model": "a-model",
+            "messages": messages(),
+            "stream": true,
+            "stream_options": {"include_usage": true},
+            "tools": [{"type": "function"}],
+            "stop": ["."],
+            "seed": 7,
+            "temperature": 0.5,
+        });
+        assert_eq!(body(&request), expect);
+    }
+
+    /// Protects the operator's bill and the stream that we read: a client cannot ask round the limits by other fields.
+    #[test]
+    fn what_is_ours_cannot_be_replaced() {
+        let extra = r#"{"model":"dear","models":["dear"],"messages":[],"stream":false,"stream_options":{},
+            "max_tokens":9,"max_completion_tokens":9,"n":9,"temperature":2}"#;
+        let plain = TurnRequest { temperature: Some(1.0), max_tokens: Some(7), ..request() };
+        let tried = TurnRequest { extra: Some(extra.into()), ..plain.clone() };
+        assert_eq!(body(&tried), body(&plain));
+        assert_eq!(body(&TurnRequest { max_tokens: None, ..tried })["max_tokens"], Value::Null);
+    }
+
+    /// Protects answers that depend on the order of a schema's fields, and each field from being written twice.
+    #[test]
+    fn what_is_passed_on_is_passed_on_as_it_was_written() {
+        let request =
+            TurnRequest { extra: Some(r#"{"n":1,"response_format":{"z":1,"a":2.50}}"#.into()), ..request() };
+        let base = Url::parse("http://x/v1").unwrap();
+        let text = serde_json::to_string(&Body::new(&at(&base, &request)).unwrap()).unwrap();
+        assert!(text.ends_with(r#","response_format":{"z":1,"a":2.50}}"#), "{text}");
+        assert_eq!(text.matches("\"model\"").count(), 1);
+    }
+
+    #[test]
+    fn calls_of_tools_and_their_results_are_messages() {
+        let with = |speaker, content: &str, extra: &str| ContextMessage {
+            extra: Some(extra.into()),
+            ..ContextMessage::new(speaker, content)
+        };
+        let calls = r#"{"role":"user","content":"x","tool_calls":[{"id":"c1"}]}"#;
+        let context = vec![
+            with(Speaker::Assistant, "", calls),
+            with(Speaker::Tool, "21 °C", r#"{"tool_call_id":"c1"}"#),
+            with(Speaker::User, "", "{}"),
+        ];
+        let expect = json!([
+            {"role": "assistant", "content": null, "tool_calls": [{"id": "c1"}]},
+            {"role": "tool", "content": "21 °C", "tool_call_id": "c1"},
+            {"role": "user", "content": ""},
+        ]);
+        assert_eq!(body(&TurnRequest { context, ..request() })["messages"], expect);
+    }
+
+    #[test]
+    fn extra_fields_that_are_no_object_are_refused() {
+        let base = Url::parse("http://x/v1").unwrap();
+        let request = TurnRequest { extra: Some("[1]".into()), ..request() };
+        let Err(BackendError::Status { status: 400, .. }) = Body::new(&at(&base, &request)) else { panic!() };
     }
 }

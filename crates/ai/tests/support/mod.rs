@@ -1,9 +1,11 @@
 //! A server that speaks just enough HTTP/1.1 to be a good or a bad LLM API.
 
 use futures_util::StreamExt;
-use parlor_ai::{OpenAi, OpenAiConfig};
-use parlor_domain::ports::{Backend, BackendError, ContextMessage, Delta, Speaker, TurnRequest, TurnStream};
-use parlor_domain::{ConversationId, MessageId};
+use parlor_ai::{Kind, Provider, ProviderConfig};
+use parlor_domain::UserId;
+use parlor_domain::ports::{
+    Backend, BackendError, ContextMessage, Delta, Finish, Speaker, ToolCall, TurnRequest, TurnStream,
+};
 use std::sync::{Arc, Mutex};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
@@ -61,7 +63,7 @@ pub(crate) enum Seen {
 }
 
 pub(crate) struct Server {
-    pub(crate) base_url: String,
+    root: String,
     seen: mpsc::Receiver<Seen>,
     task: JoinHandle<()>,
 }
@@ -75,7 +77,7 @@ impl Drop for Server {
 impl Server {
     pub(crate) async fn start(steps: Vec<Step>) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
-        let base_url = format!("http://{}/v1", listener.local_addr().unwrap());
+        let root = format!("http://{}", listener.local_addr().unwrap());
         let (tell, seen) = mpsc::channel(64);
         let task = tokio::spawn(async move {
             let steps = Arc::new(steps);
@@ -85,7 +87,7 @@ impl Server {
                 connections.spawn(serve(socket, Arc::clone(&steps), tell.clone()));
             }
         });
-        Self { base_url, seen, task }
+        Self { root, seen, task }
     }
 
     pub(crate) async fn seen(&mut self) -> Seen {
@@ -93,13 +95,16 @@ impl Server {
         tokio::time::timeout(wait, self.seen.recv()).await.expect("nothing happened").unwrap()
     }
 
-    pub(crate) fn client(&self) -> OpenAi {
-        client(&OpenAiConfig { base_url: self.base_url.clone(), ..OpenAiConfig::default() })
+    /// A configuration for this server.
+    pub(crate) fn config(&self, kind: Kind) -> ProviderConfig {
+        let version = if kind == Kind::OpenAi { "/v1" } else { "" };
+        let base_url = format!("{}{version}", self.root);
+        ProviderConfig { base_url, model: Some("a-model".to_owned()), ..ProviderConfig::new(kind) }
     }
-}
 
-pub(crate) fn client(config: &OpenAiConfig) -> OpenAi {
-    OpenAi::new(OpenAiConfig { model: "a-model".to_owned(), ..config.clone() }).unwrap()
+    pub(crate) fn client(&self, kind: Kind) -> Provider {
+        Provider::new(self.config(kind)).unwrap()
+    }
 }
 
 async fn serve(mut socket: TcpStream, steps: Arc<Vec<Step>>, tell: mpsc::Sender<Seen>) {
@@ -148,39 +153,56 @@ fn take_request(received: &mut Vec<u8>) -> Option<(String, String)> {
 }
 
 pub(crate) fn question() -> TurnRequest {
-    TurnRequest {
-        turn: MessageId::new(),
-        conversation: ConversationId::new(),
-        model: None,
-        context: vec![ContextMessage::new(Speaker::User, "Hi")],
-        max_tokens: None,
-        temperature: None,
-    }
+    TurnRequest::new(UserId::new(), vec![ContextMessage::new(Speaker::User, "Hi")])
 }
 
 /// A whole stream, in short.
-#[derive(Debug, Default, PartialEq, Eq)]
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub(crate) struct Heard {
     pub(crate) text: String,
+    pub(crate) reasoning: String,
+    /// Each call of a tool, whole.
+    pub(crate) calls: Vec<ToolCall>,
     pub(crate) model: Option<String>,
     /// Of the prompt and of the reply.
     pub(crate) usage: Option<(u64, u64)>,
-    pub(crate) ended: bool,
+    pub(crate) end: Option<Finish>,
     pub(crate) error: Option<BackendError>,
+}
+
+impl Heard {
+    fn call(&mut self, piece: ToolCall) {
+        let place = piece.index as usize;
+        self.calls.resize_with(self.calls.len().max(place + 1), ToolCall::default);
+        let call = &mut self.calls[place];
+        call.index = piece.index;
+        call.id = call.id.take().or(piece.id);
+        call.name = call.name.take().or(piece.name);
+        call.arguments.push_str(&piece.arguments);
+    }
+}
+
+/// A whole call of a tool.
+pub(crate) fn call(index: u32, id: Option<&str>, name: &str, arguments: &str) -> ToolCall {
+    let (id, name) = (id.map(str::to_owned), Some(name.to_owned()));
+    ToolCall { index, id, name, arguments: arguments.to_owned() }
 }
 
 pub(crate) async fn hear(mut stream: TurnStream) -> Heard {
     let mut heard = Heard::default();
     while let Some(delta) = stream.next().await {
-        assert!(!heard.ended && heard.error.is_none(), "something came after the end");
+        assert!(heard.end.is_none() && heard.error.is_none(), "something came after the end");
         match delta {
             Ok(Delta::Content(text)) => heard.text.push_str(&text),
+            Ok(Delta::Reasoning(text)) => heard.reasoning.push_str(&text),
+            Ok(Delta::ToolCall(piece)) => heard.call(piece),
             Ok(Delta::Model(model)) => assert_eq!(heard.model.replace(model), None),
             Ok(Delta::Usage(usage)) => {
                 assert!(!usage.estimated);
                 heard.usage = Some((usage.prompt_tokens, usage.completion_tokens));
             }
-            Ok(Delta::End) => heard.ended = true,
+            Ok(Delta::About(about)) => panic!("no provider says {about:?}"),
+            Ok(Delta::End(finish)) => heard.end = Some(finish),
             Err(error) => heard.error = Some(error),
         }
     }
@@ -189,7 +211,49 @@ pub(crate) async fn hear(mut stream: TurnStream) -> Heard {
 }
 
 /// What a client hears from a server that does `steps`.
-pub(crate) async fn hear_steps(steps: Vec<Step>) -> Heard {
+pub(crate) async fn hear_steps(kind: Kind, steps: Vec<Step>) -> Heard {
     let server = Server::start(steps).await;
-    hear(server.client().open(question()).await.unwrap()).await
+    hear(server.client(kind).open(question()).await.unwrap()).await
+}
+
+/// Checks what a client hears of a recorded stream: in one piece, and cut at every byte, characters too.
+pub(crate) async fn check_recording(kind: Kind, recording: &str, expect: &Heard) {
+    assert_eq!(&hear_steps(kind, events(&[recording])).await, expect, "in one piece");
+    let pieces = recording.as_bytes().chunks(1).map(chunk);
+    let steps = std::iter::once(stream_head()).chain(pieces).chain([Step::End]).collect();
+    assert_eq!(&hear_steps(kind, steps).await, expect, "byte by byte");
+}
+
+/// Checks that a recorded stream which is cut after any of its events has no end until it is whole: `tail` of its last
+/// events may be missing.
+pub(crate) async fn check_cuts(kind: Kind, recording: &str, tail: usize) {
+    let all: Vec<&str> = recording.split_inclusive("\n\n").collect();
+    for count in 0..all.len() - tail {
+        let heard = hear_steps(kind, events(&all[..count])).await;
+        assert_eq!((heard.end, heard.error), (None, None), "after {count} events");
+    }
+}
+
+/// The refusal of a server that does `steps` with the key `key`.
+pub(crate) async fn refused(kind: Kind, steps: Vec<Step>, key: &str) -> BackendError {
+    let server = Server::start(steps).await;
+    let config = ProviderConfig { api_key: Some(key.to_owned()), ..server.config(kind) };
+    match Provider::new(config).unwrap().open(question()).await {
+        Ok(_) => panic!("it was not refused"),
+        Err(error) => error,
+    }
+}
+
+/// The head and the body of the request that `provider` sends for `question`.
+pub(crate) async fn sent(
+    server: &mut Server,
+    provider: &Provider,
+    question: TurnRequest,
+) -> (String, String) {
+    hear(provider.open(question).await.unwrap()).await;
+    assert_eq!(server.seen().await, Seen::Connected);
+    match server.seen().await {
+        Seen::Request(head, body) => (head, body),
+        seen => panic!("{seen:?}"),
+    }
 }

@@ -4,13 +4,12 @@ use super::commit::Waiting;
 use super::{Access, ChangeWork, Conversation, Origin, SendWork, Start, StopAnswer, StreamWork, Work};
 use crate::check::mentions_ai;
 use crate::event::RoomJoined;
-use crate::message::{Author, KIND_ASSISTANT, KIND_USER, Message, Reply, TurnStatus, Usage};
+use crate::message::{Author, KIND_ASSISTANT, KIND_USER, Message, Reply, TurnStatus};
 use crate::outbox::Outbox;
 use crate::ports::{MessageChange, OrphanTurn, TurnEnd, Write};
 use crate::room::{AiMode, Participant, Room};
 use crate::{ConnectionId, ErrorCode, MessageId, Refusal, UserId};
 use std::sync::Arc;
-use std::time::Duration;
 
 impl Conversation {
     pub(super) fn accept(&mut self, work: Work) {
@@ -99,8 +98,9 @@ impl Conversation {
         };
         let wants_turn = self.wants_turn(&work);
         let SendWork { origin, mut new, options, respond } = work;
-        let plan =
-            wants_turn.then(|| self.plan_turn(new.message.id, access.visible_after, options)).transpose();
+        let plan = wants_turn
+            .then(|| self.plan_turn(new.message.id, origin.user(), access.visible_after, options))
+            .transpose();
         let plan = match plan {
             Ok(plan) => plan,
             Err(refusal) => return origin.refuse(refusal, self.summary.id),
@@ -156,7 +156,7 @@ impl Conversation {
             return origin.refuse(refusal, self.summary.id);
         }
         let Some(origin) = self.follow_planned(message, origin) else { return };
-        match self.plan_turn(message, access.visible_after, options) {
+        match self.plan_turn(message, origin.user(), access.visible_after, options) {
             Ok(plan) => {
                 let write = Write::TurnOpen(plan.turn.clone());
                 self.pending.push((write, Waiting::Opened { origins: vec![origin], plan }));
@@ -177,14 +177,7 @@ impl Conversation {
         if self.turns.is_open(orphan.turn) {
             return; // it lives here; only its lease was late
         }
-        let reply = Reply {
-            in_reply_to: orphan.in_reply_to,
-            status: TurnStatus::Interrupted,
-            model: None,
-            usage: Usage::default(),
-            cost: None,
-            elapsed: Duration::ZERO,
-        };
+        let reply = Reply::unanswered(orphan.in_reply_to, TurnStatus::Interrupted);
         let mut message =
             Message::new(orphan.conversation, Author::Assistant, KIND_ASSISTANT, self.shared.clock.now());
         (message.id, message.reply) = (orphan.turn, Some(reply));

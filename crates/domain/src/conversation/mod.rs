@@ -171,7 +171,7 @@ impl Conversation {
         late
     }
 
-    async fn next_step(&mut self, works: &mut Vec<Work>, pieces: &mut Vec<crate::turn::Piece>) -> Step {
+    async fn next_step(&mut self, works: &mut Vec<Work>, pieces: &mut Vec<crate::generation::Piece>) -> Step {
         let room = BATCH.saturating_sub(self.pending.len());
         tokio::select! {
             biased;

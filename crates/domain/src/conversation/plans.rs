@@ -6,12 +6,14 @@ use crate::command::TurnOptions;
 use crate::event::ReplyBody;
 use crate::message::Seq;
 use crate::ports::NewTurn;
-use crate::{ErrorCode, MessageId, Refusal};
+use crate::{ErrorCode, MessageId, Refusal, UserId};
 
 /// What a turn will be, before it is written down.
 #[derive(Debug)]
 pub(super) struct Plan {
     pub(super) turn: NewTurn,
+    /// Who asked.
+    pub(super) user: UserId,
     /// The one who asked sees only entries with a higher seq, and so must the AI.
     pub(super) visible_after: Seq,
     pub(super) options: TurnOptions,
@@ -24,6 +26,7 @@ impl Conversation {
     pub(super) fn plan_turn(
         &mut self,
         in_reply_to: MessageId,
+        user: UserId,
         visible_after: Seq,
         options: TurnOptions,
     ) -> Result<Plan, Refusal> {
@@ -44,7 +47,7 @@ impl Conversation {
             node: self.shared.node,
             lease_until: self.shared.clock.now().plus(lease),
         };
-        Ok(Plan { turn, visible_after, options, stoppers: Vec::new() })
+        Ok(Plan { turn, user, visible_after, options, stoppers: Vec::new() })
     }
 
     /// The writes on their way that will open a turn, newest last.

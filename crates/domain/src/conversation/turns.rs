@@ -4,13 +4,14 @@ use super::commit::Waiting;
 use super::plans::Plan;
 use super::{Conversation, Origin};
 use crate::command::TurnOptions;
-use crate::event::{Event, EventBody, ReplyBody, TurnRef};
+use crate::event::{Event, EventBody, ReplyBody, TurnPart, TurnRef};
+use crate::generation::{Piece, PieceBody};
 use crate::message::{Author, KIND_ASSISTANT, Message, Reply, Seq, TurnStatus, Usage};
 use crate::outbox::{Delivery, Outbox, Outgoing};
 use crate::ports::{Checkpoint, NewTurn, TurnEnd, Write};
 use crate::room::RoomKind;
-use crate::turn::{self, Ended, Job, Piece};
-use crate::{MessageId, Refusal, RoomId, Timestamp};
+use crate::turn::{self, Ended, Job};
+use crate::{MessageId, Refusal, RoomId, Timestamp, UserId};
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::sync::mpsc;
@@ -39,12 +40,15 @@ pub(crate) struct Turns {
 /// A turn that has been written down as live.
 pub(super) struct OpenTurn {
     turn: NewTurn,
+    user: UserId,
     answers: Seq,
     visible_after: Seq,
     options: TurnOptions,
     text: String,
-    /// How much of the text the last checkpoint had.
-    checkpointed: usize,
+    /// Bytes of what it thought aloud.
+    thought: u64,
+    /// How much of the text the last checkpoint had; none where it had another text.
+    checkpointed: Option<usize>,
     /// A checkpoint is on its way.
     checkpointing: bool,
     stop: CancellationToken,
@@ -108,6 +112,29 @@ impl OpenTurn {
         TurnRef { id: self.turn.id, conversation: self.turn.conversation, in_reply_to: self.turn.in_reply_to }
     }
 
+    /// Takes in a piece. What is told of it.
+    fn take(&mut self, body: PieceBody, at: Timestamp) -> EventBody {
+        let turn = self.reference();
+        match body {
+            PieceBody::Text(text) => {
+                let offset = self.text.len() as u64;
+                self.text.push_str(&text);
+                EventBody::TurnDelta { turn, part: TurnPart::Text, offset, text, at }
+            }
+            PieceBody::Reasoning(text) => {
+                let offset = self.thought;
+                self.thought += text.len() as u64;
+                EventBody::TurnDelta { turn, part: TurnPart::Reasoning, offset, text, at }
+            }
+            PieceBody::ToolCall(call) => EventBody::TurnToolCall { turn, call },
+            PieceBody::Restarted(attempt) => {
+                self.text.clear();
+                (self.thought, self.checkpointed) = (0, None);
+                EventBody::TurnRestarted { turn, attempt }
+            }
+        }
+    }
+
     /// Shows the turn to one connection from its beginning.
     fn show(&self, outbox: &Outbox, room: Option<RoomId>, at: Timestamp) {
         if self.state == State::Waiting {
@@ -116,7 +143,8 @@ impl OpenTurn {
         let turn = self.reference();
         outbox.push(Outgoing::Event(Event::new(room.clone(), EventBody::TurnStarted(turn))));
         if !self.text.is_empty() {
-            let body = EventBody::TurnDelta { turn, offset: 0, text: self.text.clone(), at };
+            let body =
+                EventBody::TurnDelta { turn, part: TurnPart::Text, offset: 0, text: self.text.clone(), at };
             outbox.push(Outgoing::Event(Event::new(room, body)));
         }
     }
@@ -125,15 +153,17 @@ impl OpenTurn {
 impl Conversation {
     /// The turn is written down: it streams as soon as there is a place.
     pub(super) fn open_turn(&mut self, plan: Plan, answers: Seq) {
-        let Plan { turn, visible_after, options, stoppers } = plan;
+        let Plan { turn, user, visible_after, options, stoppers } = plan;
         let stopped = (!stoppers.is_empty()).then_some(turn.id);
         self.turns.open.push(OpenTurn {
             turn,
+            user,
             answers,
             visible_after,
             options,
             text: String::new(),
-            checkpointed: 0,
+            thought: 0,
+            checkpointed: Some(0),
             checkpointing: false,
             stop: CancellationToken::new(),
             stoppers,
@@ -165,6 +195,7 @@ impl Conversation {
         let open = &mut self.turns.open[index];
         let job = Job {
             turn: open.turn.clone(),
+            user: open.user,
             answers: open.answers,
             visible_after: open.visible_after,
             names_people: self.room.as_ref().is_some_and(|room| room.kind != RoomKind::Private),
@@ -179,27 +210,19 @@ impl Conversation {
         self.subscribers.deliver(&[started]);
     }
 
-    /// Hands pieces of text on. Neighbours of one turn go out as one.
+    /// Hands pieces on. Neighbours of one part of one turn go out as one.
     pub(super) fn relay(&mut self, pieces: &mut Vec<Piece>) {
         let (room, at) = (self.room_id(), self.shared.clock.now());
-        let delta = |(turn, offset, text)| {
-            Delivery::All(Event::new(room.clone(), EventBody::TurnDelta { turn, offset, text, at }))
-        };
-        let mut deliveries: Vec<Delivery> = Vec::with_capacity(pieces.len());
-        let mut waiting: Option<(TurnRef, u64, String)> = None;
-        for piece in pieces.drain(..) {
-            let Some(open) = self.turns.find(piece.turn) else { continue };
-            let (turn, offset) = (open.reference(), open.text.len() as u64);
-            open.text.push_str(&piece.text);
-            match &mut waiting {
-                Some((last, _, text)) if *last == turn => text.push_str(&piece.text),
-                _ => {
-                    deliveries.extend(waiting.take().map(&delta));
-                    waiting = Some((turn, offset, piece.text));
-                }
+        let mut bodies: Vec<EventBody> = Vec::with_capacity(pieces.len());
+        for Piece { turn, body } in pieces.drain(..) {
+            let Some(open) = self.turns.find(turn) else { continue };
+            let body = open.take(body, at);
+            if let Some(body) = merge(bodies.last_mut(), body) {
+                bodies.push(body);
             }
         }
-        deliveries.extend(waiting.map(&delta));
+        let deliveries: Vec<_> =
+            bodies.into_iter().map(|body| Delivery::All(Event::new(room.clone(), body))).collect();
         self.subscribers.deliver(&deliveries);
     }
 
@@ -248,10 +271,13 @@ impl Conversation {
             usage: ended.usage,
             cost: ended.cost,
             elapsed: ended.elapsed,
+            backend: ended.backend,
+            confidence: ended.confidence,
         };
         let message = Message {
             id: open.turn.id,
             content: open.text.clone(),
+            content_type: ended.content_type.map(Into::into),
             reply: Some(reply),
             ..Message::new(open.turn.conversation, Author::Assistant, KIND_ASSISTANT, now)
         };
@@ -366,8 +392,8 @@ impl Conversation {
         let due = |open: &&mut OpenTurn| open.state != State::Ending && !open.checkpointing;
         for open in self.turns.open.iter_mut().filter(due) {
             open.checkpointing = true;
-            let changed = open.text.len() > open.checkpointed;
-            open.checkpointed = open.text.len();
+            let changed = open.checkpointed != Some(open.text.len());
+            open.checkpointed = Some(open.text.len());
             let content = changed.then(|| open.text.clone());
             let checkpoint = Checkpoint { turn: open.turn.id, content, lease_until };
             self.pending.push((Write::TurnCheckpoint(checkpoint), Waiting::Checkpoint(open.turn.id)));
@@ -382,13 +408,37 @@ impl Conversation {
         if let Some(open) = self.turns.find(id) {
             open.checkpointing = false;
             if !written {
-                open.checkpointed = 0;
+                open.checkpointed = None;
             }
         }
     }
 }
 
+/// Joins a piece of a turn to the one before it, where both are of one text. Gives it back where they are not.
+fn merge(last: Option<&mut EventBody>, body: EventBody) -> Option<EventBody> {
+    if let (
+        Some(EventBody::TurnDelta { turn, part, text, .. }),
+        EventBody::TurnDelta { turn: next_turn, part: next_part, text: next, .. },
+    ) = (last, &body)
+        && (*turn, *part) == (*next_turn, *next_part)
+    {
+        text.push_str(next);
+        return None;
+    }
+    Some(body)
+}
+
 fn ended_early(turn: MessageId, status: TurnStatus, refusal: Option<Refusal>) -> Ended {
-    let (usage, elapsed) = (Usage::default(), Duration::ZERO);
-    Ended { turn, status, usage, cost: None, elapsed, model: None, refusal }
+    Ended {
+        turn,
+        status,
+        usage: Usage::default(),
+        cost: None,
+        elapsed: Duration::ZERO,
+        model: None,
+        backend: None,
+        confidence: None,
+        content_type: None,
+        refusal,
+    }
 }

@@ -1,5 +1,5 @@
 use super::*;
-use crate::event::{Correlation, ReplyBody, TurnRef};
+use crate::event::{Correlation, ReplyBody, TurnPart, TurnRef};
 use crate::message::Author;
 use crate::{ConversationId, MessageId, Timestamp};
 use bytes::Bytes;
@@ -19,7 +19,10 @@ fn turn() -> TurnRef {
 
 fn piece(turn: TurnRef, offset: u64, text: &str) -> Outgoing {
     let at = Timestamp::from_microsecond(0);
-    Outgoing::Event(Event::new(None, EventBody::TurnDelta { turn, offset, text: text.into(), at }))
+    Outgoing::Event(Event::new(
+        None,
+        EventBody::TurnDelta { turn, part: TurnPart::Text, offset, text: text.into(), at },
+    ))
 }
 
 fn typing() -> Outgoing {

@@ -1,7 +1,7 @@
 //! What answers.
 
-use crate::message::Usage;
-use crate::{ConversationId, MessageId};
+use crate::message::{Confidence, Usage};
+use crate::{ConversationId, MessageId, Timestamp, UserId};
 use async_trait::async_trait;
 use futures_util::stream::BoxStream;
 use std::sync::Arc;
@@ -16,7 +16,13 @@ pub enum Speaker {
     User,
     /// The AI.
     Assistant,
+    /// A tool that the AI called. Only in contexts that a client made itself.
+    Tool,
 }
+
+/// Fields that a client gave beside those that the domain knows, as the text of one JSON object. The domain never looks
+/// into it; a backend that speaks the same protocol passes the fields on.
+pub type Extra = Arc<str>;
 
 /// One piece of a turn's context.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -27,22 +33,32 @@ pub struct ContextMessage {
     pub name: Option<Arc<str>>,
     /// What they said.
     pub content: String,
+    /// When; none for instructions.
+    pub at: Option<Timestamp>,
+    /// What else the client said of this piece (calls of tools, say).
+    pub extra: Option<Extra>,
 }
 
 impl ContextMessage {
     /// A piece of a conversation in which nobody needs a name.
     pub fn new(speaker: Speaker, content: impl Into<String>) -> Self {
-        Self { speaker, name: None, content: content.into() }
+        Self { speaker, name: None, content: content.into(), at: None, extra: None }
     }
 }
 
 /// What a backend is asked.
 #[derive(Debug, Clone, PartialEq)]
 pub struct TurnRequest {
-    /// The turn.
+    /// The turn: the assistant message that it will become.
     pub turn: MessageId,
-    /// Its conversation.
+    /// Which attempt at it this is, from 1.
+    pub attempt: u32,
+    /// Its conversation; one that nobody has heard of where a client brought the context itself.
     pub conversation: ConversationId,
+    /// The message that it answers; the turn's own id where a client brought the context itself.
+    pub in_reply_to: MessageId,
+    /// Who asked.
+    pub user: UserId,
     /// The model that was asked for; none leaves it to the backend.
     pub model: Option<String>,
     /// The context, oldest first; the last piece is the message to answer.
@@ -51,19 +67,82 @@ pub struct TurnRequest {
     pub max_tokens: Option<u32>,
     /// How freely it chooses its words, 0 to 2; none leaves it to the backend.
     pub temperature: Option<f64>,
+    /// What else the client wants of the backend (tools, stop words).
+    pub extra: Option<Extra>,
+}
+
+impl TurnRequest {
+    /// The first attempt at a reply to a context of the caller's own, all else left to the backend.
+    pub fn new(user: UserId, context: Vec<ContextMessage>) -> Self {
+        let turn = MessageId::new();
+        Self {
+            turn,
+            attempt: 1,
+            conversation: ConversationId::new(),
+            in_reply_to: turn,
+            user,
+            model: None,
+            context,
+            max_tokens: None,
+            temperature: None,
+            extra: None,
+        }
+    }
 }
 
 /// A piece of what a backend streams.
 #[derive(Debug, Clone, PartialEq)]
 pub enum Delta {
-    /// Text of the reply.
+    /// Text of the reply. The first one commits the turn to this backend.
     Content(String),
+    /// Text that the model thinks aloud. No part of the reply.
+    Reasoning(String),
+    /// A piece of a call of a tool. No part of the reply's text.
+    ToolCall(ToolCall),
     /// What it cost so far, or in the end: the last one counts.
     Usage(Usage),
     /// The model that really answers, as soon as it is known.
     Model(String),
+    /// What the backend says of its reply beside the text. The last one counts.
+    About(About),
     /// The reply is whole. A stream that ends without it was cut off.
-    End,
+    End(Finish),
+}
+
+/// A piece of a call of a tool: pieces with the same index belong together.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct ToolCall {
+    /// Which call of the reply, from 0.
+    pub index: u32,
+    /// Its id, in its first piece.
+    pub id: Option<String>,
+    /// The tool's name, in its first piece.
+    pub name: Option<String>,
+    /// The next piece of its arguments, which are JSON once they are whole.
+    pub arguments: String,
+}
+
+/// What a backend says of its reply beside the text.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct About {
+    /// How sure it is.
+    pub confidence: Option<Confidence>,
+    /// What the text is; none is plain text.
+    pub content_type: Option<String>,
+}
+
+/// Why a whole reply ended.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub enum Finish {
+    /// It said what it had to say.
+    #[default]
+    Stop,
+    /// It reached the maximum of tokens.
+    Length,
+    /// It wants tools to be called.
+    ToolCalls,
+    /// The provider held something back.
+    Filtered,
 }
 
 /// Why a backend did not go on.
@@ -87,10 +166,22 @@ pub enum BackendError {
     Malformed(String),
 }
 
+impl BackendError {
+    /// Whether the same request may succeed later: the connection broke, or the answer was 408, 425, 429 or 5xx.
+    pub const fn is_passing(&self) -> bool {
+        match self {
+            Self::Unreachable(_) => true,
+            Self::Status { status, .. } => matches!(status, 408 | 425 | 429 | 500..=599),
+            Self::Malformed(_) => false,
+        }
+    }
+}
+
 /// A reply as it is made. Dropping it tells the backend to stop.
 pub type TurnStream = BoxStream<'static, Result<Delta, BackendError>>;
 
-/// Something that answers: an LLM API or the built-in demo. Time limits and the turn's end are the domain's.
+/// Something that answers: an LLM API, a worker or the built-in demo. Time limits, retries and the turn's end are the
+/// domain's.
 #[async_trait]
 pub trait Backend: Send + Sync + 'static {
     /// Its name in logs and figures.
@@ -98,6 +189,11 @@ pub trait Backend: Send + Sync + 'static {
 
     /// Whether it serves `model` (none: any will do).
     fn serves(&self, model: Option<&str>) -> bool;
+
+    /// The models that it is known to serve, for lists. Not all of those that it would serve.
+    fn models(&self) -> Vec<String> {
+        Vec::new()
+    }
 
     /// Begins a reply.
     async fn open(&self, request: TurnRequest) -> Result<TurnStream, BackendError>;

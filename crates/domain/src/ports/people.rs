@@ -67,6 +67,12 @@ pub trait Authenticator: Send + Sync + 'static {
     /// [`ErrorCode::Internal`] where it could not be checked.
     async fn authenticate(&self, token: &str) -> Result<Identity, ErrorCode>;
 
+    /// Whether this is a key that AI workers are let in with, compared in constant time. A key gives no user's rights.
+    fn is_service_key(&self, key: &str) -> bool;
+
+    /// Whether there are any such keys: if not, no worker can ever come.
+    fn has_service_keys(&self) -> bool;
+
     /// Issues a token of [`Scope::Sockets`] for a user, good for `ttl` from now. Error: [`ErrorCode::Internal`].
     async fn issue_socket_token(&self, user: UserId, role: Role, ttl: Duration) -> Result<String, ErrorCode>;
 }

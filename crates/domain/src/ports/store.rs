@@ -1,8 +1,8 @@
 //! The database.
 
 use super::{
-    ConversationRecord, MemberRecord, NewRoom, OrphanTurn, Role, RoomRecord, RoomScope, Totals, Unsynced,
-    User, Write, Written,
+    Account, AttemptRecord, Balance, ConversationRecord, MemberRecord, NewRoom, OrphanTurn, Reservation,
+    Reserved, Role, RoomRecord, RoomScope, Totals, Unsynced, User, Write, Written,
 };
 use crate::message::{Fingerprint, Message, Seq};
 use crate::{ConversationId, MessageId, RoomId, Timestamp, UserId};
@@ -137,4 +137,24 @@ pub trait Store: Send + Sync + 'static {
     /// A store that only one process can open (`SQLite`) also gives those of every node but `node`, which must be
     /// dead, whatever their lease.
     async fn turns_orphaned(&self, node: Uuid, now: Timestamp) -> Result<Vec<OrphanTurn>, StoreError>;
+
+    /// Sets tokens aside in every account of `reservation`, or in none: in each, used and reserved tokens together then
+    /// are no more than its limit, whatever else is reserved at the same time and on whatever node. It is durable when
+    /// this returns. The same attempt reserves once: again, it is `Granted` and nothing changes.
+    async fn usage_reserve(&self, reservation: Reservation) -> Result<Reserved, StoreError>;
+
+    /// Enters lines in the books: each once, whatever is sent again. In each of a line's accounts its tokens are used
+    /// from now on, and what was reserved for the attempt is reserved no more.
+    async fn usage_settle(&self, records: Vec<AttemptRecord>) -> Result<(), StoreError>;
+
+    /// Settles reservations of dead nodes, as [`AttemptOutcome::Lost`](super::AttemptOutcome::Lost): of each the context
+    /// counts as used, by its estimate. Dead are those that expired by `now`; in a store that only one process can open
+    /// (`SQLite`) also those of every node but `node`. Gives how many there were, at most 1,000.
+    async fn usage_expire(&self, node: Uuid, now: Timestamp) -> Result<usize, StoreError>;
+
+    /// How an account stands; empty where it was never used.
+    async fn usage_balance(&self, account: &Account) -> Result<Balance, StoreError>;
+
+    /// The lines of a turn's attempts that are over, in their order.
+    async fn usage_attempts(&self, turn: MessageId) -> Result<Vec<AttemptRecord>, StoreError>;
 }

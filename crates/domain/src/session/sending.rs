@@ -37,6 +37,7 @@ impl Session {
         };
         let message = Message {
             content: draft.content,
+            content_type: draft.content_type.map(Into::into),
             client_id: draft.client_id,
             author_name: Some(Arc::clone(self.outbox.name())),
             ..Message::new(conversation, Author::User(self.user()), &draft.kind, self.shared.clock.now())

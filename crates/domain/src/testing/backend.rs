@@ -1,7 +1,7 @@
 //! A backend that says what a test tells it.
 
 use crate::message::Usage;
-use crate::ports::{Backend, BackendError, Delta, TurnRequest, TurnStream};
+use crate::ports::{Backend, BackendError, Delta, Finish, TurnRequest, TurnStream};
 use async_trait::async_trait;
 use futures_util::{StreamExt, stream};
 use parking_lot::Mutex;
@@ -29,7 +29,7 @@ impl Script {
     pub fn reply(pieces: &[&str]) -> Vec<Self> {
         let usage = Usage { prompt_tokens: 7, completion_tokens: pieces.len() as u64, estimated: false };
         let content = pieces.iter().map(|piece| Self::Say(Delta::Content((*piece).to_owned())));
-        content.chain([Self::Say(Delta::Usage(usage)), Self::Say(Delta::End)]).collect()
+        content.chain([Self::Say(Delta::Usage(usage)), Self::Say(Delta::End(Finish::Stop))]).collect()
     }
 }
 

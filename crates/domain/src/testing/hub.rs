@@ -2,7 +2,7 @@
 
 use super::{ManualClock, MemoryStore, ScriptedBackend};
 use crate::ports::{Authenticator, Backend, Clock, Identity, Role, Scope, Store};
-use crate::{ErrorCode, Hub, Ports, Session, Settings, UserId};
+use crate::{ErrorCode, Hub, Ports, Provider, Session, Settings, UserId};
 use async_trait::async_trait;
 use std::sync::Arc;
 use std::time::Duration;
@@ -13,13 +13,16 @@ pub struct TestHub {
     pub hub: Hub,
     /// Its store.
     pub store: Arc<MemoryStore>,
-    /// Its only backend.
+    /// Its only provider.
     pub backend: Arc<ScriptedBackend>,
     /// Its clock. Timers (typing, time limits) run on tokio's, which a test can pause.
     pub clock: Arc<ManualClock>,
 }
 
 impl TestHub {
+    /// The key that lets workers in.
+    pub const SERVICE_KEY: &str = "service-key";
+
     /// Starts with the settings that Parlor has unless told otherwise.
     pub async fn start() -> Self {
         Self::with(Settings::default()).await
@@ -31,17 +34,36 @@ impl TestHub {
     }
 
     /// Starts on a store that is there already.
+    pub async fn on(store: Arc<MemoryStore>, settings: Settings) -> Self {
+        let backend = ScriptedBackend::new();
+        let provider = Provider::from(Arc::clone(&backend) as Arc<dyn Backend>);
+        Self::build(store, backend, vec![provider], false, settings).await
+    }
+
+    /// Starts where workers are waited for, and no provider is there: `backend` is asked nothing.
+    pub async fn with_workers(settings: Settings) -> Self {
+        let store = Arc::new(MemoryStore::new());
+        Self::build(store, ScriptedBackend::new(), Vec::new(), true, settings).await
+    }
+
+    /// Starts with these providers, and workers where they are expected.
     ///
     /// # Panics
     /// Where the store fails at once.
     #[expect(clippy::expect_used, reason = "a test cannot go on without its domain")]
-    pub async fn on(store: Arc<MemoryStore>, settings: Settings) -> Self {
-        let (backend, clock) = (ScriptedBackend::new(), Arc::new(ManualClock::default()));
+    pub async fn build(
+        store: Arc<MemoryStore>,
+        backend: Arc<ScriptedBackend>,
+        providers: Vec<Provider>,
+        expects_workers: bool,
+        settings: Settings,
+    ) -> Self {
+        let clock = Arc::new(ManualClock::default());
         let ports = Ports {
             store: Arc::clone(&store) as Arc<dyn Store>,
             clock: Arc::clone(&clock) as Arc<dyn Clock>,
-            authenticator: Arc::new(TrustingAuthenticator(Arc::clone(&clock))),
-            backends: vec![Arc::clone(&backend) as Arc<dyn Backend>],
+            authenticator: Arc::new(TrustingAuthenticator { clock: Arc::clone(&clock), expects_workers }),
+            providers,
         };
         let hub = Hub::start(ports, settings).await.expect("the store does not fail yet");
         Self { hub, store, backend, clock }
@@ -70,14 +92,27 @@ impl TestHub {
 }
 
 /// Takes a user's id for their token. It is good for an hour.
-pub struct TrustingAuthenticator(pub Arc<ManualClock>);
+pub struct TrustingAuthenticator {
+    /// What tells the time.
+    pub clock: Arc<ManualClock>,
+    /// Whether turns wait for workers. [`TestHub::SERVICE_KEY`] lets them in in any case.
+    pub expects_workers: bool,
+}
 
 #[async_trait]
 impl Authenticator for TrustingAuthenticator {
     async fn authenticate(&self, token: &str) -> Result<Identity, ErrorCode> {
         let user = token.parse().map_err(|_| ErrorCode::InvalidToken)?;
-        let expires_at = self.0.now().plus(Duration::from_secs(3600));
+        let expires_at = self.clock.now().plus(Duration::from_secs(3600));
         Ok(Identity { user, role: Role::User, expires_at, scope: Scope::Everything })
+    }
+
+    fn is_service_key(&self, key: &str) -> bool {
+        key == TestHub::SERVICE_KEY
+    }
+
+    fn has_service_keys(&self) -> bool {
+        self.expects_workers
     }
 
     async fn issue_socket_token(&self, user: UserId, _: Role, _: Duration) -> Result<String, ErrorCode> {

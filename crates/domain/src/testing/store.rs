@@ -1,15 +1,18 @@
 //! The log in memory: what every [`Store`] must do, in its plainest form, with switches that make it fail or wait.
 
+mod books;
 mod conversation;
 mod lists;
 mod log;
 
+use self::books::Books;
 use self::conversation::Conversation;
 use self::log::{Log, Turn};
 use crate::message::{Fingerprint, Message, Seq};
 use crate::ports::{
-    Clock, ConversationRecord, MemberRecord, MembershipChange, MembershipStep, NewRoom, OrphanTurn, Role,
-    RoomRecord, RoomScope, Store, StoreError, SystemClock, Totals, Unsynced, User, Write, Written,
+    Account, AttemptRecord, Balance, Clock, ConversationRecord, MemberRecord, MembershipChange,
+    MembershipStep, NewRoom, OrphanTurn, Reservation, Reserved, Role, RoomRecord, RoomScope, Store,
+    StoreError, SystemClock, Totals, Unsynced, User, Write, Written,
 };
 use crate::room::MemberRole;
 use crate::{ConversationId, MessageId, RoomId, Timestamp, UserId};
@@ -43,6 +46,7 @@ pub enum WriteFault {
 #[derive(Debug)]
 struct Inner {
     log: Log,
+    books: Books,
     shared: bool,
     closed: bool,
     waiting: VecDeque<Held>,
@@ -78,6 +82,7 @@ impl MemoryStore {
     fn with(shared: bool) -> Self {
         let inner = Inner {
             log: Log::new(),
+            books: Books::default(),
             shared,
             closed: false,
             waiting: VecDeque::new(),
@@ -130,12 +135,16 @@ impl MemoryStore {
     }
 
     fn with_log<T>(&self, action: impl FnOnce(&mut Log) -> T) -> Result<T, StoreError> {
+        self.with_inner(|inner| action(&mut inner.log))
+    }
+
+    fn with_inner<T>(&self, action: impl FnOnce(&mut Inner) -> T) -> Result<T, StoreError> {
         let mut inner = self.inner.lock();
         if inner.read_faults > 0 {
             inner.read_faults -= 1;
             return Err(injected());
         }
-        Ok(action(&mut inner.log))
+        Ok(action(&mut inner))
     }
 }
 
@@ -329,5 +338,28 @@ impl Store for MemoryStore {
         let live = inner.log.turns.values().filter(|turn| turn.live);
         let orphaned = live.filter(|turn| turn.lease_until <= now || (!shared && turn.opened.node != node));
         Ok(orphaned.take(1_000).map(Turn::orphan).collect())
+    }
+
+    async fn usage_reserve(&self, reservation: Reservation) -> Result<Reserved, StoreError> {
+        self.with_inner(|inner| inner.books.reserve(reservation))
+    }
+
+    async fn usage_settle(&self, records: Vec<AttemptRecord>) -> Result<(), StoreError> {
+        self.with_inner(|inner| records.into_iter().for_each(|record| inner.books.settle(record)))
+    }
+
+    async fn usage_expire(&self, node: Uuid, now: Timestamp) -> Result<usize, StoreError> {
+        self.with_inner(|inner| {
+            let alone = (!inner.shared).then_some(node);
+            inner.books.expire(now, alone)
+        })
+    }
+
+    async fn usage_balance(&self, account: &Account) -> Result<Balance, StoreError> {
+        self.with_inner(|inner| inner.books.balance(account))
+    }
+
+    async fn usage_attempts(&self, turn: MessageId) -> Result<Vec<AttemptRecord>, StoreError> {
+        self.with_inner(|inner| inner.books.attempts(turn))
     }
 }

@@ -3,7 +3,7 @@
 use super::Job;
 use crate::hub::Shared;
 use crate::message::{Author, KIND_USER, Message, TurnStatus};
-use crate::ports::{ContextMessage, Speaker, StoreError};
+use crate::ports::{ContextMessage, Extra, Speaker, StoreError};
 use crate::{ErrorCode, MessageId, Refusal};
 use std::collections::{HashSet, VecDeque};
 
@@ -14,6 +14,13 @@ const PAGE: usize = 64;
 /// bytes a token and other languages about three, so that the estimate errs on the long side.
 pub(crate) fn estimate_tokens(text: &str) -> usize {
     text.len().div_ceil(3) + 4
+}
+
+/// The same of a whole context, with all that a client gave beside its texts.
+pub(crate) fn estimate_context(context: &[ContextMessage], extra: Option<&Extra>) -> usize {
+    let beside = |extra: Option<&Extra>| extra.map_or(0, |extra| estimate_tokens(extra));
+    let piece = |piece: &ContextMessage| estimate_tokens(&piece.content) + beside(piece.extra.as_ref());
+    context.iter().map(piece).sum::<usize>() + beside(extra)
 }
 
 /// Why there is no context.
@@ -79,7 +86,16 @@ impl Window {
             self.answered.insert(question);
         }
         let name = message.author_name.filter(|_| self.names_people);
-        self.pieces.push_front((question, ContextMessage { speaker, name, content: message.content }));
+        self.pieces.push_front((
+            question,
+            ContextMessage {
+                speaker,
+                name,
+                content: message.content,
+                at: Some(message.created_at),
+                extra: None,
+            },
+        ));
         true
     }
 
@@ -125,14 +141,7 @@ mod tests {
     use proptest::prelude::*;
 
     fn message(author: Author, content: &str, in_reply_to: Option<MessageId>) -> Message {
-        let answer = |in_reply_to| Reply {
-            in_reply_to,
-            status: TurnStatus::Complete,
-            model: None,
-            usage: crate::message::Usage::default(),
-            cost: None,
-            elapsed: std::time::Duration::ZERO,
-        };
+        let answer = |in_reply_to| Reply::unanswered(in_reply_to, TurnStatus::Complete);
         let conversation = ConversationId::from(uuid::Uuid::nil());
         Message {
             content: content.into(),

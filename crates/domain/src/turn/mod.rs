@@ -1,69 +1,108 @@
-//! One AI reply being made: a task that reads the context, asks a backend, and hands its text to the conversation's
-//! task piece by piece. It always ends, and says how by what it returns.
+//! A conversation's reply being made: a task that reads the context, has the reply made, and hands it to the
+//! conversation's task piece by piece. It always ends, and says how by what it returns.
 
 mod context;
-mod stream;
 
+use crate::Refusal;
+use crate::UserId;
 use crate::command::TurnOptions;
+use crate::generation::{self, Order, Outcome, Pieces, Progress};
 use crate::hub::Shared;
-use crate::message::{NanoDollars, Seq, TurnStatus, Usage};
-use crate::ports::NewTurn;
-use crate::{MessageId, Refusal};
+use crate::message::{Confidence, NanoDollars, Seq, TurnStatus, Usage};
+use crate::ports::{AttemptOutcome, NewTurn};
+use context::NoContext;
 use std::sync::Arc;
 use std::time::Duration;
-use tokio::sync::mpsc;
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
-pub(crate) use context::estimate_tokens;
+pub(crate) use context::estimate_context;
 
 /// What a turn's task is given.
 pub(crate) struct Job {
     pub(crate) turn: NewTurn,
     /// The seq of the message that it answers: the context ends with it.
     pub(crate) answers: Seq,
-    /// The one who asked sees only entries with a higher seq.
+    /// Who asked.
+    pub(crate) user: UserId,
+    /// They see only entries with a higher seq.
     pub(crate) visible_after: Seq,
     /// Several people may have spoken: the backend is told who did.
     pub(crate) names_people: bool,
     /// Who should answer, and how.
     pub(crate) options: TurnOptions,
-    /// Where the text goes. Bounded: a conversation that is busy slows the backend's stream down.
-    pub(crate) pieces: mpsc::Sender<Piece>,
+    /// Where the pieces go.
+    pub(crate) pieces: Pieces,
     /// A participant wants it to end.
     pub(crate) stop: CancellationToken,
-}
-
-/// A piece of a turn's text on its way to the conversation's task.
-#[derive(Debug)]
-pub(crate) struct Piece {
-    pub(crate) turn: MessageId,
-    pub(crate) text: String,
 }
 
 /// How a turn ended. Its text is with the conversation's task.
 #[derive(Debug)]
 pub(crate) struct Ended {
-    pub(crate) turn: MessageId,
+    pub(crate) turn: crate::MessageId,
     pub(crate) status: TurnStatus,
     pub(crate) usage: Usage,
     pub(crate) cost: Option<NanoDollars>,
     /// From the beginning of its task.
     pub(crate) elapsed: Duration,
     pub(crate) model: Option<String>,
+    pub(crate) backend: Option<String>,
+    pub(crate) confidence: Option<Confidence>,
+    pub(crate) content_type: Option<String>,
     pub(crate) refusal: Option<Refusal>,
 }
 
 /// Runs a turn to its end: by itself, by its stop, or by the end of this node.
 pub(crate) async fn run(shared: Arc<Shared>, job: Job) -> Ended {
-    let (begun, mut progress) = (Instant::now(), stream::Progress::default());
+    let (begun, mut progress) = (Instant::now(), Progress::default());
     let (status, refusal) = tokio::select! {
         biased;
         () = job.stop.cancelled() => (TurnStatus::Stopped, None),
         () = shared.hard_stop.cancelled() => (TurnStatus::Interrupted, None),
-        outcome = stream::produce(&shared, &job, &mut progress) => outcome,
+        outcome = produce(&shared, &job, &mut progress) => outcome,
     };
-    let (usage, model) = (progress.usage(), progress.model);
-    let cost = model.as_deref().and_then(|model| shared.settings.turns.prices.cost(model, usage));
-    Ended { turn: job.turn.id, status, usage, cost, elapsed: begun.elapsed(), model, refusal }
+    progress.close(outcome_of(status)).await;
+    Ended {
+        turn: job.turn.id,
+        status,
+        usage: progress.usage(),
+        cost: progress.cost(),
+        elapsed: begun.elapsed(),
+        model: progress.model(),
+        backend: progress.backend(),
+        confidence: progress.confidence(),
+        content_type: progress.content_type(),
+        refusal,
+    }
+}
+
+/// What a turn's end makes of the attempt that was under way.
+pub(crate) fn outcome_of(status: TurnStatus) -> AttemptOutcome {
+    match status {
+        TurnStatus::Stopped => AttemptOutcome::Stopped,
+        TurnStatus::Complete | TurnStatus::Failed | TurnStatus::Interrupted => AttemptOutcome::Interrupted,
+    }
+}
+
+async fn produce(shared: &Shared, job: &Job, progress: &mut Progress) -> Outcome {
+    let context = match context::build(shared, job).await {
+        Ok(context) => context,
+        Err(NoContext::Refused(refusal)) => return (TurnStatus::Failed, Some(refusal)),
+        Err(NoContext::Store(error)) => return (TurnStatus::Failed, Some(Refusal::internal(&error))),
+    };
+    let order = Order {
+        turn: job.turn.id,
+        conversation: Some(job.turn.conversation),
+        in_reply_to: job.turn.in_reply_to,
+        user: job.user,
+        model: job.options.model.clone(),
+        context,
+        max_tokens: job.options.max_tokens,
+        temperature: job.options.temperature,
+        extra: None,
+        restarts: job.options.restarts,
+    };
+    *progress = Progress::new(&order);
+    generation::produce(shared, order, &job.pieces, progress).await
 }

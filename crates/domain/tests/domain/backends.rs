@@ -4,7 +4,7 @@ use crate::client::{Client, draft, pass};
 use crate::world::{END, WithBackends, conversation, log, say, server, server_with_backends, wait};
 use parlor_domain::Action;
 use parlor_domain::message::Usage;
-use parlor_domain::ports::{BackendError, Delta};
+use parlor_domain::ports::{BackendError, Delta, TurnRequest};
 use parlor_domain::testing::Script;
 use std::time::Duration;
 
@@ -43,7 +43,9 @@ async fn the_next_backend_answers_where_the_first_fails_before_any_content() {
         let reply = log(&with.server.store, id).await[1].reply.clone().unwrap();
         assert_eq!(reply.model, None, "the first one's name and figures are not the reply's");
         assert!(reply.usage.estimated);
-        assert_eq!(with.backends[0].requests(), with.backends[1].requests());
+        let (first, second) = (with.backends[0].requests().remove(0), with.backends[1].requests().remove(0));
+        assert_eq!((first.attempt, second.attempt), (1, 2));
+        assert_eq!(TurnRequest { attempt: 2, ..first }, second, "it is asked the same");
     }
 }
 
@@ -66,10 +68,14 @@ async fn a_backend_that_fails_after_its_first_content_interrupts_the_turn() {
 #[tokio::test(start_paused = true)]
 async fn a_turn_fails_where_every_backend_does() {
     let (with, mut ann, id) = two_backends().await;
-    with.backends[0].play(vec![fail(500)]);
-    with.backends[1].play(vec![fail(503)]);
+    for _ in 0..3 {
+        with.backends[0].play(vec![fail(500)]);
+        with.backends[1].play(vec![fail(503)]);
+    }
     ann.ask(id, "hello").await;
+    pass(Duration::from_secs(20)).await;
     assert_eq!(ann.seen().await, ["sent 1 hello", "start", "end 2 failed (AI_UNAVAILABLE)"]);
+    assert_eq!(with.backends.iter().map(|backend| backend.requests().len()).collect::<Vec<_>>(), [3, 3]);
 }
 
 /// Protects a reply that is whole though it is empty.

@@ -162,6 +162,7 @@ pub(crate) fn draft(
         place: conversation.into().map(Place::Conversation),
         content: content.into(),
         kind: kind.into(),
+        content_type: None,
         client_id: client_id.map(Into::into),
         options: TurnOptions::default(),
     }

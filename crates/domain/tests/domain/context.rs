@@ -26,6 +26,7 @@ fn heard(server: &TestHub) -> Vec<String> {
         Speaker::System => format!("system: {content}"),
         Speaker::User => format!("user: {content}"),
         Speaker::Assistant => format!("ai: {content}"),
+        Speaker::Tool => format!("tool: {content}"),
     };
     request.context.iter().map(|piece| line(piece.speaker, &piece.content)).collect()
 }

@@ -3,7 +3,8 @@
 use crate::client::{Client, pass, pass_with_clock, settle};
 use crate::slow_store::{Delays, slow_server};
 use crate::world::{END, conversation, log_lines, open_turns, say, server, unlimited, wait};
-use parlor_domain::testing::WriteFault;
+use parlor_domain::ports::BackendError;
+use parlor_domain::testing::{Script, WriteFault};
 use std::time::Duration;
 
 /// Longer than writes rest after a failure.
@@ -171,7 +172,7 @@ async fn why_a_turn_failed_is_told_also_after_a_failed_write() {
     let server = server().await;
     let id = conversation(&server, &["ann"]).await;
     let mut ann = Client::join(&server, "ann", id).await;
-    server.backend.play(vec![wait(1)]);
+    server.backend.play(vec![wait(1), Script::Fail(BackendError::Malformed("what".into()))]);
     ann.ask(id, "hello").await;
     settle().await;
     server.store.fail_next_writes(1, WriteFault::AfterCommit);

@@ -1,7 +1,7 @@
 //! What a connection gets, one short line for each thing, so that a test can say what it expects.
 
 use parlor_domain::message::Message;
-use parlor_domain::{Event, EventBody, Outgoing, Presence, Refusal, Reply, ReplyBody, RoomJoined};
+use parlor_domain::{Event, EventBody, Outgoing, Presence, Refusal, Reply, ReplyBody, RoomJoined, TurnPart};
 use std::fmt::Write;
 
 /// The lines of `items`; neighbouring pieces of one turn are one line, for where they are cut is no promise.
@@ -73,7 +73,10 @@ fn event_line(event: &Event) -> String {
         EventBody::Typing { is_typing: true, .. } => "typing".into(),
         EventBody::Typing { is_typing: false, .. } => "typing ended".into(),
         EventBody::TurnStarted(_) => "start".into(),
-        EventBody::TurnDelta { offset, text, .. } => format!("delta {offset} {text}"),
+        EventBody::TurnDelta { part: TurnPart::Text, offset, text, .. } => format!("delta {offset} {text}"),
+        EventBody::TurnDelta { offset, text, .. } => format!("thought {offset} {text}"),
+        EventBody::TurnToolCall { call, .. } => format!("call {} {}", call.index, call.arguments),
+        EventBody::TurnRestarted { attempt, .. } => format!("restart {attempt}"),
         EventBody::TurnEnded { message, refusal } => {
             let status = message.reply.as_ref().unwrap().status.as_str();
             let mut line = format!("end {} {status} {}", message.seq, message.content);

@@ -21,6 +21,7 @@ mod properties;
 mod resuming;
 mod retiring;
 mod rooms;
+mod routing;
 mod sending;
 mod slow_readers;
 mod stopping;

@@ -3,11 +3,12 @@
 use async_trait::async_trait;
 use parlor_domain::message::{Fingerprint, Message, Seq};
 use parlor_domain::ports::{
-    ConversationRecord, MemberRecord, NewRoom, OrphanTurn, Role, RoomRecord, RoomScope, Store, StoreError,
-    Totals, Unsynced, User, Write, Written,
+    Account, AttemptRecord, Backend, Balance, ConversationRecord, MemberRecord, NewRoom, OrphanTurn,
+    Reservation, Reserved, Role, RoomRecord, RoomScope, Store, StoreError, Totals, Unsynced, User, Write,
+    Written,
 };
 use parlor_domain::testing::{MemoryStore, ScriptedBackend, TestHub, TrustingAuthenticator};
-use parlor_domain::{ConversationId, Hub, MessageId, Ports, RoomId, Settings, Timestamp, UserId};
+use parlor_domain::{ConversationId, Hub, MessageId, Ports, Provider, RoomId, Settings, Timestamp, UserId};
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::time::sleep;
@@ -39,8 +40,8 @@ pub(crate) async fn slow_server_on(store: Arc<MemoryStore>, delays: Delays, sett
     let ports = Ports {
         store: Arc::new(SlowStore { store: Arc::clone(&store), delays }),
         clock: Arc::clone(&clock) as Arc<_>,
-        authenticator: Arc::new(TrustingAuthenticator(Arc::clone(&clock))),
-        backends: vec![Arc::clone(&backend) as Arc<_>],
+        authenticator: Arc::new(TrustingAuthenticator { clock: Arc::clone(&clock), expects_workers: false }),
+        providers: vec![Provider::from(Arc::clone(&backend) as Arc<dyn Backend>)],
     };
     TestHub { hub: Hub::start(ports, settings).await.unwrap(), store, backend, clock }
 }
@@ -184,5 +185,27 @@ impl Store for SlowStore {
 
     async fn turns_orphaned(&self, node: Uuid, now: Timestamp) -> Result<Vec<OrphanTurn>, StoreError> {
         self.store.turns_orphaned(node, now).await
+    }
+
+    async fn usage_reserve(&self, reservation: Reservation) -> Result<Reserved, StoreError> {
+        sleep(self.delays.commit).await;
+        self.store.usage_reserve(reservation).await
+    }
+
+    async fn usage_settle(&self, records: Vec<AttemptRecord>) -> Result<(), StoreError> {
+        sleep(self.delays.commit).await;
+        self.store.usage_settle(records).await
+    }
+
+    async fn usage_expire(&self, node: Uuid, now: Timestamp) -> Result<usize, StoreError> {
+        self.store.usage_expire(node, now).await
+    }
+
+    async fn usage_balance(&self, account: &Account) -> Result<Balance, StoreError> {
+        self.store.usage_balance(account).await
+    }
+
+    async fn usage_attempts(&self, turn: MessageId) -> Result<Vec<AttemptRecord>, StoreError> {
+        self.store.usage_attempts(turn).await
     }
 }

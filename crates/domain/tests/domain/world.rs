@@ -1,11 +1,9 @@
 //! Servers and conversations as the tests need them, and the log as it really is.
 
 use parlor_domain::message::{Message, SEQ_MAX};
-use parlor_domain::ports::{Backend, Clock, Delta, Store};
-use parlor_domain::testing::{
-    ManualClock, MemoryStore, Script, ScriptedBackend, TestHub, TrustingAuthenticator,
-};
-use parlor_domain::{ConversationId, Hub, Ports, Settings};
+use parlor_domain::ports::{Backend, Clock, Delta, Finish, Store};
+use parlor_domain::testing::{MemoryStore, Script, ScriptedBackend, TestHub};
+use parlor_domain::{ConversationId, Provider, Settings};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -30,16 +28,13 @@ pub(crate) struct WithBackends {
 /// A server with several backends, in this order, each serving one model or (none) every one.
 pub(crate) async fn server_with_backends(models: &[Option<&'static str>]) -> WithBackends {
     let backends: Vec<_> = models.iter().map(|model| ScriptedBackend::serving(*model)).collect();
-    let (store, clock) = (Arc::new(MemoryStore::new()), Arc::new(ManualClock::default()));
-    let ports = Ports {
-        store: Arc::clone(&store) as Arc<_>,
-        clock: Arc::clone(&clock) as Arc<_>,
-        authenticator: Arc::new(TrustingAuthenticator(Arc::clone(&clock))),
-        backends: backends.iter().map(|backend| Arc::clone(backend) as Arc<dyn Backend>).collect(),
+    let in_order = |(priority, backend): (u32, &Arc<ScriptedBackend>)| Provider {
+        priority,
+        ..Provider::from(Arc::clone(backend) as Arc<dyn Backend>)
     };
-    let hub = Hub::start(ports, unlimited()).await.unwrap();
-    let backend = Arc::clone(&backends[0]);
-    WithBackends { server: TestHub { hub, store, backend, clock }, backends }
+    let providers = (0..).zip(&backends).map(in_order).collect();
+    let (store, backend) = (Arc::new(MemoryStore::new()), Arc::clone(&backends[0]));
+    WithBackends { server: TestHub::build(store, backend, providers, false, unlimited()).await, backends }
 }
 
 /// A conversation of these people.
@@ -78,4 +73,4 @@ pub(crate) fn wait(seconds: u64) -> Script {
     Script::Wait(Duration::from_secs(seconds))
 }
 
-pub(crate) const END: Script = Script::Say(Delta::End);
+pub(crate) const END: Script = Script::Say(Delta::End(Finish::Stop));

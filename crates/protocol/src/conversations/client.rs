@@ -1,11 +1,10 @@
 //! What a client of the `conversations` dialect sends.
 
-use crate::names::{shorten, text_of};
+use crate::envelope::{Bad, Envelope, Names};
+use crate::names::text_of;
 use crate::{ConversationId, ErrorCode, MessageId};
 use serde::ser::SerializeMap;
 use serde::{Deserialize, Serialize, Serializer};
-use serde_json::value::RawValue;
-use std::borrow::Cow;
 
 /// One frame from a client.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -61,6 +60,9 @@ pub struct SendMessage {
     /// The model or assistant that should answer; none leaves it to the server.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub assistant_id: Option<String>,
+    /// Whether another backend may begin anew where one fails in the middle: then `stream_restart` comes.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub restart: Option<bool>,
 }
 
 fn user() -> String {
@@ -78,6 +80,9 @@ pub struct StreamResponse {
     /// The model or assistant that should answer; none leaves it to the server.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub assistant_id: Option<String>,
+    /// Whether another backend may begin anew where one fails in the middle: then `stream_restart` comes.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub restart: Option<bool>,
 }
 
 /// Data of `stop_response`.
@@ -162,74 +167,33 @@ pub struct FrameError {
     pub client_message_id: Option<String>,
 }
 
-#[derive(Deserialize)]
-struct Envelope<'a> {
-    #[serde(default, borrow, rename = "type")]
-    kind: Option<Cow<'a, str>>,
-    #[serde(default, borrow)]
-    data: Option<&'a RawValue>,
-    #[serde(default)]
-    token: Option<String>,
-    #[serde(default)]
-    request_id: Option<String>,
-}
-
-/// The names that an answer repeats, read leniently so that even a refused frame gets them back.
-#[derive(Default, Deserialize)]
-struct Names {
-    #[serde(default)]
-    request_id: Option<serde_json::Value>,
-    #[serde(default)]
-    client_message_id: Option<serde_json::Value>,
-}
-
 impl ClientFrame {
     /// Reads one text frame.
     ///
     /// Unknown fields are ignored. Errors: `INVALID_JSON` where it is not a JSON object, `UNKNOWN_TYPE`, and
     /// `INVALID_REQUEST` where a field is missing or has the wrong form.
     pub fn parse(text: &str) -> Result<Incoming, FrameError> {
-        // Serde would take an array's elements for the fields in their order.
-        if !text.trim_start().starts_with('{') {
-            return Err(unreadable(ErrorCode::InvalidJson, "a frame is a JSON object".to_owned()));
-        }
-        let envelope: Envelope<'_> = serde_json::from_str(text).map_err(|error| {
-            let code = if error.is_data() { ErrorCode::InvalidRequest } else { ErrorCode::InvalidJson };
-            unreadable(code, error.to_string())
-        })?;
-        let data = envelope.data.map_or("{}", RawValue::get);
-        let names: Names = if data.contains("\"request_id\"") {
-            serde_json::from_str(data).unwrap_or_default()
-        } else {
-            Names::default()
+        let mut envelope = Envelope::open(text).map_err(|bad| refused(bad, Names::default(), false))?;
+        let data = envelope.data();
+        let outside = envelope.request_id.take();
+        let odd = outside.as_ref().is_some_and(|name| !name.is_string());
+        let (outside, token) = (text_of(outside), envelope.token.take());
+        let request_id_outside = outside.is_some();
+        let read = match read(envelope.kind(), data, token) {
+            _ if odd => Err(Bad::request("`request_id` is text")),
+            read => envelope.verdict(read),
         };
-        let request_id_outside = envelope.request_id.is_some();
-        let request_id = envelope.request_id.or_else(|| text_of(names.request_id));
-        let Some(kind) = envelope.kind else {
-            return Err(refuse(
-                ErrorCode::InvalidRequest,
-                "the frame has no `type`".to_owned(),
-                data,
-                request_id,
-                request_id_outside,
-            ));
-        };
-        match read(&kind, data, envelope.token) {
-            Ok(Some(frame)) => Ok(Incoming { frame, request_id, request_id_outside }),
-            Ok(None) => Err(refuse(
-                ErrorCode::UnknownType,
-                format!("`{}` is not a type of this dialect", shorten(&kind)),
-                data,
-                request_id,
-                request_id_outside,
-            )),
-            Err(error) => Err(refuse(
-                ErrorCode::InvalidRequest,
-                error.to_string(),
-                data,
-                request_id,
-                request_id_outside,
-            )),
+        match read {
+            Ok(frame) => {
+                let within =
+                    || data.contains("\"request_id\"").then(|| Names::within(data).request).flatten();
+                Ok(Incoming { frame, request_id: outside.or_else(within), request_id_outside })
+            }
+            Err(bad) => {
+                let mut names = Names::within(data);
+                names.request = outside.or(names.request);
+                Err(refused(bad, names, request_id_outside))
+            }
         }
     }
 
@@ -273,26 +237,10 @@ fn read(kind: &str, data: &str, token: Option<String>) -> Result<Option<ClientFr
     }))
 }
 
-/// A refusal of what has no names to repeat.
-fn unreadable(code: ErrorCode, message: String) -> FrameError {
-    FrameError { code, message, request_id: None, request_id_outside: false, client_message_id: None }
-}
-
-fn refuse(
-    code: ErrorCode,
-    message: String,
-    data: &str,
-    request_id: Option<String>,
-    request_id_outside: bool,
-) -> FrameError {
-    let names: Names = serde_json::from_str(data).unwrap_or_default();
-    FrameError {
-        code,
-        message,
-        request_id,
-        request_id_outside,
-        client_message_id: text_of(names.client_message_id),
-    }
+fn refused(bad: Bad, names: Names, request_id_outside: bool) -> FrameError {
+    let Bad { code, message } = bad;
+    let Names { request: request_id, client_message: client_message_id, .. } = names;
+    FrameError { code, message, request_id, request_id_outside, client_message_id }
 }
 
 impl Serialize for ClientFrame {

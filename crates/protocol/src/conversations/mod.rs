@@ -13,7 +13,8 @@ pub use client::{
 pub use server::{
     AuthSuccess, Conversation, ConversationJoined, ConversationLeft, ConversationUpdated, Echo, Error,
     HistoryPage, Message, MessageEvent, MessageUpdated, Pong, Reaction, ResponseStopped, Resumed,
-    ServerFrame, StreamComplete, StreamContent, StreamStart, TypingIndicator, Usage,
+    ServerFrame, StreamComplete, StreamContent, StreamReasoning, StreamRestart, StreamStart, ToolCall,
+    TypingIndicator, Usage,
 };
 
 /// The `user_id` and `sender_id` of the assistant.

@@ -28,6 +28,12 @@ pub enum ServerFrame<'a> {
     StreamStart(StreamStart),
     /// A piece of a turn's text.
     StreamContent(StreamContent<'a>),
+    /// A piece of what the model thinks aloud.
+    StreamReasoning(StreamReasoning<'a>),
+    /// A piece of a call of a tool that the model wants.
+    ToolCall(ToolCall<'a>),
+    /// Another backend begins the turn anew: what was shown of it counts no more.
+    StreamRestart(StreamRestart),
     /// A turn ended and is now a message of the log.
     StreamComplete(StreamComplete<'a>),
     /// The answer to `stop_response`.
@@ -232,6 +238,52 @@ pub struct StreamContent<'a> {
     pub is_complete: bool,
     /// How many bytes of UTF-8 stand before this piece.
     pub offset: u64,
+}
+
+/// Data of `stream_reasoning`. It is in no message later.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(utoipa::ToSchema), schema(as = conversations::StreamReasoning))]
+pub struct StreamReasoning<'a> {
+    /// The assistant message that is being made.
+    pub message_id: MessageId,
+    /// The next piece of what the model thinks.
+    pub content: Cow<'a, str>,
+    /// How many bytes of UTF-8 of its thoughts stand before this piece.
+    pub offset: u64,
+    /// Its conversation.
+    pub conversation_id: ConversationId,
+}
+
+/// Data of `tool_call`: pieces with the same index belong together. It is in no message later.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(utoipa::ToSchema), schema(as = conversations::ToolCall))]
+pub struct ToolCall<'a> {
+    /// The assistant message that is being made.
+    pub message_id: MessageId,
+    /// Which call of the reply, from 0.
+    pub index: u32,
+    /// Its id, in its first piece.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub id: Option<Cow<'a, str>>,
+    /// The tool's name, in its first piece.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub name: Option<Cow<'a, str>>,
+    /// The next piece of its arguments, which are JSON once they are whole.
+    pub arguments: Cow<'a, str>,
+    /// Its conversation.
+    pub conversation_id: ConversationId,
+}
+
+/// Data of `stream_restart`: offsets begin at 0 again.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(utoipa::ToSchema), schema(as = conversations::StreamRestart))]
+pub struct StreamRestart {
+    /// The assistant message that is being made.
+    pub message_id: MessageId,
+    /// Which attempt begins, from 2.
+    pub attempt: u32,
+    /// Its conversation.
+    pub conversation_id: ConversationId,
 }
 
 /// What a turn cost.

@@ -39,6 +39,61 @@ pub struct ChatChunk<'a> {
     pub offset: u64,
 }
 
+/// Data of `reasoning`: a piece of what the model thinks aloud. It is in no message later.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(utoipa::ToSchema), schema(as = rooms::Reasoning))]
+pub struct Reasoning<'a> {
+    /// The reply that is being made.
+    pub message_id: MessageId,
+    /// The next piece of what the model thinks.
+    pub content: Cow<'a, str>,
+    /// How many bytes of UTF-8 of its thoughts stand before this piece.
+    pub offset: u64,
+    /// The conversation.
+    pub conversation_id: ConversationId,
+    /// Its room, if it is one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub room_id: Option<RoomId>,
+}
+
+/// Data of `tool_call`: pieces with the same index belong together. It is in no message later.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(utoipa::ToSchema), schema(as = rooms::ToolCall))]
+pub struct ToolCall<'a> {
+    /// The reply that is being made.
+    pub message_id: MessageId,
+    /// Which call of the reply, from 0.
+    pub index: u32,
+    /// Its id, in its first piece.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub id: Option<Cow<'a, str>>,
+    /// The tool's name, in its first piece.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub name: Option<Cow<'a, str>>,
+    /// The next piece of its arguments, which are JSON once they are whole.
+    pub arguments: Cow<'a, str>,
+    /// The conversation.
+    pub conversation_id: ConversationId,
+    /// Its room, if it is one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub room_id: Option<RoomId>,
+}
+
+/// Data of `stream_restart`: what was shown of the reply counts no more, and offsets begin at 0 again.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(utoipa::ToSchema), schema(as = rooms::StreamRestart))]
+pub struct StreamRestart {
+    /// The reply that is being made.
+    pub message_id: MessageId,
+    /// Which attempt begins, from 2.
+    pub attempt: u32,
+    /// The conversation.
+    pub conversation_id: ConversationId,
+    /// Its room, if it is one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub room_id: Option<RoomId>,
+}
+
 /// A message of the log. The frame that ends a reply is the same, without the text that was streamed before.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(utoipa::ToSchema), schema(as = rooms::ChatMessage))]

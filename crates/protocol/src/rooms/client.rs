@@ -80,6 +80,9 @@ pub struct SendChat {
     /// How many tokens the reply may have.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub max_tokens: Option<u32>,
+    /// Whether another backend may begin anew where one fails in the middle: then `stream_restart` comes.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub restart: Option<bool>,
     /// Ids of uploaded files that the message carries.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub attachments: Option<Vec<String>>,
@@ -254,6 +257,9 @@ pub struct Regenerate {
     /// How many tokens the reply may have.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub max_tokens: Option<u32>,
+    /// Whether another backend may begin anew where one fails in the middle: then `stream_restart` comes.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub restart: Option<bool>,
 }
 
 /// Data of `resume`.

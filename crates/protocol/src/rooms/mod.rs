@@ -17,7 +17,9 @@ mod parse;
 mod server;
 
 pub use crate::conversations::Reaction;
-pub use chat::{Chat, ChatChunk, ChatMessage, MessageUpdated, ReplyFigures};
+pub use chat::{
+    Chat, ChatChunk, ChatMessage, MessageUpdated, Reasoning, ReplyFigures, StreamRestart, ToolCall,
+};
 pub use client::{
     AddMember, Auth, ClientFrame, Delete, Edit, History, JoinRoom, Position, React, Read, Regenerate,
     RemoveMember, Resume, RoomRef, SendChat, SetTyping, Stop,

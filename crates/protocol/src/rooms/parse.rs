@@ -4,16 +4,12 @@ use super::client::{
     AddMember, Auth, ClientFrame, JoinRoom, Read, RemoveMember, RoomRef, SendChat, SetTyping,
 };
 use super::client::{History, Regenerate, Stop};
-use crate::names::{cut, shorten, text_of};
+use crate::envelope::{Bad, Envelope, Names};
+use crate::names::text_of;
 use crate::{ErrorCode, RoomId};
 use serde::Deserialize;
 use serde::de::{DeserializeOwned, Error as _};
 use serde_json::Value;
-use serde_json::value::RawValue;
-use std::borrow::Cow;
-
-/// How much of a parser's complaint is repeated: it may quote what it complains of. Characters.
-const COMPLAINT: usize = 200;
 
 /// A frame and the client's own names for it, which the answer repeats.
 #[derive(Debug, Clone, PartialEq)]
@@ -43,82 +39,40 @@ pub struct FrameError {
     pub request_id_outside: bool,
 }
 
-#[derive(Deserialize)]
-struct Envelope<'a> {
-    #[serde(default, borrow, rename = "type")]
-    kind: Option<Cow<'a, str>>,
-    #[serde(default, borrow)]
-    data: Option<&'a RawValue>,
-    #[serde(default)]
-    token: Option<String>,
-    /// Read on its own, so that a bad one is refused by name.
-    #[serde(default)]
-    room_id: Option<Value>,
-    #[serde(default)]
-    message_id: Option<Value>,
-    #[serde(default)]
-    request_id: Option<Value>,
-}
-
-/// The names within `data`, read leniently so that even a refused frame gets them back.
-#[derive(Default, Deserialize)]
-struct Names {
-    #[serde(default)]
-    request_id: Option<Value>,
-    #[serde(default)]
-    message_id: Option<Value>,
-}
-
 impl ClientFrame {
     /// Reads one text frame.
     ///
     /// Unknown fields are ignored, and null means absent. Errors: `INVALID_JSON` where it is not a JSON object,
     /// `UNKNOWN_TYPE`, and `INVALID_REQUEST` where a field is missing or has the wrong form, or two rooms are named.
     pub fn parse(text: &str) -> Result<Incoming, FrameError> {
-        // Serde would take an array's elements for the fields in their order.
-        if !text.trim_start().starts_with('{') {
-            return Err(unreadable(ErrorCode::InvalidJson, "a frame is a JSON object".to_owned()));
-        }
-        let envelope: Envelope<'_> = serde_json::from_str(text).map_err(|error| {
-            let code = if error.is_data() { ErrorCode::InvalidRequest } else { ErrorCode::InvalidJson };
-            unreadable(code, complaint(&error))
-        })?;
-        let data = envelope.data.map_or("{}", RawValue::get);
-        let kind = envelope.kind.as_deref().unwrap_or_default();
-        let names: Names = match kind {
+        let mut envelope = Envelope::open(text).map_err(|bad| Incoming::default().refuse(bad))?;
+        let data = envelope.data();
+        let within = match envelope.kind() {
             // A chat's own id is read with the chat.
             "chat" if !data.contains("\"request_id\"") => Names::default(),
-            _ => serde_json::from_str(data).unwrap_or_default(),
+            _ => Names::within(data),
         };
-        let odd =
-            [&envelope.message_id, &envelope.request_id].into_iter().flatten().any(|name| !name.is_string());
-        let outside = text_of(envelope.request_id);
+        let (message_id, request_id) = (envelope.message_id.take(), envelope.request_id.take());
+        let odd = [&message_id, &request_id].into_iter().flatten().any(|name| !name.is_string());
+        let outside = text_of(request_id);
         let mut incoming = Incoming {
-            frame: ClientFrame::Ping,
-            message_id: text_of(envelope.message_id),
+            message_id: text_of(message_id),
             request_id_outside: outside.is_some(),
-            request_id: outside.or_else(|| text_of(names.request_id)),
+            request_id: outside.or(within.request),
+            ..Incoming::default()
         };
-        if envelope.kind.is_none() {
-            return Err(incoming.refuse(ErrorCode::InvalidRequest, "the frame has no `type`".to_owned()));
-        }
-        if odd {
-            let words = "`message_id` and `request_id` are text".to_owned();
-            return Err(incoming.refuse(ErrorCode::InvalidRequest, words));
-        }
-        let beside = Beside { token: envelope.token, room_id: envelope.room_id };
-        match read(kind, data, beside) {
-            Ok(Some(frame)) => incoming.frame = frame,
-            Ok(None) => {
-                let words = format!("`{}` is not a type of this dialect", shorten(kind));
-                return Err(incoming.refuse(ErrorCode::UnknownType, words));
-            }
-            Err(error) => {
-                if kind == "chat" && incoming.message_id.is_none() {
-                    let names: Names = serde_json::from_str(data).unwrap_or_default();
-                    incoming.message_id = text_of(names.message_id);
+        let beside = Beside { token: envelope.token.take(), room_id: envelope.room_id.take() };
+        let read = match read(envelope.kind(), data, beside) {
+            _ if odd => Err(Bad::request("`message_id` and `request_id` are text")),
+            read => envelope.verdict(read),
+        };
+        match read {
+            Ok(frame) => incoming.frame = frame,
+            Err(bad) => {
+                if envelope.kind() == "chat" && incoming.message_id.is_none() {
+                    incoming.message_id = Names::within(data).message;
                 }
-                return Err(incoming.refuse(ErrorCode::InvalidRequest, complaint(&error)));
+                return Err(incoming.refuse(bad));
             }
         }
         if let ClientFrame::Chat(chat) = &mut incoming.frame {
@@ -129,20 +83,20 @@ impl ClientFrame {
     }
 }
 
-impl Incoming {
-    fn refuse(self, code: ErrorCode, message: String) -> FrameError {
-        let Self { message_id, request_id, request_id_outside, .. } = self;
-        FrameError { code, message, message_id, request_id, request_id_outside }
+impl Default for Incoming {
+    /// A frame without names.
+    fn default() -> Self {
+        let frame = ClientFrame::Ping;
+        Self { frame, message_id: None, request_id: None, request_id_outside: false }
     }
 }
 
-/// A refusal of what has no names to repeat.
-fn unreadable(code: ErrorCode, message: String) -> FrameError {
-    FrameError { code, message, message_id: None, request_id: None, request_id_outside: false }
-}
-
-fn complaint(error: &serde_json::Error) -> String {
-    cut(&error.to_string(), COMPLAINT).to_owned()
+impl Incoming {
+    fn refuse(self, bad: Bad) -> FrameError {
+        let Bad { code, message } = bad;
+        let Self { message_id, request_id, request_id_outside, .. } = self;
+        FrameError { code, message, message_id, request_id, request_id_outside }
+    }
 }
 
 /// What may stand beside `data` instead of in it.

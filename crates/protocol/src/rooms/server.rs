@@ -1,6 +1,6 @@
 //! What a client of the `rooms` dialect gets.
 
-use super::chat::{Chat, ChatMessage, MessageUpdated};
+use super::chat::{Chat, ChatMessage, MessageUpdated, Reasoning, StreamRestart, ToolCall};
 use crate::{ConnectionId, ConversationId, ErrorCode, MessageId, RoomId, Timestamp, UserId};
 use serde::{Deserialize, Serialize};
 use std::borrow::Cow;
@@ -35,6 +35,12 @@ pub enum ServerBody<'a> {
     System(System<'a>),
     /// A message, or a piece of a reply.
     Chat(Chat<'a>),
+    /// A piece of what the model thinks aloud.
+    Reasoning(Reasoning<'a>),
+    /// A piece of a call of a tool that the model wants.
+    ToolCall(ToolCall<'a>),
+    /// Another backend begins a reply anew.
+    StreamRestart(StreamRestart),
     /// A message was changed; also the answer to who changed it.
     MessageUpdated(Box<MessageUpdated<'a>>),
     /// A message was stored, or read.

@@ -4,7 +4,7 @@ use super::row::Row;
 use crate::types::sql;
 use diesel::prelude::*;
 use diesel::query_builder::{AstPass, QueryFragment, QueryId};
-use diesel::sql_types::{BigInt, Bool, Nullable, Text};
+use diesel::sql_types::{BigInt, Bool, Integer, Nullable, Text};
 use diesel::sqlite::Sqlite;
 
 /// The insert of one message. It changes no row where the message is there already.
@@ -34,7 +34,7 @@ impl QueryFragment<Sqlite> for InsertMessage<'_> {
         out.push_sql(
             "INSERT INTO messages (conversation_id, seq, changed_seq, id, author_id, kind, content, client_id, \
              fingerprint, created_at, in_reply_to, status, model, prompt_tokens, completion_tokens, usage_estimated, \
-             author_name, cost_nano, elapsed_ms) VALUES (",
+             author_name, cost_nano, elapsed_ms, content_type, backend, confidence) VALUES (",
         );
         values! {
             "" sql::Uid, &self.0.conversation;
@@ -56,6 +56,9 @@ impl QueryFragment<Sqlite> for InsertMessage<'_> {
             ", " Nullable<Text>, &self.0.author_name;
             ", " Nullable<BigInt>, &reply.cost_nano;
             ", " Nullable<BigInt>, &reply.elapsed_ms;
+            ", " Nullable<Text>, &self.0.content_type;
+            ", " Nullable<Text>, &reply.backend;
+            ", " Nullable<Integer>, &reply.confidence;
         }
         out.push_sql(") ON CONFLICT DO NOTHING");
         Ok(())

@@ -15,6 +15,7 @@ pub(super) struct Row<'a> {
     pub(super) author_name: Option<&'a str>,
     pub(super) kind: &'a str,
     pub(super) content: Cow<'a, str>,
+    pub(super) content_type: Option<&'a str>,
     pub(super) client_id: Option<&'a str>,
     pub(super) fingerprint: Option<Id>,
     pub(super) created_at: At,
@@ -32,6 +33,9 @@ pub(super) struct ReplyColumns<'a> {
     pub(super) usage_estimated: Option<bool>,
     pub(super) cost_nano: Option<i64>,
     pub(super) elapsed_ms: Option<i64>,
+    pub(super) backend: Option<&'a str>,
+    /// In millionths.
+    pub(super) confidence: Option<i32>,
 }
 
 impl<'a> Row<'a> {
@@ -48,6 +52,7 @@ impl<'a> Row<'a> {
             author_name: message.author_name.as_deref(),
             kind: &message.kind,
             content: Cow::Borrowed(&message.content),
+            content_type: message.content_type.as_deref(),
             client_id: message.client_id.as_deref(),
             fingerprint: fingerprint.map(Id::from),
             created_at: message.created_at.into(),
@@ -68,6 +73,8 @@ impl<'a> ReplyColumns<'a> {
             usage_estimated: Some(reply.usage.estimated),
             cost_nano: reply.cost.map(|cost| signed(cost.0)),
             elapsed_ms: Some(signed(reply.elapsed.as_millis())),
+            backend: reply.backend.as_deref(),
+            confidence: reply.confidence.map(|confidence| confidence.millionths().cast_signed()),
         }
     }
 }

@@ -24,11 +24,14 @@ const MIGRATIONS: EmbeddedMigrations = embed_migrations!("../../migrations/postg
 const LOCK: &str = "SELECT pg_advisory_lock(1346458188, 1)";
 const UNLOCK: &str = "SELECT pg_advisory_unlock(1346458188, 1)";
 
-/// What is set on a connection that writes the log. "Stored" promises that the commit was synced, so a database that
-/// is set to reply earlier is overruled. All of its statements look up rows by an index, on tables that grow: a plan
-/// made while they were small must not read them whole, and planning anew would cost more than the statement.
+/// What is set on every connection: what was answered promises that the commit was synced, so a database that is set to
+/// reply earlier is overruled.
+const SETTINGS: &str = "SELECT set_config('synchronous_commit', 'on', false) WHERE current_setting('synchronous_commit') = 'off'; ";
+
+/// What is set beside it on a connection that writes the log. All of its statements look up rows by an index, on tables
+/// that grow: a plan made while they were small must not read them whole, and planning anew would cost more than the
+/// statement.
 const LOG_SETTINGS: &str = "\
-    SELECT set_config('synchronous_commit', 'on', false) WHERE current_setting('synchronous_commit') = 'off'; \
     SET plan_cache_mode = force_generic_plan; \
     SET enable_seqscan = off; SET enable_hashjoin = off; SET enable_mergejoin = off;";
 
@@ -76,7 +79,10 @@ impl Server {
         let refused = |error: tokio_postgres::Error| ConnectionError::BadConnection(plain(&error));
         let (client, connection) = self.config.connect(self.tls.clone()).await.map_err(refused)?;
         let mut connection = AsyncPgConnection::try_from_client_and_connection(client, connection).await?;
-        connection.batch_execute(settings).await.map_err(ConnectionError::CouldntSetupConfiguration)?;
+        connection
+            .batch_execute(&format!("{SETTINGS}{settings}"))
+            .await
+            .map_err(ConnectionError::CouldntSetupConfiguration)?;
         Ok(connection)
     }
 

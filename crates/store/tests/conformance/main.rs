@@ -5,9 +5,13 @@
 #![allow(missing_docs, unreachable_pub, reason = "a test binary has no readers of its docs, and no users")]
 
 mod accounts;
+mod books;
+mod books_at_once;
+mod books_model;
 mod changes;
 mod concurrency;
 mod deleting;
+mod desk;
 mod membership;
 mod messages;
 mod migrations;

@@ -1,8 +1,8 @@
 //! Users' messages: order, resends, and messages that make their conversation.
 
 use crate::subject::{Subject, suite};
-use crate::write::{Scene, at, duplicate, ending, people_of, refused, say, stored};
-use parlor_domain::message::{Author, Fingerprint};
+use crate::write::{Scene, at, changed, duplicate, ending, people_of, refused, say, stored};
+use parlor_domain::message::{Author, Edit, Fingerprint};
 use parlor_domain::ports::Written;
 use parlor_domain::{ConversationId, ErrorCode, UserId};
 
@@ -15,6 +15,7 @@ async fn messages_get_seqs_from_one_and_come_back_as_they_were(subject: &Subject
         new.message.client_id = (number != 2).then(|| format!("client {number}"));
         new.message.created_at = at(number);
         new.message.author_name = (number != 4).then(|| format!("ann {number}").into());
+        new.message.content_type = (number != 5).then(|| format!("text/{number}").into());
         let (message, count) = stored(scene.write_one(new.clone()).await);
         assert_eq!(count, number.unsigned_abs());
         (new.message.seq, new.message.changed_seq) = (number.unsigned_abs(), number.unsigned_abs());
@@ -295,6 +296,38 @@ async fn a_message_is_found_by_its_id_in_its_own_conversation(subject: &Subject)
     assert_eq!(get(&scene, parlor_domain::MessageId::new()).await.unwrap(), None);
 }
 
+async fn what_a_text_is_comes_back_by_every_way(subject: &Subject) {
+    let scene = Scene::new(&subject.store).await;
+    let mut opening = scene.opening("a", "# hello", "A title");
+    opening.message.content_type = Some("text/markdown".into());
+    let first = scene.store(opening.clone()).await;
+    assert_eq!(first.content_type.as_deref(), Some("text/markdown"));
+    let made = Scene { conversation: first.conversation, ..scene.clone() };
+    let mut sent = made.sent("b", "{}");
+    sent.message.content_type = Some("application/json".into());
+    let second = made.store(sent.clone()).await;
+    made.assert_log(&[first.clone(), second.clone()]).await;
+
+    assert_eq!(duplicate(scene.write_one(opening).await), first);
+    assert_eq!(duplicate(made.write_one(made.sent("b", "{}")).await), second);
+    sent.fingerprint = None;
+    assert_eq!(duplicate(made.write_one(sent).await), second, "known by its id");
+
+    let (store, place) = (&subject.store, made.conversation);
+    let fingerprint = Fingerprint::of(scene.user, "a", "# hello");
+    assert_eq!(store.log_before(place, None, 9).await.unwrap(), [first.clone(), second.clone()]);
+    assert_eq!(store.message_that_created(fingerprint).await.unwrap(), Some(first.clone()));
+    assert_eq!(store.message_get(place, second.id).await.unwrap(), Some(second.clone()));
+    assert_eq!(store.message_find(second.id).await.unwrap(), Some(second.clone()));
+    let covered = store.message_covered(place, 0, 9, UserId::new()).await.unwrap();
+    assert_eq!(covered, Some(second.clone()));
+
+    let edit = Edit::Content("# bye".to_owned());
+    let edited = changed(made.write_one(made.change(first.id, edit, 5)).await);
+    assert_eq!(edited.content_type, first.content_type);
+    assert_eq!(store.log_after(place, 2, 9, 9).await.unwrap(), [edited]);
+}
+
 async fn nothing_written_is_nothing_done(subject: &Subject) {
     assert_eq!(subject.store.write(Vec::<_>::new()).await.unwrap(), Vec::<Written>::new());
 }
@@ -319,5 +352,6 @@ suite! {
     a_conversation_is_not_made_over_another_nor_for_the_assistant
     the_log_is_read_in_windows
     a_message_is_found_by_its_id_in_its_own_conversation
+    what_a_text_is_comes_back_by_every_way
     nothing_written_is_nothing_done
 }

@@ -3,20 +3,62 @@
 use crate::postgres::Server;
 use crate::subject::Subject;
 use crate::write::{Scene, changed, people_of, say};
-use parlor_domain::message::Edit;
-use parlor_domain::ports::{MembershipStep, Store};
+use parlor_domain::message::{Edit, NanoDollars, Reply, TurnStatus, Usage};
+use parlor_domain::ports::{Account, Balance, MembershipStep, Store};
 use parlor_domain::room::RoomKind;
 use parlor_domain::{ConversationId, UserId};
 use parlor_store::{Database, Options};
+use std::time::Duration;
 
-const SQLITE: [(&str, &str); 2] = [
-    (include_str!("../../../../migrations/sqlite/2026-11-21-000000_init/up.sql"), "20261121000000"),
-    (include_str!("../../../../migrations/sqlite/2026-11-21-120000_rooms/down.sql"), "20261121120000"),
+/// A step between two schemas.
+struct Step {
+    version: &'static str,
+    up: &'static str,
+    down: &'static str,
+}
+
+macro_rules! step {
+    ($database:literal, $version:literal, $name:literal) => {
+        Step {
+            version: $version,
+            up: include_str!(concat!("../../../../migrations/", $database, "/", $name, "/up.sql")),
+            down: include_str!(concat!("../../../../migrations/", $database, "/", $name, "/down.sql")),
+        }
+    };
+}
+
+const SQLITE: [Step; 3] = [
+    step!("sqlite", "20261121000000", "2026-11-21-000000_init"),
+    step!("sqlite", "20261121120000", "2026-11-21-120000_rooms"),
+    step!("sqlite", "20261121180000", "2026-11-21-180000_routing"),
 ];
-const POSTGRES: [(&str, &str); 2] = [
-    (include_str!("../../../../migrations/postgres/2026-11-21-000000_init/up.sql"), "20261121000000"),
-    (include_str!("../../../../migrations/postgres/2026-11-21-120000_rooms/down.sql"), "20261121120000"),
+const POSTGRES: [Step; 3] = [
+    step!("postgres", "20261121000000", "2026-11-21-000000_init"),
+    step!("postgres", "20261121120000", "2026-11-21-120000_rooms"),
+    step!("postgres", "20261121180000", "2026-11-21-180000_routing"),
 ];
+
+/// The statements of `steps`, as a server that knew no later ones has left them.
+fn up(steps: &[Step]) -> String {
+    let mut statements = String::from(
+        "CREATE TABLE __diesel_schema_migrations (version VARCHAR(50) PRIMARY KEY NOT NULL, \
+         run_on TIMESTAMP NOT NULL DEFAULT CURRENT_TIMESTAMP);",
+    );
+    for Step { version, up, .. } in steps {
+        let known = format!("INSERT INTO __diesel_schema_migrations (version) VALUES ('{version}');");
+        statements += up;
+        statements += &known;
+    }
+    statements
+}
+
+/// The way back over `steps`.
+fn down(steps: &[Step]) -> String {
+    let back = |Step { version, down, .. }: &Step| {
+        format!("{down} DELETE FROM __diesel_schema_migrations WHERE version = '{version}';")
+    };
+    steps.iter().rev().map(back).collect()
+}
 
 /// A conversation of two, with three entries, as the first schema has it.
 fn old_rows(conversation: ConversationId, users: [UserId; 2], sqlite: bool) -> String {
@@ -34,14 +76,6 @@ fn old_rows(conversation: ConversationId, users: [UserId; 2], sqlite: bool) -> S
     format!(
         "INSERT INTO conversations VALUES ({place}, 'Old', 'old', 3, 3, {now}, {now}); \
          INSERT INTO participants VALUES ({place}, {ann}, 'owner', {now}), ({place}, {bob}, 'member', {now}); {messages}"
-    )
-}
-
-fn version(number: &str) -> String {
-    format!(
-        "CREATE TABLE __diesel_schema_migrations (version VARCHAR(50) PRIMARY KEY NOT NULL, \
-         run_on TIMESTAMP NOT NULL DEFAULT CURRENT_TIMESTAMP); \
-         INSERT INTO __diesel_schema_migrations (version) VALUES ('{number}');"
     )
 }
 
@@ -69,8 +103,7 @@ async fn sqlite_takes_the_first_schemas_rows_along() {
     let path = folder.path().join("old.db");
     let (conversation, users) = (ConversationId::new(), [UserId::new(), UserId::new()]);
     let connection = rusqlite::Connection::open(&path).unwrap();
-    connection.execute_batch(SQLITE[0].0).unwrap();
-    connection.execute_batch(&version(SQLITE[0].1)).unwrap();
+    connection.execute_batch(&up(&SQLITE[..1])).unwrap();
     connection.execute_batch(&old_rows(conversation, users, true)).unwrap();
     drop(connection);
     let url = format!("sqlite://{}", path.display());
@@ -83,10 +116,76 @@ async fn postgres_takes_the_first_schemas_rows_along() {
     let name = server.fresh_database().await;
     let client = server.connect(&name).await;
     let (conversation, users) = (ConversationId::new(), [UserId::new(), UserId::new()]);
-    client.batch_execute(POSTGRES[0].0).await.unwrap();
-    client.batch_execute(&version(POSTGRES[0].1)).await.unwrap();
+    client.batch_execute(&up(&POSTGRES[..1])).await.unwrap();
     client.batch_execute(&old_rows(conversation, users, false)).await.unwrap();
     old_conversations_have_been_delivered(&server.url(&name), conversation, users).await;
+}
+
+/// A conversation with a question and its reply, as the schema before the books has it.
+fn rows_before_the_books(conversation: ConversationId, user: UserId, sqlite: bool) -> String {
+    let id = |uuid: uuid::Uuid| if sqlite { format!("x'{}'", uuid.simple()) } else { format!("'{uuid}'") };
+    let (now, place, ann) =
+        (if sqlite { "0" } else { "now()" }, id(conversation.as_uuid()), id(user.as_uuid()));
+    let [question, reply] = [(); 2].map(|()| id(uuid::Uuid::now_v7()));
+    let yes = if sqlite { "1" } else { "true" };
+    format!(
+        "INSERT INTO conversations (id, title, title_folded, last_seq, message_count, created_at, updated_at) \
+         VALUES ({place}, 'Old', 'old', 2, 2, {now}, {now}); \
+         INSERT INTO participants (conversation_id, user_id, role, joined_at, delivered_seq, read_seq) \
+         VALUES ({place}, {ann}, 'owner', {now}, 2, 1); \
+         INSERT INTO messages (conversation_id, seq, changed_seq, id, author_id, author_name, kind, content, created_at) \
+         VALUES ({place}, 1, 1, {question}, {ann}, 'ann', 'user', 'old question', {now}); \
+         INSERT INTO messages (conversation_id, seq, changed_seq, id, kind, content, created_at, in_reply_to, status, \
+         model, prompt_tokens, completion_tokens, usage_estimated, cost_nano, elapsed_ms) VALUES ({place}, 2, 2, \
+         {reply}, 'assistant', 'old reply', {now}, {question}, 'complete', 'old-1', 7, 11, {yes}, 1250, 840);"
+    )
+}
+
+async fn old_replies_are_as_they_were(url: &str, conversation: ConversationId, user: UserId) {
+    let store = Database::open(url, &Options::default()).await.unwrap();
+    let log = store.log_after(conversation, 0, 9, 9).await.unwrap();
+    let [question, answer] = &log[..] else { panic!("{log:?}") };
+    assert_eq!((&*question.content, question.author_name.as_deref()), ("old question", Some("ann")));
+    assert_eq!((&question.content_type, &answer.content_type), (&None, &None));
+    let expected = Reply {
+        in_reply_to: question.id,
+        status: TurnStatus::Complete,
+        model: Some("old-1".to_owned()),
+        usage: Usage { prompt_tokens: 7, completion_tokens: 11, estimated: true },
+        cost: Some(NanoDollars(1_250)),
+        elapsed: Duration::from_millis(840),
+        backend: None,
+        confidence: None,
+    };
+    assert_eq!((&*answer.content, answer.reply.as_ref()), ("old reply", Some(&expected)));
+    let members = store.member_list(conversation, None, 9).await.unwrap();
+    assert_eq!((members[0].delivered, members[0].read), (2, 1));
+    assert_eq!(store.usage_attempts(answer.id).await.unwrap(), [], "the books begin empty");
+    assert_eq!(store.usage_balance(&Account::User(user)).await.unwrap(), Balance::default());
+    store.close().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn sqlite_takes_the_rows_from_before_the_books_along() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("old.db");
+    let (conversation, user) = (ConversationId::new(), UserId::new());
+    let connection = rusqlite::Connection::open(&path).unwrap();
+    connection.execute_batch(&up(&SQLITE[..2])).unwrap();
+    connection.execute_batch(&rows_before_the_books(conversation, user, true)).unwrap();
+    drop(connection);
+    old_replies_are_as_they_were(&format!("sqlite://{}", path.display()), conversation, user).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn postgres_takes_the_rows_from_before_the_books_along() {
+    let server = Server::shared();
+    let name = server.fresh_database().await;
+    let client = server.connect(&name).await;
+    let (conversation, user) = (ConversationId::new(), UserId::new());
+    client.batch_execute(&up(&POSTGRES[..2])).await.unwrap();
+    client.batch_execute(&rows_before_the_books(conversation, user, false)).await.unwrap();
+    old_replies_are_as_they_were(&server.url(&name), conversation, user).await;
 }
 
 /// A room with a removed member, and a deleted one. Gives the conversation that is left.
@@ -113,11 +212,10 @@ async fn sqlite_can_go_back() {
     let (kept, url) = (before_the_way_back(&subject).await, subject.url().unwrap());
     let folder = subject.forget();
     let connection = rusqlite::Connection::open(url.replace("sqlite://", "")).unwrap();
-    connection.execute_batch(SQLITE[1].0).unwrap();
+    connection.execute_batch(&down(&SQLITE[1..])).unwrap();
     let count =
         |row: &rusqlite::Row<'_>| Ok((row.get::<_, i64>(0)?, row.get::<_, i64>(1)?, row.get::<_, i64>(2)?));
     assert_eq!(connection.query_row(LEFT, (), count).unwrap(), (1, 1, 1));
-    connection.execute("DELETE FROM __diesel_schema_migrations WHERE version = ?1", [SQLITE[1].1]).unwrap();
     drop(connection);
     let conversation = kept.conversation;
     drop(kept);
@@ -131,11 +229,9 @@ async fn postgres_can_go_back() {
     let subject = Subject::postgres().await;
     let (kept, url) = (before_the_way_back(&subject).await, subject.url().unwrap());
     let client = Server::shared().connect(url.rsplit('/').next().unwrap()).await;
-    client.batch_execute(POSTGRES[1].0).await.unwrap();
+    client.batch_execute(&down(&POSTGRES[1..])).await.unwrap();
     let row = client.query_one(LEFT, &[]).await.unwrap();
     assert_eq!((row.get::<_, i64>(0), row.get::<_, i64>(1), row.get::<_, i64>(2)), (1, 1, 1));
-    let forget = format!("DELETE FROM __diesel_schema_migrations WHERE version = '{}'", POSTGRES[1].1);
-    client.batch_execute(&forget).await.unwrap();
     let again = Database::open(&url, &Options::default()).await.unwrap();
     assert_eq!(again.conversation_get(kept.conversation).await.unwrap().unwrap().participants.len(), 1);
 }

@@ -4,7 +4,7 @@
 use crate::postgres::Server;
 use crate::subject::Subject;
 use crate::write::at;
-use parlor_domain::message::{Author, Edit, Fingerprint, Message, Reply, TurnStatus, Usage};
+use parlor_domain::message::{Author, Confidence, Edit, Fingerprint, Message, Reply, TurnStatus, Usage};
 use parlor_domain::ports::{
     Checkpoint, MembershipChange, MembershipStep, MessageChange, NewMessage, NewTurn, Receipt, Store,
     TurnEnd, Write,
@@ -184,6 +184,8 @@ impl Ids {
                     usage: Usage::default(),
                     cost: None,
                     elapsed: Duration::from_millis(time.unsigned_abs()),
+                    backend: Some(format!("backend {time}")),
+                    confidence: Confidence::new(0.5),
                 });
                 Write::TurnEnd(Box::new(TurnEnd { message, from_checkpoint }))
             }
@@ -235,6 +237,7 @@ impl Ids {
             author_name: None,
             kind: "user".to_owned(),
             content: format!("text {time}"),
+            content_type: (time % 2 == 0).then(|| "text/markdown".into()),
             client_id: None,
             created_at: at(time),
             edited_at: None,

@@ -1,8 +1,8 @@
 //! Turns: they open beside a message or by themselves, go on, and end exactly once.
 
 use crate::subject::{Subject, suite};
-use crate::write::{Scene, Writing, at, ending, refused, stored};
-use parlor_domain::message::{NanoDollars, Reply, TurnStatus, Usage};
+use crate::write::{Scene, Writing, at, changed, ending, refused, stored};
+use parlor_domain::message::{Confidence, Edit, NanoDollars, Reply, TurnStatus, Usage};
 use parlor_domain::ports::{Checkpoint, NewTurn, OrphanTurn, Written};
 use parlor_domain::{ErrorCode, MessageId};
 use std::time::Duration;
@@ -45,11 +45,35 @@ async fn a_reply_keeps_how_it_ended_and_what_it_cost(subject: &Subject) {
         let (cost, elapsed) =
             ((number > 0).then_some(NanoDollars(number << 40)), Duration::from_millis(number));
         let in_reply_to = turn.in_reply_to;
-        end.message.reply = Some(Reply { in_reply_to, status, model, usage, cost, elapsed });
+        let backend = (number < 3).then(|| format!("backend-{number}"));
+        let sure = Confidence::from_millionths(1_000_000 >> (number * 6));
+        let confidence = (number != 1).then_some(sure);
+        end.message.reply =
+            Some(Reply { in_reply_to, status, model, usage, cost, elapsed, backend, confidence });
         let (reply, _) = stored(scene.write_one(end.clone()).await);
         assert_eq!(reply.reply, end.message.reply);
         assert_eq!(scene.log().await.pop(), Some(reply));
     }
+}
+
+async fn who_made_a_reply_and_how_sure_they_were_comes_back_by_every_way(subject: &Subject) {
+    let scene = Scene::new(&subject.store).await;
+    let turn = scene.live_turn().await;
+    let mut end = ending(&turn, "text");
+    end.from_checkpoint = true;
+    let reply = stored(scene.write_one(end).await).0;
+    let said = reply.reply.clone().unwrap();
+    assert_eq!((said.backend.as_deref(), said.confidence.unwrap().millionths()), (Some("demo"), 870_001));
+
+    let (store, place) = (&subject.store, scene.conversation);
+    assert_eq!(store.log_after(place, 1, 9, 9).await.unwrap(), std::slice::from_ref(&reply));
+    assert_eq!(store.log_before(place, None, 1).await.unwrap(), std::slice::from_ref(&reply));
+    assert_eq!(store.message_get(place, reply.id).await.unwrap(), Some(reply.clone()));
+    assert_eq!(store.message_find(reply.id).await.unwrap(), Some(reply.clone()));
+    let edit = Edit::React { emoji: "👍".to_owned(), add: true };
+    let edited = changed(scene.write_one(scene.change(reply.id, edit, 5)).await);
+    assert_eq!(edited.reply, reply.reply);
+    assert_eq!(store.log_after(place, 2, 9, 9).await.unwrap(), [edited]);
 }
 
 async fn a_turn_ends_once(subject: &Subject) {
@@ -208,6 +232,7 @@ async fn one_look_gives_at_most_a_thousand_orphans(subject: &Subject) {
 suite! {
     a_turn_becomes_a_message_when_it_ends
     a_reply_keeps_how_it_ended_and_what_it_cost
+    who_made_a_reply_and_how_sure_they_were_comes_back_by_every_way
     a_turn_ends_once
     of_many_who_end_a_turn_at_once_one_does
     a_dead_nodes_turn_ends_with_its_last_checkpoint

@@ -1,7 +1,8 @@
 //! What the tests write, in as few words as possible.
 
 use parlor_domain::message::{
-    Author, Edit, Fingerprint, KIND_ASSISTANT, KIND_USER, Message, NanoDollars, Reply, Seq, TurnStatus, Usage,
+    Author, Confidence, Edit, Fingerprint, KIND_ASSISTANT, KIND_USER, Message, NanoDollars, Reply, Seq,
+    TurnStatus, Usage,
 };
 use parlor_domain::ports::{
     Checkpoint, ConversationRecord, MembershipChange, MembershipStep, MessageChange, NewMessage, NewRoom,
@@ -74,6 +75,7 @@ impl Scene {
             author_name: None,
             kind: KIND_USER.to_owned(),
             content: content.to_owned(),
+            content_type: None,
             client_id: None,
             created_at: at(1),
             edited_at: None,
@@ -192,6 +194,7 @@ pub fn ending(turn: &NewTurn, content: &str) -> TurnEnd {
         author_name: None,
         kind: KIND_ASSISTANT.to_owned(),
         content: content.to_owned(),
+        content_type: None,
         client_id: None,
         created_at: at(2),
         edited_at: None,
@@ -204,6 +207,8 @@ pub fn ending(turn: &NewTurn, content: &str) -> TurnEnd {
             usage,
             cost: Some(NanoDollars(1_250)),
             elapsed: Duration::from_millis(840),
+            backend: Some("demo".to_owned()),
+            confidence: Some(Confidence::from_millionths(870_001)),
         }),
     };
     TurnEnd { message, from_checkpoint: false }

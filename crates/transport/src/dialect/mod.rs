@@ -1,9 +1,11 @@
 //! The wire protocols. Each is a folder of pure functions between its frames and the domain's commands and events; it
 //! knows no socket, and the loop over a socket knows no dialect.
 
+mod broker;
 mod conversations;
 mod rooms;
 
+pub(crate) use broker::Broker;
 pub(crate) use conversations::Conversations;
 pub(crate) use rooms::Rooms;
 
@@ -11,7 +13,7 @@ use bytes::Bytes;
 use parlor_domain::message::Seq;
 use parlor_domain::{
     Command, ConnectionId, ConversationId, Correlation, EncodingSlot, ErrorCode, Event, HISTORY_MAX, Refusal,
-    Reply, Timestamp, UserId,
+    Reply, Timestamp, UserId, WorkerAnswer, WorkerHello, WorkerOrder, WorkerReport,
 };
 use std::time::Duration;
 
@@ -23,6 +25,8 @@ pub(crate) enum Incoming {
         /// The token.
         token: String,
     },
+    /// An AI worker comes in: only ever the first frame. Or what is wrong with what it says of itself.
+    Worker(Result<WorkerHello, Refusal>),
     /// A command for the domain.
     Command(Command),
     /// Nothing that anybody would notice; it counts against the limits all the same.
@@ -79,6 +83,38 @@ pub(crate) trait Dialect: Send + Sync + 'static {
     fn reconnect(&self, _delay: Duration) -> Option<Bytes> {
         None
     }
+
+    /// The words of AI workers; none where they cannot come in by this dialect.
+    fn workers(&self) -> Option<&'static dyn WorkerDialect> {
+        None
+    }
+}
+
+/// What a worker's text frame says.
+#[derive(Debug, PartialEq)]
+pub(crate) enum FromWorker {
+    /// Something for the domain.
+    Report(WorkerReport),
+    /// It wants a `pong`.
+    Ping,
+}
+
+/// The side of AI workers in a wire protocol.
+pub(crate) trait WorkerDialect: Send + Sync + 'static {
+    /// What a worker gets first that was let in under this name.
+    fn welcome(&self, name: &str, now: Timestamp) -> Bytes;
+
+    /// Reads a text frame. Error: the refusal as a frame.
+    fn decode(&self, text: &str) -> Result<FromWorker, Bytes>;
+
+    /// The answer to [`FromWorker::Ping`].
+    fn pong(&self) -> Bytes;
+
+    /// An order as a frame.
+    fn order(&self, order: &WorkerOrder) -> Bytes;
+
+    /// An answer to a report as a frame.
+    fn answer(&self, answer: &WorkerAnswer) -> Bytes;
 }
 
 /// How many messages a `history` without a limit asks for.
@@ -119,17 +155,17 @@ mod tests {
     use std::sync::atomic::{AtomicUsize, Ordering};
     use std::thread;
 
-    /// Protects the price of a large room: where two dialects meet in one conversation, each encodes an event once,
-    /// however many connections write it and on however many threads, and none gets the other's bytes.
+    /// Protects the price of a large room: where three dialects meet in one conversation, each encodes an event once,
+    /// however many connections write it and on however many threads, and none gets another's bytes.
     #[test]
     fn an_event_is_encoded_once_a_dialect() {
-        let dialects: [&dyn Dialect; 2] = [&Conversations, &Rooms];
-        let encoded = [const { AtomicUsize::new(0) }; 2];
+        let dialects: [&dyn Dialect; 3] = [&Conversations, &Rooms, &Broker];
+        let encoded = [const { AtomicUsize::new(0) }; 3];
         let event =
             Event::new(Some(samples::room()), EventBody::Message(Arc::new(samples::message(1, None))));
         let write = || {
             for connection in 0..1_000 {
-                let (dialect, count) = (dialects[connection % 2], &encoded[connection % 2]);
+                let (dialect, count) = (dialects[connection % 3], &encoded[connection % 3]);
                 let bytes = event.encoded(dialect.slot(), |event| {
                     count.fetch_add(1, Ordering::Relaxed);
                     dialect.event(event)
@@ -138,7 +174,7 @@ mod tests {
             }
         };
         thread::scope(|threads| (0..2).for_each(|_| drop(threads.spawn(write))));
-        assert_eq!(encoded.map(AtomicUsize::into_inner), [1, 1]);
+        assert_eq!(encoded.map(AtomicUsize::into_inner), [1, 1, 1]);
     }
 
     /// A message that a thousand liked fits into a frame: they are all counted, and the first are named.

@@ -2,6 +2,7 @@
 
 use bytes::Bytes;
 use parlor_domain::message::{Author, Message, NanoDollars, Reaction, Reply, TurnStatus, Usage};
+use parlor_domain::ports::ToolCall;
 use parlor_domain::{RoomId, Timestamp};
 use std::time::Duration;
 use uuid::Uuid;
@@ -29,6 +30,7 @@ pub(super) fn message(number: u128, reply: Option<Reply>) -> Message {
         author_name: reply.is_none().then(|| "ann".into()),
         kind: if reply.is_some() { "assistant".into() } else { "user".into() },
         content: "Hello".into(),
+        content_type: None,
         client_id: reply.is_none().then(|| "c-1".into()),
         created_at: at(),
         edited_at: None,
@@ -64,7 +66,14 @@ pub(super) fn turn_reply(status: TurnStatus) -> Reply {
         usage: Usage { prompt_tokens: 15, completion_tokens: 20, estimated: false },
         cost: Some(NanoDollars(3_000_000)),
         elapsed: Duration::from_micros(2_500_400),
+        backend: Some("openai".into()),
+        confidence: None,
     }
+}
+
+/// The first piece of a call of a tool.
+pub(super) fn tool_call() -> ToolCall {
+    ToolCall { index: 0, id: Some("call-1".into()), name: Some("weather".into()), arguments: "{".into() }
 }
 
 /// The payloads of the frames in `bytes`, a line each.

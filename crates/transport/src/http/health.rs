@@ -10,10 +10,13 @@ use serde::Serialize;
 use std::sync::Arc;
 use utoipa::ToSchema;
 
+/// How many backends are named.
+const NAMED: usize = 20;
+
 /// How the server is.
 #[derive(Serialize, ToSchema)]
 pub(super) struct Health {
-    /// `healthy` or `unhealthy`.
+    /// `healthy`, `degraded` (no AI takes turns) or `unhealthy` (the database does not answer).
     status: &'static str,
     agent: &'static str,
     version: &'static str,
@@ -27,7 +30,8 @@ pub(super) struct Checks {
     database: &'static str,
     /// One node needs none.
     bus: &'static str,
-    /// The backends, in the order in which they are asked.
+    /// The backends that take turns, in the order in which they are asked, each name once; `unavailable` where there
+    /// are none.
     ai: String,
     /// There are no files to scan yet.
     scanner: &'static str,
@@ -39,7 +43,7 @@ pub(super) struct Checks {
     path = "/health",
     tag = "health",
     responses(
-        (status = OK, description = "Healthy", body = Health),
+        (status = OK, description = "Healthy, or degraded", body = Health),
         (status = SERVICE_UNAVAILABLE, description = "Unhealthy: the database does not answer", body = Health),
     )
 )]
@@ -48,18 +52,31 @@ pub(crate) async fn health(state: axum::extract::State<Arc<State>>) -> Response 
     if let Err(error) = &database {
         tracing::warn!(%error, "the database does not answer");
     }
+    let ai = ai(&state);
     let (code, status) = match &database {
+        Ok(()) if ai.is_none() => (StatusCode::OK, "degraded"),
         Ok(()) => (StatusCode::OK, "healthy"),
         Err(_) => (StatusCode::SERVICE_UNAVAILABLE, "unhealthy"),
     };
     let checks = Checks {
         database: if database.is_ok() { "ok" } else { "unreachable" },
         bus: "off",
-        ai: state.hub.backends().join(", "),
+        ai: ai.unwrap_or_else(|| "unavailable".to_owned()),
         scanner: "off",
     };
     let body = Health { status, agent: "Parlor", version: env!("CARGO_PKG_VERSION"), checks };
     (code, Json(body)).into_response()
+}
+
+/// The names of the backends that take turns; none where there are none.
+fn ai(state: &State) -> Option<String> {
+    let mut names: Vec<String> = Vec::new();
+    for backend in state.hub.backend_states() {
+        if backend.takes_turns && names.len() < NAMED && !names.contains(&backend.name) {
+            names.push(backend.name);
+        }
+    }
+    (!names.is_empty()).then(|| names.join(", "))
 }
 
 /// Whether the process serves at all.

@@ -31,7 +31,7 @@ impl<S: Send + Sync, T: DeserializeOwned> FromRequest<S> for Body<T> {
             .map_err(|_| refused(StatusCode::REQUEST_TIMEOUT, "the body did not arrive in time"))?
             .map_err(|rejection| match rejection.status() {
                 StatusCode::PAYLOAD_TOO_LARGE => {
-                    refused(StatusCode::PAYLOAD_TOO_LARGE, "a body has 64 KiB at most")
+                    refused(StatusCode::PAYLOAD_TOO_LARGE, "the body is too large")
                 }
                 _ => refused(StatusCode::BAD_REQUEST, "the body could not be read"),
             })?;

@@ -4,6 +4,7 @@
 
 mod asyncapi;
 mod auth;
+mod completions;
 mod cors;
 mod documents;
 mod health;
@@ -19,17 +20,18 @@ mod tokens;
 mod upgrade;
 mod words;
 
-use crate::dialect::{Conversations, Dialect, Rooms};
+use crate::dialect::{Broker, Conversations, Dialect, Rooms};
 use crate::server::State;
 use axum::Router;
 use axum::extract::DefaultBodyLimit;
 use axum::routing::get;
 use std::sync::Arc;
-use utoipa_axum::router::OpenApiRouter;
+use utoipa_axum::router::{OpenApiRouter, UtoipaMethodRouterExt};
 use utoipa_axum::routes;
 
 /// The WebSocket endpoints and their dialects.
-const SOCKETS: &[(&str, &dyn Dialect)] = &[("/api/v1/chat/ws", &Conversations), ("/api/v1/ws/ws", &Rooms)];
+const SOCKETS: &[(&str, &dyn Dialect)] =
+    &[("/api/v1/chat/ws", &Conversations), ("/api/v1/ws/ws", &Rooms), ("/ws", &Broker)];
 
 /// The HTTP endpoints. What is not in here is neither served nor documented.
 fn routes() -> OpenApiRouter<Arc<State>> {
@@ -39,6 +41,8 @@ fn routes() -> OpenApiRouter<Arc<State>> {
         .routes(routes!(rooms::get, rooms::delete))
         .routes(routes!(members::list))
         .routes(routes!(stats::stats))
+        .routes(routes!(completions::complete).layer(DefaultBodyLimit::max(completions::MAX_BODY)))
+        .routes(routes!(completions::models))
         .routes(routes!(health::health))
         .routes(routes!(health::live))
         .routes(routes!(health::ready))

@@ -42,6 +42,11 @@ pub(super) struct Body<'a> {
 pub(super) struct Refused(Body<'static>);
 
 impl Problem {
+    /// What it is made of.
+    pub(crate) fn into_parts(self) -> (Refusal, StatusCode) {
+        (self.refusal, self.status)
+    }
+
     /// A problem with a status of its own.
     pub(crate) fn with_status(
         status: StatusCode,

@@ -31,6 +31,8 @@ pub(super) struct Figures {
     turns: usize,
     /// AI workers that are connected.
     workers: usize,
+    /// Replies that wait for a backend.
+    queue_turns: usize,
     /// Commands that wait for their conversation.
     queue_commands: usize,
     /// Receipts that wait to be written.
@@ -72,7 +74,8 @@ pub(super) async fn stats(
         messages: totals.messages,
         conversations_live: figures.conversations,
         turns: figures.turns,
-        workers: 0,
+        workers: figures.workers,
+        queue_turns: figures.turns_waiting,
         queue_commands: figures.commands_waiting,
         queue_receipts: figures.receipts_waiting,
         bytes_received,

@@ -1,9 +1,12 @@
-//! The life of one connection: authenticated, served, ended.
+//! The life of one connection: let in (`admission`), served, ended (`closing`). A user's is served here, a worker's in
+//! `worker`.
 //!
-//! While it is served, one task runs three things: the input (frames become commands, one after the other), the
+//! While a user is served, one task runs three things: the input (frames become commands, one after the other), the
 //! output (the outbox becomes writes) and the clock (heartbeats, the token's end, the server's end). Whatever ends the
 //! connection says so to its outbox, and the output carries it out behind what was promised before.
 
+use super::admission::{Admitted, Rejected};
+use super::closing::{CLOSE_WRITE, End, finish, is_clean, unauthenticated};
 use super::io::{Socket, Tap};
 use super::life::Life;
 use super::reader::{Assembly, Burst, Ended, Received};
@@ -14,26 +17,18 @@ use crate::traffic::Traffic;
 use bytes::Bytes;
 use fastwebsockets::OpCode;
 use parlor_domain::{
-    Close, CloseCode, Correlation, ErrorCode, Hub, Joined, Outbox, Outgoing, Refusal, Reply, ReplyBody,
-    Session,
+    CloseCode, Correlation, ErrorCode, Hub, Joined, Outbox, Outgoing, Refusal, Reply, ReplyBody, Session,
 };
-use std::borrow::Cow;
 use std::collections::VecDeque;
 use std::convert::Infallible;
 use std::future::pending;
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::sync::OwnedSemaphorePermit;
-use tokio::time::{Instant, sleep_until, timeout};
+use tokio::time::{Instant, sleep_until};
 
 /// The largest frame and message, in bytes.
-const MAX_FRAME: usize = 2 * 1024 * 1024;
-/// The largest frame before the client is known, in bytes.
-const MAX_FIRST_FRAME: usize = 64 * 1024;
-/// How long a close frame may take to go out, where the reader is slow.
-const CLOSE_WRITE: Duration = Duration::from_secs(10);
-/// How long the client's own close is waited for, so that a reset does not swallow ours.
-const LINGER: Duration = Duration::from_secs(2);
+pub(super) const MAX_FRAME: usize = 2 * 1024 * 1024;
 /// How often the clock looks at the time of day at least, since that may jump.
 const CLOCK_CHECK: Duration = Duration::from_secs(30);
 /// Over how long the connections of a server that drains are spread when they come back. Milliseconds.
@@ -57,23 +52,6 @@ pub(crate) struct Connection {
     pub(crate) traffic: Arc<Traffic>,
 }
 
-/// Why a connection ends.
-enum End {
-    /// We end it.
-    Ours(Close),
-    /// The client closed, with this code.
-    Client(u16),
-    /// It is gone.
-    Lost,
-}
-
-/// Why a client was not let in.
-struct Rejected {
-    /// None where it is no fault of theirs.
-    refusal: Option<Refusal>,
-    close: Close,
-}
-
 impl Connection {
     /// Serves a socket to its end. `opening` is done before its first frame. `place` is among those that have not
     /// authenticated; none where they are full.
@@ -95,9 +73,13 @@ impl Connection {
         };
         drop(place);
         let end = match admitted {
-            Ok((session, life)) => {
+            Ok(Admitted::User(session, life)) => {
                 writer.add(Encoded::Own(self.greeting(&session)));
                 self.serve(session, &life, opening, &mut tap, &mut assembly, &mut writer).await
+            }
+            // Boxed: there are few of them, and every connection has room for this.
+            Ok(Admitted::Worker(worker)) => {
+                Box::pin(worker.serve(&self, &mut tap, &mut assembly, &mut writer)).await
             }
             Err(Some(Rejected { refusal, close })) => {
                 refusal.into_iter().for_each(|refusal| writer.add(Encoded::Own(self.error(refusal))));
@@ -117,46 +99,6 @@ impl Connection {
         self.dialect.reply(&refused(refusal))
     }
 
-    /// Finds out who it is: by the upgrade's credential, else by the first message.
-    async fn admit(
-        &self,
-        tap: &mut Tap,
-        assembly: &mut Assembly,
-        credential: Option<String>,
-    ) -> Result<(Session, Life), Option<Rejected>> {
-        let token = match credential {
-            Some(token) => token,
-            None => self.first_message(tap, assembly).await?,
-        };
-        let caller = self.hub.authenticate(&token).await.map_err(|refusal| Some(Rejected::of(refusal)))?;
-        let session = self.hub.connect(&caller).map_err(|refusal| Some(Rejected::of(refusal)))?;
-        Ok((session, Life::new(caller.identity.expires_at)))
-    }
-
-    async fn first_message(
-        &self,
-        tap: &mut Tap,
-        assembly: &mut Assembly,
-    ) -> Result<String, Option<Rejected>> {
-        let required = || Some(Rejected::of(Refusal::of(ErrorCode::Unauthenticated)));
-        let mut burst = Burst::single(tap, assembly, MAX_FIRST_FRAME);
-        let text = timeout(self.timing.authentication, async {
-            loop {
-                match burst.next().await {
-                    Ok(Received::Text(text)) => return Ok(text),
-                    Ok(Received::Ping(_) | Received::Pong(_)) => {}
-                    Ok(Received::Binary) => return Err(Some(Rejected::closing(CloseCode::Unsupported))),
-                    Err(Ended::Broken(code)) => return Err(Some(Rejected::closing(code))),
-                    Ok(Received::Close(_)) | Err(Ended::Lost) => return Err(None),
-                }
-            }
-        });
-        match self.dialect.decode(&text.await.map_err(|_| required())??) {
-            Ok(Incoming::Auth { token }) => Ok(token),
-            _ => Err(required()),
-        }
-    }
-
     async fn serve(
         &self,
         mut session: Session,
@@ -169,9 +111,9 @@ impl Connection {
         let (outbox, joined) = (Arc::clone(session.outbox()), Arc::clone(session.joined()));
         let input = async {
             // Boxed: once it is done a connection holds none of it.
-            life.set_busy(true);
+            life.pulse.set_busy(true);
             Box::pin(open(opening, &mut session)).await;
-            life.set_busy(false);
+            life.pulse.set_busy(false);
             self.input(&mut session, life, tap, assembly).await
         };
         tokio::select! {
@@ -206,7 +148,7 @@ impl Connection {
                     Err(Ended::Broken(code)) => return close(session, code).await,
                     Err(Ended::Lost) => return End::Lost,
                 }
-                life.saw();
+                life.pulse.saw();
                 if burst.at_rest() {
                     break;
                 }
@@ -215,14 +157,17 @@ impl Connection {
     }
 
     async fn message(&self, text: &str, session: &mut Session, life: &Life) {
-        life.set_busy(true);
+        life.pulse.set_busy(true);
         match self.dialect.decode(text) {
             Ok(Incoming::Command(command)) => session.handle(command).await,
             Ok(Incoming::Auth { token }) => Box::pin(self.extend(&token, session, life)).await,
+            Ok(Incoming::Worker(_)) => {
+                session.reject(Correlation::default(), Refusal::of(ErrorCode::Forbidden));
+            }
             Ok(Incoming::Nothing) => session.count(),
             Err(Undecodable { refusal, correlation }) => session.reject(correlation, refusal),
         }
-        life.set_busy(false);
+        life.pulse.set_busy(false);
     }
 
     /// A new token for the same user keeps the connection going. With any other, the one it has goes on to count.
@@ -255,7 +200,7 @@ impl Connection {
                     return End::Ours(close);
                 }
             }
-            life.wrote();
+            life.pulse.wrote();
             if let Err(close) = outbox.take(&mut batch).await {
                 return End::Ours(close);
             }
@@ -301,7 +246,7 @@ impl Connection {
             if let (Some(at), Some(interval)) = (ping_at, heartbeat)
                 && at <= Instant::now()
             {
-                if life.silent_for() > interval * 2 {
+                if life.pulse.silent_for() > interval * 2 {
                     outbox.close(CloseCode::TooSlow);
                 }
                 pings += 1;
@@ -335,33 +280,6 @@ impl Connection {
     }
 }
 
-impl Rejected {
-    fn of(refusal: Refusal) -> Self {
-        let close = match refusal.code {
-            ErrorCode::TooManyConnections => CloseCode::TooManyConnections.into(),
-            ErrorCode::Internal => CloseCode::Internal.into(),
-            ErrorCode::TokenExpired => unauthenticated("Token expired"),
-            ErrorCode::Unauthenticated => CloseCode::Unauthenticated.into(),
-            _ => unauthenticated("Invalid token"),
-        };
-        Self { refusal: Some(refusal), close }
-    }
-
-    /// What came was not even a text frame.
-    fn closing(code: CloseCode) -> Self {
-        Self { refusal: Some(Refusal::of(ErrorCode::Unauthenticated)), close: code.into() }
-    }
-
-    /// The server ends before it knows who they are.
-    fn going_away() -> Self {
-        Self { refusal: None, close: CloseCode::GoingAway.into() }
-    }
-}
-
-fn unauthenticated(reason: &'static str) -> Close {
-    Close { code: CloseCode::Unauthenticated, reason: Cow::Borrowed(reason) }
-}
-
 /// An answer to what no command asked.
 fn refused(refusal: Refusal) -> Reply {
     let body = ReplyBody::Refused { refusal, conversation: None };
@@ -380,39 +298,10 @@ async fn open(opening: Opening, session: &mut Session) {
     }
 }
 
-/// Whether a client that closes with this code had nothing to complain of (RFC 6455 §7.4): it has got what was written.
-fn is_clean(code: u16) -> bool {
-    matches!(code, 1000 | 1001 | 1005 | 3000..)
-}
-
 /// Says that the connection ends, and reads nothing more: the output ends it.
 async fn close(session: &Session, code: CloseCode) -> End {
     session.outbox().close(code);
     pending().await
-}
-
-/// The closing handshake (RFC 6455 §7.1).
-async fn finish(end: End, tap: &mut Tap, writer: &mut Writer) {
-    match end {
-        End::Lost => {
-            tracing::debug!("socket lost");
-            return;
-        }
-        End::Client(code) => {
-            tracing::debug!(code, "socket closed by the client");
-            let echo =
-                if code == 1005 { frame::control(OpCode::Close, b"") } else { frame::close_with(code, "") };
-            writer.add(Encoded::Own(echo));
-        }
-        End::Ours(close) => {
-            tracing::debug!(code = close.code.as_u16(), reason = %close.reason, "socket closed");
-            writer.add(Encoded::Own(frame::close(&close)));
-        }
-    }
-    if timeout(CLOSE_WRITE, writer.write()).await.is_ok_and(|written| written.is_ok()) {
-        let _ = writer.shutdown().await;
-        let _ = timeout(LINGER, tap.discard()).await;
-    }
 }
 
 #[cfg(test)]

@@ -5,21 +5,25 @@ use std::sync::atomic::{AtomicBool, AtomicI64, AtomicU64, Ordering};
 use std::time::Duration;
 use tokio::time::Instant;
 
-/// What the three parts of a connection tell each other.
+/// What the three parts of a user's connection tell each other.
 pub(super) struct Life {
-    start: Instant,
-    /// When the client gave its last sign of life: milliseconds after `start`.
-    seen: AtomicU64,
-    /// Whether a command is being done: the client's frames are not read then, its pongs among them.
-    busy: AtomicBool,
+    pub(super) pulse: Pulse,
     /// When its token ends: microseconds since the epoch.
     expires_at: AtomicI64,
 }
 
-impl Life {
-    pub(super) fn new(expires_at: Timestamp) -> Self {
-        let expires_at = AtomicI64::new(expires_at.as_microsecond());
-        Self { start: Instant::now(), seen: AtomicU64::new(0), busy: AtomicBool::new(false), expires_at }
+/// When the other side was last heard of.
+pub(super) struct Pulse {
+    start: Instant,
+    /// When it gave its last sign of life: milliseconds after `start`.
+    seen: AtomicU64,
+    /// Whether what it said is being done: its frames are not read then, its pongs among them.
+    busy: AtomicBool,
+}
+
+impl Pulse {
+    pub(super) fn new() -> Self {
+        Self { start: Instant::now(), seen: AtomicU64::new(0), busy: AtomicBool::new(false) }
     }
 
     pub(super) fn saw(&self) {
@@ -40,6 +44,12 @@ impl Life {
 
     pub(super) fn silent_for(&self) -> Duration {
         self.start.elapsed().saturating_sub(Duration::from_millis(self.seen.load(Ordering::Relaxed)))
+    }
+}
+
+impl Life {
+    pub(super) fn new(expires_at: Timestamp) -> Self {
+        Self { pulse: Pulse::new(), expires_at: AtomicI64::new(expires_at.as_microsecond()) }
     }
 
     pub(super) fn extend(&self, expires_at: Timestamp) {

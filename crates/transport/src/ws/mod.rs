@@ -1,10 +1,13 @@
 //! One WebSocket, from its upgrade to its end. The only place that reads and writes sockets.
 
+mod admission;
+mod closing;
 mod connection;
 mod io;
 mod life;
 mod reader;
 mod scan;
+mod worker;
 mod writer;
 
 pub(crate) use connection::{Connection, Timing};

@@ -2,7 +2,8 @@
 //! here fails.
 
 use parlor_tests::client::id;
-use parlor_tests::{Rooms, TestApp, http};
+use parlor_tests::http::{self, Answer};
+use parlor_tests::{Rooms, TestApp};
 use serde_json::{Value, json};
 use std::collections::BTreeSet;
 
@@ -42,7 +43,23 @@ const ROUTES: &[Row] = &[
     row("DELETE /api/v1/ws/rooms/{room_id}", nothing, Stranger::Refused(404, "ROOM_NOT_FOUND")),
     row("GET /api/v1/ws/rooms/{room_id}/members", nothing, Stranger::Refused(404, "ROOM_NOT_FOUND")),
     row("GET /api/v1/ws/stats", nothing, Stranger::Refused(403, "FORBIDDEN")),
+    row("GET /v1/models", nothing, Stranger::Own(200)),
+    row("POST /v1/chat/completions", completion, Stranger::Own(200)),
 ];
+
+fn completion() -> Value {
+    json!({"messages": [{"role": "user", "content": "echo hello"}]})
+}
+
+/// The status and the code of a refusal, in the form that the route's clients read.
+fn refusal(path: &str, answer: &Answer) -> (u16, String) {
+    if !path.starts_with("/v1/") {
+        return answer.refusal();
+    }
+    let error = &answer.json()["error"];
+    assert!(error["message"].is_string() && error["type"].is_string(), "{error}");
+    (answer.status, id(&error["code"]))
+}
 
 /// Every operation of the document, and whether it asks for a token.
 fn operations(openapi: &Value) -> Vec<(String, bool)> {
@@ -87,9 +104,10 @@ async fn every_route_refuses_strangers() {
             Stranger::Refused(status, code) => (*status, Some(*code)),
         };
         assert!(secured, "{operation} does not say that it asks for a token");
-        assert_eq!(ask(None).await.refusal(), (401, "UNAUTHENTICATED".to_owned()), "{operation}");
-        assert_eq!(ask(Some("nonsense")).await.refusal(), (401, "INVALID_TOKEN".to_owned()), "{operation}");
-        assert_eq!(ask(Some(&socket)).await.refusal(), (403, "FORBIDDEN".to_owned()), "{operation}");
+        let refused = async |token| refusal(&path, &ask(token).await);
+        assert_eq!(refused(None).await, (401, "UNAUTHENTICATED".to_owned()), "{operation}");
+        assert_eq!(refused(Some("nonsense")).await, (401, "INVALID_TOKEN".to_owned()), "{operation}");
+        assert_eq!(refused(Some(&socket)).await, (403, "FORBIDDEN".to_owned()), "{operation}");
         let answer = ask(Some(&eve)).await;
         assert_eq!(answer.status, expect, "{operation}: {}", answer.body);
         assert!(!answer.body.contains("secret") || code.is_some(), "{operation}: {}", answer.body);

@@ -113,7 +113,7 @@ async fn refusals_are_problems() {
     assert_eq!(bad.refusal(), (401, "INVALID_TOKEN".to_owned()));
 }
 
-/// Protects: the documents that a client's author reads are there, parse, and name both sockets; every frame type
+/// Protects: the documents that a client's author reads are there, parse, and name every socket; every frame type
 /// that these tests use is described.
 #[tokio::test(flavor = "multi_thread")]
 async fn the_server_describes_itself() {
@@ -122,10 +122,19 @@ async fn the_server_describes_itself() {
     assert!(id(&openapi["openapi"]).starts_with("3.1"), "{}", openapi["openapi"]);
     let asyncapi = app.get("/asyncapi.json").await.json();
     assert!(id(&asyncapi["asyncapi"]).starts_with("3."));
-    let addresses: Vec<&Value> =
-        asyncapi["channels"].as_object().unwrap().values().map(|it| &it["address"]).collect();
-    assert_eq!(addresses, ["/api/v1/chat/ws", "/api/v1/ws/ws"]);
-    for kind in ["rooms.client.chat", "rooms.server.presence", "conversations.server.stream_content"] {
+    let channels = [
+        ("broker", "/ws"),
+        ("conversations", "/api/v1/chat/ws"),
+        ("rooms", "/api/v1/ws/ws"),
+        ("workers", "/ws"),
+    ];
+    let described = asyncapi["channels"].as_object().unwrap();
+    for (name, address) in channels {
+        assert_eq!(described[name]["address"], address, "{name}");
+    }
+    assert_eq!(described.len(), channels.len());
+    let kinds = ["rooms.client.chat", "rooms.server.presence", "conversations.server.stream_content"];
+    for kind in kinds.into_iter().chain(["broker.server.ai_response", "workers.server.process_message"]) {
         let found = asyncapi["components"]["messages"].get(kind);
         assert!(found.is_some(), "{kind} is not described");
     }

@@ -209,6 +209,7 @@ async fn apply(op: Op, number: usize, server: &TestHub, id: ConversationId, read
                 place: Some(id.into()),
                 content: format!("message {number}"),
                 kind: kind.into(),
+                content_type: None,
                 client_id: Some(number.to_string()),
                 options: TurnOptions::default(),
             };

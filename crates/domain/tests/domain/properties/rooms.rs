@@ -264,6 +264,7 @@ impl World {
             place: Some(self.place()),
             content: format!("message {number}"),
             kind: "user".into(),
+            content_type: None,
             client_id: Some(number.to_string()),
             options: TurnOptions::default(),
         };

@@ -54,6 +54,7 @@ fn rows(place: &Place, message: MessageId, member: UserId) -> Vec<(Action, Stran
         place: Some(place.clone()),
         content: "hello".into(),
         kind: "user".into(),
+        content_type: None,
         client_id: None,
         options: options.clone(),
     };

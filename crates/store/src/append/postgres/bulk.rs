@@ -1,8 +1,8 @@
-//! The changes of a transaction, one statement a table: each column travels as one array, so that a statement's text
-//! is the same for any number of rows and is prepared once a connection.
+//! The changes of a transaction, one statement a table.
 
 use super::known::Head;
 use crate::append::row::{ReplyColumns, Row};
+use crate::bulk::bulk;
 use crate::conversations::NewConversation;
 use crate::error::Result;
 use crate::messages::signed;
@@ -11,43 +11,11 @@ use crate::types::{At, Id, sql};
 use diesel::pg::Pg;
 use diesel::prelude::*;
 use diesel::query_builder::{AstPass, QueryFragment, QueryId};
-use diesel::sql_types::{Array, BigInt, Bool, Nullable, Text};
+use diesel::sql_types::{Array, BigInt, Bool, Integer, Nullable, Text};
 use diesel_async::{AsyncPgConnection, RunQueryDsl};
 use parlor_domain::message::Message;
 use parlor_domain::ports::NewTurn;
 use std::collections::HashMap;
-
-/// Defines a statement on arrays: its name, the text before them, each column with its SQL type and its Rust type,
-/// the text after them.
-macro_rules! bulk {
-    ($name:ident $before:literal { $($column:ident: $sql:ty = $rust:ty,)* } $after:literal) => {
-        #[derive(Debug, Default)]
-        struct $name<'a> {
-            $($column: Vec<$rust>,)*
-            borrowed: std::marker::PhantomData<&'a ()>,
-        }
-
-        impl QueryId for $name<'_> {
-            type QueryId = $name<'static>;
-            const HAS_STATIC_QUERY_ID: bool = true;
-        }
-
-        impl QueryFragment<Pg> for $name<'_> {
-            fn walk_ast<'b>(&'b self, mut out: AstPass<'_, 'b, Pg>) -> QueryResult<()> {
-                out.push_sql($before);
-                let mut separator = "";
-                $(
-                    out.push_sql(separator);
-                    out.push_bind_param::<Array<$sql>, _>(&self.$column)?;
-                    separator = ", ";
-                )*
-                let _ = separator;
-                out.push_sql($after);
-                Ok(())
-            }
-        }
-    };
-}
 
 mod people;
 
@@ -88,8 +56,10 @@ bulk! {
     InsertMessages
     "INSERT INTO messages (conversation_id, seq, changed_seq, id, author_id, kind, content, client_id, fingerprint, \
      created_at, in_reply_to, status, model, prompt_tokens, completion_tokens, usage_estimated, \
-     author_name, cost_nano, elapsed_ms) SELECT conversation_id, seq, seq, id, author_id, kind, content, client_id, fingerprint, created_at, in_reply_to, \
-     status, model, prompt_tokens, completion_tokens, usage_estimated, author_name, cost_nano, elapsed_ms FROM unnest("
+     author_name, cost_nano, elapsed_ms, content_type, backend, confidence) \
+     SELECT conversation_id, seq, seq, id, author_id, kind, content, client_id, fingerprint, created_at, in_reply_to, \
+     status, model, prompt_tokens, completion_tokens, usage_estimated, author_name, cost_nano, elapsed_ms, \
+     content_type, backend, confidence FROM unnest("
     {
         conversation: sql::Uid = Id,
         seq: BigInt = i64,
@@ -109,9 +79,13 @@ bulk! {
         author_name: Nullable<Text> = Option<&'a str>,
         cost_nano: Nullable<BigInt> = Option<i64>,
         elapsed_ms: Nullable<BigInt> = Option<i64>,
+        content_type: Nullable<Text> = Option<&'a str>,
+        backend: Nullable<Text> = Option<&'a str>,
+        confidence: Nullable<Integer> = Option<i32>,
     }
     ") AS new (conversation_id, seq, id, author_id, kind, content, client_id, fingerprint, created_at, in_reply_to, \
-     status, model, prompt_tokens, completion_tokens, usage_estimated, author_name, cost_nano, elapsed_ms)"
+     status, model, prompt_tokens, completion_tokens, usage_estimated, author_name, cost_nano, elapsed_ms, \
+     content_type, backend, confidence)"
 }
 
 pub(super) async fn messages_insert(connection: &mut AsyncPgConnection, rows: &[Row<'_>]) -> Result<()> {
@@ -138,6 +112,9 @@ pub(super) async fn messages_insert(connection: &mut AsyncPgConnection, rows: &[
         insert.author_name.push(row.author_name);
         insert.cost_nano.push(row.reply.cost_nano);
         insert.elapsed_ms.push(row.reply.elapsed_ms);
+        insert.content_type.push(row.content_type);
+        insert.backend.push(row.reply.backend);
+        insert.confidence.push(row.reply.confidence);
     }
     insert.execute(connection).await?;
     Ok(())

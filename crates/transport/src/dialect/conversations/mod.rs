@@ -4,9 +4,10 @@ use super::{Dialect, Greeting, Incoming, Undecodable, history_limit, reactions};
 use crate::frame::{self, Frames};
 use bytes::Bytes;
 use parlor_domain::message::{Author, Message, Summary};
+use parlor_domain::ports::ToolCall;
 use parlor_domain::{
     Action, Command, Correlation, Draft, EncodingSlot, Event, EventBody, Place, Position, Refusal, Reply,
-    ReplyBody, TurnOptions, TurnRef,
+    ReplyBody, TurnOptions, TurnPart, TurnRef,
 };
 use parlor_protocol::conversations as wire;
 use parlor_protocol::conversations::{ASSISTANT, ClientFrame, Echo, ServerFrame};
@@ -65,8 +66,21 @@ impl Dialect for Conversations {
             EventBody::TurnStarted(turn) => {
                 frames.json(&typing(turn.conversation, ASSISTANT, true)).json(&stream_start(turn));
             }
-            EventBody::TurnDelta { turn, offset, text, .. } => {
+            EventBody::TurnDelta { turn, part: TurnPart::Text, offset, text, .. } => {
                 frames.json(&stream_content(turn.id, text, *offset, false));
+            }
+            EventBody::TurnDelta { turn, part: TurnPart::Reasoning, offset, text, .. } => {
+                frames.json(&stream_reasoning(turn, text, *offset));
+            }
+            EventBody::TurnToolCall { turn, call } => {
+                frames.json(&tool_call(turn, call));
+            }
+            EventBody::TurnRestarted { turn, attempt } => {
+                frames.json(&ServerFrame::StreamRestart(wire::StreamRestart {
+                    message_id: turn.id,
+                    attempt: *attempt,
+                    conversation_id: turn.conversation,
+                }));
             }
             EventBody::TurnEnded { message, refusal } => turn_ended(&mut frames, message, refusal.as_ref()),
             // Of rooms this dialect has no words.
@@ -114,13 +128,14 @@ fn incoming_of(incoming: wire::Incoming) -> Result<Incoming, Undecodable> {
             place: data.conversation_id.map(Place::Conversation),
             content: data.content,
             kind: data.message_type,
+            content_type: None,
             client_id: data.client_message_id,
-            options: options(data.assistant_id),
+            options: options(data.assistant_id, data.restart),
         }),
         ClientFrame::StreamResponse(data) => Action::Stream {
             place: data.conversation_id.into(),
             message: data.message_id,
-            options: options(data.assistant_id),
+            options: options(data.assistant_id, data.restart),
         },
         ClientFrame::StopResponse(data) => {
             Action::Stop { place: data.conversation_id.into(), turn: data.message_id }
@@ -140,9 +155,9 @@ fn incoming_of(incoming: wire::Incoming) -> Result<Incoming, Undecodable> {
     Ok(Incoming::Command(Command { action, correlation }))
 }
 
-/// What is said about the answer: the model alone.
-fn options(model: Option<String>) -> TurnOptions {
-    TurnOptions { model, ..TurnOptions::default() }
+/// What is said about the answer.
+fn options(model: Option<String>, restart: Option<bool>) -> TurnOptions {
+    TurnOptions { model, restarts: restart.unwrap_or_default(), ..TurnOptions::default() }
 }
 
 fn position(position: wire::Position) -> Position {
@@ -327,6 +342,26 @@ fn stream_content(
         content: content.into(),
         is_complete,
         offset,
+    })
+}
+
+fn stream_reasoning<'a>(turn: &TurnRef, content: &'a str, offset: u64) -> ServerFrame<'a> {
+    ServerFrame::StreamReasoning(wire::StreamReasoning {
+        message_id: turn.id,
+        content: content.into(),
+        offset,
+        conversation_id: turn.conversation,
+    })
+}
+
+fn tool_call<'a>(turn: &TurnRef, call: &'a ToolCall) -> ServerFrame<'a> {
+    ServerFrame::ToolCall(wire::ToolCall {
+        message_id: turn.id,
+        index: call.index,
+        id: call.id.as_deref().map(Cow::Borrowed),
+        name: call.name.as_deref().map(Cow::Borrowed),
+        arguments: (&call.arguments).into(),
+        conversation_id: turn.conversation,
     })
 }
 

@@ -1,11 +1,11 @@
 //! Every event and answer of the domain as this dialect writes it.
 
 use super::{Conversations, Dialect, Incoming};
-use crate::dialect::samples::{at, changed, deleted, id, message, payloads, turn_reply};
+use crate::dialect::samples::{at, changed, deleted, id, message, payloads, tool_call, turn_reply};
 use parlor_domain::message::{Author, Summary, TurnStatus};
 use parlor_domain::{
     Action, ConversationId, Correlation, ErrorCode, Event, EventBody, MessageId, Place, Presence, Refusal,
-    Reply, ReplyBody, TurnRef, UserId,
+    Reply, ReplyBody, TurnPart, TurnRef, UserId,
 };
 use std::sync::Arc;
 
@@ -34,7 +34,10 @@ fn events_keep_their_shape() {
             is_typing: true,
         },
         EventBody::TurnStarted(turn),
-        EventBody::TurnDelta { turn, offset: 3, text: "lo".into(), at: at() },
+        EventBody::TurnDelta { turn, part: TurnPart::Text, offset: 3, text: "lo".into(), at: at() },
+        EventBody::TurnDelta { turn, part: TurnPart::Reasoning, offset: 2, text: "Hm".into(), at: at() },
+        EventBody::TurnToolCall { turn, call: tool_call() },
+        EventBody::TurnRestarted { turn, attempt: 2 },
         ended(TurnStatus::Complete, None),
         ended(TurnStatus::Failed, Some(Refusal::of(ErrorCode::AiUnavailable))),
     ];
@@ -132,6 +135,11 @@ fn frames_become_commands() {
     assert_eq!(command.correlation.client_id.as_deref(), Some("c"));
     let Action::Send(draft) = command.action else { panic!("not a send") };
     assert_eq!((draft.place, draft.kind.as_str()), (Some(Place::Conversation(room)), "user"));
+    assert!(!draft.options.restarts);
+    let command =
+        decode(r#"{"type":"send_message","data":{"conversation_id":"ROOM","content":"x","restart":true}}"#);
+    let Action::Send(draft) = command.action else { panic!("not a send") };
+    assert!(draft.options.restarts);
     let command = decode(r#"{"type":"history","data":{"conversation_id":"ROOM"}}"#);
     assert_eq!(command.action, Action::History { place: room.into(), before: None, limit: 50 });
     for limit in [0, 201] {

@@ -79,6 +79,7 @@ fn action(frame: ClientFrame) -> Result<Action, Refusal> {
                 system_prompt: data.system_prompt,
                 temperature: data.temperature,
                 max_tokens: data.max_tokens,
+                restarts: data.restart.unwrap_or_default(),
             },
         },
         ClientFrame::Resume(data) => Action::Resume(positions(data.positions)?),
@@ -95,12 +96,14 @@ fn draft(data: wire::SendChat) -> Result<Draft, Refusal> {
         place: named(data.room_id, data.conversation_id),
         content: data.message,
         kind: parlor_domain::message::KIND_USER.to_owned(),
+        content_type: None,
         client_id: data.message_id,
         options: TurnOptions {
             model: data.model_preference,
             system_prompt: data.system_prompt,
             temperature: data.temperature,
             max_tokens: data.max_tokens,
+            restarts: data.restart.unwrap_or_default(),
         },
     })
 }

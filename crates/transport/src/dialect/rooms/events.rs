@@ -3,9 +3,10 @@
 use super::messages::{error, message, name, updated};
 use crate::frame::Frames;
 use parlor_domain::message::{Author, Message, Seq};
+use parlor_domain::ports::ToolCall;
 use parlor_domain::room::MemberRole;
 use parlor_domain::{
-    ConversationId, EventBody, MessageId, Presence, Refusal, RoomId, Timestamp, TurnRef, UserId,
+    ConversationId, EventBody, MessageId, Presence, Refusal, RoomId, Timestamp, TurnPart, TurnRef, UserId,
 };
 use parlor_protocol::rooms as wire;
 use parlor_protocol::rooms::{ASSISTANT, Chat, ServerBody, ServerFrame};
@@ -44,7 +45,21 @@ pub(super) fn write(body: &EventBody, room: Option<&RoomId>, frames: &mut Frames
         }
         EventBody::Read { message, reader, seq, at } => write(read(message, room, *reader, *seq, *at)),
         EventBody::TurnStarted(turn) => write(assistant_types(turn, room, true)),
-        EventBody::TurnDelta { turn, offset, text, at } => write(chunk(turn, room, *offset, text, *at)),
+        EventBody::TurnDelta { turn, part: TurnPart::Text, offset, text, at } => {
+            write(chunk(turn, room, *offset, text, *at));
+        }
+        EventBody::TurnDelta { turn, part: TurnPart::Reasoning, offset, text, .. } => {
+            write(reasoning(turn, room, *offset, text));
+        }
+        EventBody::TurnToolCall { turn, call } => write(tool_call(turn, room, call)),
+        EventBody::TurnRestarted { turn, attempt } => {
+            write(ServerBody::StreamRestart(wire::StreamRestart {
+                message_id: turn.id,
+                attempt: *attempt,
+                conversation_id: turn.conversation,
+                room_id: room.cloned(),
+            }));
+        }
         EventBody::TurnEnded { message, refusal } => turn_ended(message, room, refusal.as_ref(), &mut write),
         // Every entry is told to all of a member's connections: a summary would say it twice.
         EventBody::Updated(_) => {}
@@ -139,6 +154,28 @@ fn chunk<'a>(
         message_id: turn.id,
         offset,
     }))
+}
+
+fn reasoning<'a>(turn: &TurnRef, room: Option<&RoomId>, offset: u64, text: &'a str) -> ServerBody<'a> {
+    ServerBody::Reasoning(wire::Reasoning {
+        message_id: turn.id,
+        content: text.into(),
+        offset,
+        conversation_id: turn.conversation,
+        room_id: room.cloned(),
+    })
+}
+
+fn tool_call<'a>(turn: &TurnRef, room: Option<&RoomId>, call: &'a ToolCall) -> ServerBody<'a> {
+    ServerBody::ToolCall(wire::ToolCall {
+        message_id: turn.id,
+        index: call.index,
+        id: call.id.as_deref().map(Cow::Borrowed),
+        name: call.name.as_deref().map(Cow::Borrowed),
+        arguments: (&call.arguments).into(),
+        conversation_id: turn.conversation,
+        room_id: room.cloned(),
+    })
 }
 
 /// The end of a turn: why it failed, then the message that it became, without the text that was streamed.

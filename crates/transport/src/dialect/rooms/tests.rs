@@ -2,12 +2,12 @@
 
 use super::{Dialect, Incoming, Rooms};
 use crate::dialect::Greeting;
-use crate::dialect::samples::{at, changed, deleted, id, message, payloads, room, turn_reply};
+use crate::dialect::samples::{at, changed, deleted, id, message, payloads, room, tool_call, turn_reply};
 use parlor_domain::message::{Author, Message, Summary, TurnStatus};
 use parlor_domain::room::{AiMode, MemberRole, Room, RoomKind};
 use parlor_domain::{
     Action, Command, ConversationId, Correlation, ErrorCode, Event, EventBody, Place, Presence, Refusal,
-    Reply, ReplyBody, RoomAction, RoomDraft, RoomJoined, TurnOptions, TurnRef, UserId,
+    Reply, ReplyBody, RoomAction, RoomDraft, RoomJoined, TurnOptions, TurnPart, TurnRef, UserId,
 };
 use std::sync::Arc;
 use std::time::Duration;
@@ -46,7 +46,10 @@ fn events() -> Vec<EventBody> {
         typing(Author::Assistant, None),
         EventBody::Read { message: Arc::new(message(1, None)), reader: id(0x2001), seq: 2, at: at() },
         EventBody::TurnStarted(turn),
-        EventBody::TurnDelta { turn, offset: 3, text: "lo".into(), at: at() },
+        EventBody::TurnDelta { turn, part: TurnPart::Text, offset: 3, text: "lo".into(), at: at() },
+        EventBody::TurnDelta { turn, part: TurnPart::Reasoning, offset: 2, text: "Hm".into(), at: at() },
+        EventBody::TurnToolCall { turn, call: tool_call() },
+        EventBody::TurnRestarted { turn, attempt: 2 },
         ended(TurnStatus::Complete, None),
         ended(TurnStatus::Failed, Some(Refusal::of(ErrorCode::AiUnavailable))),
     ]
@@ -165,18 +168,22 @@ fn decode(text: &str) -> Command {
 fn a_chat_becomes_a_draft() {
     let command = decode(
         r#"{"type":"chat","data":{"message":"Hi","conversation_id":null,"model_preference":"gpt-4",
-            "temperature":1},"room_id":"room-123","message_id":"msg-1"}"#,
+            "temperature":1,"restart":true},"room_id":"room-123","message_id":"msg-1"}"#,
     );
     assert_eq!(command.correlation.client_id.as_deref(), Some("msg-1"));
     let Action::Send(draft) = command.action else { panic!("not a send") };
     assert_eq!((draft.place, draft.client_id.as_deref()), (Some(Place::Room(room())), Some("msg-1")));
-    let options =
-        TurnOptions { model: Some("gpt-4".into()), temperature: Some(1.0), ..TurnOptions::default() };
+    let options = TurnOptions {
+        model: Some("gpt-4".into()),
+        temperature: Some(1.0),
+        restarts: true,
+        ..TurnOptions::default()
+    };
     assert_eq!((draft.kind.as_str(), draft.options), ("user", options));
 
     let lonely = decode(r#"{"type":"chat","data":{"message":"Hi","conversation_id":null},"room_id":null}"#);
     let Action::Send(draft) = lonely.action else { panic!("not a send") };
-    assert_eq!(draft.place, None);
+    assert_eq!((draft.place, draft.options), (None, TurnOptions::default()));
 }
 
 /// A client that knows a room's conversation may name both.

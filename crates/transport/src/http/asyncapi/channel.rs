@@ -39,6 +39,8 @@ pub(super) struct Channel {
     query: &'static [(&'static str, &'static str)],
     /// What may stand beside `data` in every frame, and what it is.
     beside: &'static [(&'static str, &'static str)],
+    /// Whether a token is wanted.
+    secured: bool,
     messages: Vec<Message>,
     schemas: BTreeMap<String, Value>,
 }
@@ -46,7 +48,7 @@ pub(super) struct Channel {
 impl Channel {
     pub(super) fn new(name: &'static str, address: &'static str, about: &'static str) -> Self {
         let (messages, schemas) = (Vec::new(), BTreeMap::new());
-        Self { name, address, about, query: &[], beside: &[], messages, schemas }
+        Self { name, address, about, query: &[], beside: &[], secured: true, messages, schemas }
     }
 
     /// Parameters of the URL beside `token`.
@@ -61,10 +63,38 @@ impl Channel {
         self
     }
 
+    /// No token is wanted: the first frame says who is there.
+    pub(super) fn open(mut self) -> Self {
+        self.secured = false;
+        self
+    }
+
     /// A frame from the client whose `data` is a `T`.
     pub(super) fn client<T: ToSchema>(mut self, kind: &str, about: &str) -> Self {
         let data = self.reference::<T>();
         self.add(Sender::Client, kind, about, &json!({"data": data}))
+    }
+
+    /// A frame from the client that has the fields of a `T` beside its `type`.
+    pub(super) fn flat_client<T: ToSchema>(mut self, kind: &str, about: &str) -> Self {
+        self.collect::<T>();
+        self.add_flat(Sender::Client, kind, about, &value(&T::schema()))
+    }
+
+    /// The frames from the server that are variants of `T`, an enum whose fields stand beside `type`.
+    pub(super) fn flat_server<T: ToSchema>(mut self) -> Self {
+        self.collect::<T>();
+        let variants = value(&T::schema());
+        for variant in variants["oneOf"].as_array().into_iter().flatten() {
+            // What has no fields is only its type; else the fields come first, and then the type.
+            let tag = variant["allOf"].get(1).unwrap_or(variant);
+            let kind = tag["properties"]["type"]["enum"][0].as_str().unwrap_or_default();
+            let about = variant["description"].as_str().unwrap_or_default();
+            let name = variant["allOf"][0]["$ref"].as_str().and_then(|name| name.rsplit('/').next());
+            let fields = name.and_then(|name| self.schemas.get(name)).cloned().unwrap_or_default();
+            self = self.add_flat(Sender::Server, kind, about, &fields);
+        }
+        self
     }
 
     /// A frame from the client with these fields in the place of `data`.
@@ -91,12 +121,31 @@ impl Channel {
         self
     }
 
-    fn add(mut self, sender: Sender, kind: &str, about: &str, fields: &Value) -> Self {
+    /// A frame with all of these fields.
+    fn add(self, sender: Sender, kind: &str, about: &str, fields: &Value) -> Self {
+        let required = fields.as_object().into_iter().flatten().map(|(name, _)| name.as_str()).collect();
+        self.add_message(sender, kind, about, fields, required)
+    }
+
+    /// A frame with the fields of an object's schema.
+    fn add_flat(self, sender: Sender, kind: &str, about: &str, schema: &Value) -> Self {
+        let required =
+            schema["required"].as_array().into_iter().flatten().filter_map(Value::as_str).collect();
+        self.add_message(sender, kind, about, &schema["properties"], required)
+    }
+
+    fn add_message(
+        mut self,
+        sender: Sender,
+        kind: &str,
+        about: &str,
+        fields: &Value,
+        mut required: Vec<&str>,
+    ) -> Self {
         let mut properties = Map::new();
         properties.insert("type".to_owned(), json!({"type": "string", "const": kind}));
-        let mut required = vec!["type"];
+        required.insert(0, "type");
         for (name, field) in fields.as_object().into_iter().flatten() {
-            required.push(name);
             properties.insert(name.clone(), field.clone());
         }
         for (name, about) in self.beside {
@@ -152,15 +201,17 @@ impl Channel {
         let messages = self.messages.iter().filter(|message| message.sender == sender).map(
             |message| json!({"$ref": format!("#/channels/{}/messages/{}", self.name, self.name_of(message))}),
         );
-        let operation = json!({
+        let mut operation = json!({
             "action": action,
             "channel": {"$ref": format!("#/channels/{}", self.name)},
             "messages": messages.collect::<Vec<_>>(),
-            "security": [
+        });
+        if self.secured {
+            operation["security"] = json!([
                 {"$ref": "#/components/securitySchemes/bearer"},
                 {"$ref": "#/components/securitySchemes/query"},
-            ],
-        });
+            ]);
+        }
         (format!("{}.{action}", self.name), operation)
     }
 

@@ -3,6 +3,7 @@
 //! What a server sends is listed by the enums of `parlor-protocol`; what a client sends is listed here, a file a
 //! dialect, since those enums read frames by hand.
 
+mod broker;
 mod channel;
 mod conversations;
 mod rooms;
@@ -17,7 +18,7 @@ const ABOUT: &str = "The WebSockets of a chat server between people and AI. Fram
 
 /// The document of all sockets.
 pub(super) fn describe() -> Value {
-    document(&[conversations::channel(), rooms::channel()])
+    document(&[conversations::channel(), rooms::channel(), broker::users(), broker::workers()])
 }
 
 fn document(channels: &[Channel]) -> Value {

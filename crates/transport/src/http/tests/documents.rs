@@ -5,8 +5,9 @@ use super::world::World;
 use axum::body::Body;
 use axum::http::Request;
 use parlor_domain::ErrorCode;
-use parlor_protocol::{conversations, rooms};
+use parlor_protocol::{broker, conversations, rooms};
 use serde_json::{Value, json};
+use std::collections::BTreeSet;
 
 /// The documents, without the version that changes with every release.
 fn texts() -> [Value; 2] {
@@ -109,13 +110,22 @@ fn every_documented_frame_of_a_client_is_known() {
         let known = rooms::ClientFrame::parse(&json!({"type": kind, "data": {}}).to_string());
         assert_ne!(known.err().map(|error| error.code), Some(ErrorCode::UnknownType), "{kind}");
     }
+    let sorted = |kinds: &[&str]| kinds.iter().copied().map(str::to_owned).collect::<BTreeSet<_>>();
+    let listed = |channel| kinds(&document, channel, "client").into_iter().collect::<BTreeSet<_>>();
+    assert_eq!(listed("broker"), sorted(broker::UserFrame::KINDS));
+    assert_eq!(listed("workers"), sorted(broker::WorkerFrame::KINDS));
 }
 
 /// Protects readers from frames that nobody told them of: the enums' own lists are taken over whole.
 #[test]
 fn the_frames_of_the_server_are_those_of_the_enums() {
     let [_, document] = texts();
-    for channel in ["conversations", "rooms"] {
+    for kind in ["ai_auth_success", "process_message", "ai_response_ack", "cancel_message", "pong", "error"] {
+        assert!(kinds(&document, "workers", "server").iter().any(|it| it == kind), "{kind}");
+    }
+    let task = &document["components"]["messages"]["workers.server.process_message"]["payload"];
+    assert!(task["properties"]["conversation_context"].is_object(), "{task}");
+    for channel in ["conversations", "rooms", "broker"] {
         let kinds = kinds(&document, channel, "server");
         for kind in ["typing", "history", "resumed", "pong", "error"] {
             assert!(kinds.iter().any(|it| it.starts_with(kind)), "{channel}: {kind} is not in {kinds:?}");

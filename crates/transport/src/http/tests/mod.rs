@@ -1,6 +1,7 @@
 //! The routes as a client meets them, without a socket in between.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a test fails by panicking")]
 
+mod completions;
 mod cors;
 mod documents;
 mod refusals;

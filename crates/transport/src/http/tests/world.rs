@@ -4,9 +4,9 @@ use crate::{Options, Server};
 use async_trait::async_trait;
 use axum::body::{Body, to_bytes};
 use axum::http::{HeaderMap, Request, StatusCode};
-use parlor_domain::ports::{Authenticator, Clock, Identity, Role, Scope, Store};
+use parlor_domain::ports::{Authenticator, Backend, Clock, Identity, Role, Scope, Store};
 use parlor_domain::testing::{ManualClock, MemoryStore, ScriptedBackend};
-use parlor_domain::{ErrorCode, Hub, Ports, Settings, UserId};
+use parlor_domain::{ErrorCode, Hub, Ports, Provider, Settings, UserId};
 use serde_json::Value;
 use std::sync::Arc;
 use std::time::Duration;
@@ -25,6 +25,14 @@ impl Authenticator for Words {
         Ok(Identity { user, role, scope, expires_at: self.0.now().plus(Duration::from_secs(60)) })
     }
 
+    fn is_service_key(&self, _: &str) -> bool {
+        false
+    }
+
+    fn has_service_keys(&self) -> bool {
+        false
+    }
+
     async fn issue_socket_token(&self, user: UserId, _: Role, _: Duration) -> Result<String, ErrorCode> {
         Ok(format!("socket:{user}"))
     }
@@ -32,6 +40,7 @@ impl Authenticator for Words {
 
 pub(super) struct World {
     pub(super) router: axum::Router,
+    pub(super) backend: Arc<ScriptedBackend>,
     store: Arc<MemoryStore>,
     clock: Arc<ManualClock>,
 }
@@ -44,8 +53,11 @@ pub(super) struct Answer {
 }
 
 impl Answer {
-    /// The status and the code of a refusal.
+    /// The status and the code of a refusal, in our own form or in that of the completions.
     pub(super) fn refusal(&self) -> (u16, &str) {
+        if let Some(code) = self.body["error"]["code"].as_str() {
+            return (self.status.as_u16(), code);
+        }
         assert_eq!(self.headers["content-type"], "application/problem+json");
         assert_eq!(self.body["status"], self.status.as_u16());
         (self.status.as_u16(), self.body["code"].as_str().unwrap())
@@ -59,14 +71,15 @@ impl World {
 
     pub(super) async fn with(options: Options) -> Self {
         let (store, clock) = (Arc::new(MemoryStore::new()), Arc::new(ManualClock::default()));
+        let backend = ScriptedBackend::new();
         let ports = Ports {
             store: Arc::clone(&store) as Arc<dyn Store>,
             clock: Arc::clone(&clock) as Arc<dyn Clock>,
             authenticator: Arc::new(Words(Arc::clone(&clock))),
-            backends: vec![ScriptedBackend::new()],
+            providers: vec![Provider::from(Arc::clone(&backend) as Arc<dyn Backend>)],
         };
         let hub = Hub::start(ports, Settings::default()).await.unwrap();
-        Self { router: Server::new(hub, options).router(), store, clock }
+        Self { router: Server::new(hub, options).router(), backend, store, clock }
     }
 
     /// The user with this name, made if need be.

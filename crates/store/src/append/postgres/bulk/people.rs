@@ -1,6 +1,7 @@
 //! What changes of people's parts, and of conversations that end.
 
 use crate::append::people::Part;
+use crate::bulk::bulk;
 use crate::error::Result;
 use crate::types::{At, Id, sql};
 use diesel::pg::Pg;
