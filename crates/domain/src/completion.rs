@@ -58,15 +58,6 @@ pub struct CompletionEnd {
     pub usage: Usage,
 }
 
-/// A model that somebody serves.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct ModelEntry {
-    /// Its name.
-    pub model: String,
-    /// The backend that is asked first.
-    pub backend: String,
-}
-
 /// A completion as it comes. Dropping it ends it.
 pub struct CompletionStream {
     id: MessageId,
@@ -128,11 +119,6 @@ impl Hub {
             let _ = respond.send(ended); // who asked may be gone
         });
         Ok(CompletionStream { id, pieces, end: Some(end) })
-    }
-
-    /// The models that are known to be served now, by name.
-    pub fn models(&self) -> Vec<ModelEntry> {
-        self.0.router.models()
     }
 }
 

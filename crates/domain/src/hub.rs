@@ -8,7 +8,7 @@ use crate::receipts::Receipts;
 use crate::registry::Registry;
 use crate::room::{MemberRole, Participant};
 use crate::rooms::RoomIndex;
-use crate::router::{BackendState, Provider, Router};
+use crate::router::{BackendState, ModelEntry, Provider, Router};
 use crate::session::Session;
 use crate::settings::Settings;
 use crate::{ConversationId, ErrorCode, Refusal, UserId, generation, reaper, receipts, workers};
@@ -233,6 +233,11 @@ impl Hub {
     /// The backends' names, in the order in which they are asked: workers first.
     pub fn backends(&self) -> Vec<String> {
         self.0.router.states().into_iter().map(|state| state.name).collect()
+    }
+
+    /// The models that are known to be served now, by name.
+    pub fn models(&self) -> Vec<ModelEntry> {
+        self.0.router.models()
     }
 
     /// How the backends are doing, in the order in which they are asked: workers first.

@@ -69,7 +69,7 @@ pub use command::{
     Action, CONTENT_TYPE_MAX, Command, Draft, HISTORY_MAX, Place, Position, RESUME_MAX_POSITIONS, RoomAction,
     RoomDraft, TurnOptions,
 };
-pub use completion::{CompletionDraft, CompletionEnd, CompletionPiece, CompletionStream, ModelEntry};
+pub use completion::{CompletionDraft, CompletionEnd, CompletionPiece, CompletionStream};
 pub use error::Refusal;
 pub use event::{
     Correlation, EncodingSlot, Event, EventBody, Presence, Reply, ReplyBody, RoomJoined, TurnPart, TurnRef,
@@ -83,7 +83,7 @@ pub use parlor_protocol::{
 };
 pub use prices::{Price, Prices};
 pub use rooms::{MemberEntry, RoomMade};
-pub use router::{BackendState, Provider};
+pub use router::{BackendState, ModelEntry, Provider};
 pub use session::Session;
 pub use settings::{BreakerSettings, Budgets, Limits, Quota, Retries, Settings, TurnSettings};
 pub use workers::{

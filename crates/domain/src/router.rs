@@ -14,7 +14,6 @@ pub(crate) use backoff::full_jitter;
 pub(crate) use lease::{Lease, Verdict};
 pub(crate) use pool::{Load, MemberId, Wish};
 
-use crate::completion::ModelEntry;
 use crate::models::ModelNames;
 use crate::ports::Backend;
 use crate::prices::Prices;
@@ -64,6 +63,15 @@ pub struct BackendState {
     pub turns: u32,
     /// False: it has failed too often, wants to be left alone, or is on its way out.
     pub takes_turns: bool,
+}
+
+/// A model that somebody serves.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ModelEntry {
+    /// Its name.
+    pub model: String,
+    /// The backend that is asked first.
+    pub backend: String,
 }
 
 /// The pool and its queue.

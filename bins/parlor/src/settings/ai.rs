@@ -2,7 +2,6 @@
 
 use super::read::FromText;
 use super::{Key, ModelPrices, Problem, Provider, Values, budgets, providers};
-use parlor_ai::{Kind, ProviderConfig};
 use parlor_domain::{BreakerSettings, Budgets, Price};
 use std::num::NonZeroU32;
 use std::time::Duration;
@@ -64,24 +63,5 @@ struct Percent(u32);
 impl FromText for Percent {
     fn from_text(text: &str) -> Option<Self> {
         text.parse().ok().filter(|number| (1..=100).contains(number)).map(Self)
-    }
-}
-
-/// From 0 to 2.
-pub(super) struct Temperature(pub(super) f64);
-
-impl FromText for Temperature {
-    fn from_text(text: &str) -> Option<Self> {
-        text.parse().ok().filter(|number| (0.0..=2.0).contains(number)).map(Self)
-    }
-}
-
-/// An address that turns can be posted to.
-pub(super) struct HttpUrl(pub(super) String);
-
-impl FromText for HttpUrl {
-    fn from_text(text: &str) -> Option<Self> {
-        let config = ProviderConfig { base_url: text.to_owned(), ..ProviderConfig::new(Kind::OpenAi) };
-        config.check().is_ok().then_some(Self(config.base_url))
     }
 }

@@ -1,6 +1,5 @@
 //! The LLM APIs that answer: those of the file, and behind them those that the environment turns on.
 
-use super::ai::{HttpUrl, Temperature};
 use super::prices::{ModelPrices, name};
 use super::provider_tables::ProviderTable;
 use super::read::{FromText, Visible};
@@ -199,5 +198,24 @@ impl FromText for Models {
     fn from_text(text: &str) -> Option<Self> {
         let names: Option<Vec<_>> = text.split(',').map(|model| name(model.trim())).collect();
         names.map(|names| Self(ModelNames::new(names)))
+    }
+}
+
+/// From 0 to 2.
+struct Temperature(f64);
+
+impl FromText for Temperature {
+    fn from_text(text: &str) -> Option<Self> {
+        text.parse().ok().filter(|number| (0.0..=2.0).contains(number)).map(Self)
+    }
+}
+
+/// An address that turns can be posted to.
+struct HttpUrl(String);
+
+impl FromText for HttpUrl {
+    fn from_text(text: &str) -> Option<Self> {
+        let config = ProviderConfig { base_url: text.to_owned(), ..ProviderConfig::new(Kind::OpenAi) };
+        config.check().is_ok().then_some(Self(config.base_url))
     }
 }
