@@ -16,6 +16,7 @@ use parking_lot::Mutex;
 use std::collections::HashMap;
 use std::sync::Arc;
 use std::time::Duration;
+use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 use uuid::Uuid;
@@ -58,6 +59,8 @@ pub(crate) struct Shared {
     pub(crate) rooms: RoomIndex,
     pub(crate) receipts: Receipts,
     started_at: Duration,
+    /// What the moments of timers are counted from that all conversations share.
+    pub(crate) origin: Instant,
     /// No new turns, no new sockets.
     pub(crate) draining: CancellationToken,
     /// Sockets end.
@@ -152,6 +155,7 @@ impl Hub {
             rooms: RoomIndex::default(),
             receipts,
             started_at,
+            origin: Instant::now(),
             draining: CancellationToken::new(),
             closing: CancellationToken::new(),
             hard_stop: CancellationToken::new(),

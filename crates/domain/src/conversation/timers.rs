@@ -13,6 +13,8 @@ use tokio::time::{Instant, sleep_until};
 
 /// How long writes rest after the store failed.
 const STORE_PAUSE: Duration = Duration::from_millis(500);
+/// How many moments there are in the time between two checkpoints of one turn.
+const CHECKPOINT_MOMENTS: u32 = 8;
 
 pub(crate) struct Timers {
     idle: Duration,
@@ -90,10 +92,19 @@ impl Timers {
         self.resume_writes.is_some()
     }
 
-    /// The turns begin to be written down.
-    pub(super) fn start_checkpoints(&mut self, every: Duration) {
-        self.checkpoint.get_or_insert_with(|| Instant::now() + every);
+    /// The turns are written down within `every` from now.
+    pub(super) fn start_checkpoints(&mut self, every: Duration, origin: Instant) {
+        self.checkpoint.get_or_insert_with(|| checkpoint_at(Instant::now() + every, every, origin));
     }
+}
+
+/// The last common moment up to `latest`: where all conversations are written down at the same moments, a few commits
+/// do for all of them.
+fn checkpoint_at(latest: Instant, every: Duration, origin: Instant) -> Instant {
+    let nanoseconds = |time: Duration| u64::try_from(time.as_nanos()).unwrap_or(u64::MAX);
+    let step = nanoseconds(every / CHECKPOINT_MOMENTS).max(1);
+    let since = nanoseconds(latest.saturating_duration_since(origin));
+    latest - Duration::from_nanos(since % step)
 }
 
 impl Conversation {
@@ -158,5 +169,25 @@ impl Conversation {
                 outbox.push(Outgoing::Event(Arc::clone(&event)));
             });
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Protects "a crash costs at most two seconds", and the disk: a checkpoint is never later than that, not much
+    /// earlier, and at the same moments in every conversation.
+    #[tokio::test(start_paused = true)]
+    async fn checkpoints_share_their_moments() {
+        let (origin, every) = (Instant::now(), Duration::from_secs(2));
+        let at = |millis| checkpoint_at(origin + Duration::from_millis(millis) + every, every, origin);
+        for millis in [0, 1, 249, 250, 3_333] {
+            let wait = at(millis) - (origin + Duration::from_millis(millis));
+            assert!(wait <= every && wait > every - Duration::from_millis(250), "{wait:?}");
+        }
+        assert_eq!(at(1), at(249));
+        assert_ne!(at(249), at(250));
+        assert_eq!(checkpoint_at(origin, Duration::ZERO, origin), origin);
     }
 }

@@ -174,7 +174,7 @@ impl Conversation {
         if let Some(id) = stopped {
             self.end_turn(ended_early(id, TurnStatus::Stopped, None));
         }
-        self.timers.start_checkpoints(self.shared.settings.turns.checkpoint);
+        self.timers.start_checkpoints(self.shared.settings.turns.checkpoint, self.shared.origin);
         self.start_waiting_turns();
     }
 
@@ -399,7 +399,7 @@ impl Conversation {
             self.pending.push((Write::TurnCheckpoint(checkpoint), Waiting::Checkpoint(open.turn.id)));
         }
         if self.turns.any() {
-            self.timers.start_checkpoints(settings.checkpoint);
+            self.timers.start_checkpoints(settings.checkpoint, self.shared.origin);
         }
     }
 
