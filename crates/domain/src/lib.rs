@@ -36,6 +36,38 @@
 //! assert!(matches!(reply.body, ReplyBody::Sent { duplicate: false, .. }));
 //! # }
 //! ```
+//!
+//! # To let AI workers in
+//!
+//! [`Hub::worker_connect`] takes a worker's key, and gives a [`WorkerLink`] for what it says and [`WorkerOrders`] for what
+//! it is told. While the link lives, the worker is asked like any other [`ports::Backend`]. Here it answers a
+//! [completion](Hub::complete), which is a reply to a context of the caller's own:
+//!
+//! ```
+//! use parlor_domain::ports::{ContextMessage, Delta, Finish, Speaker};
+//! use parlor_domain::testing::TestHub;
+//! use parlor_domain::{CompletionDraft, CompletionPiece, Settings, WorkerHello, WorkerOrder, WorkerReport};
+//!
+//! # #[tokio::main(flavor = "current_thread")] async fn main() {
+//! let server = TestHub::with_workers(Settings::default()).await;
+//! let hello = WorkerHello {
+//!     service_key: TestHub::SERVICE_KEY.into(),
+//!     name: "parrot".into(),
+//!     models: vec![],
+//!     capacity: None,
+//! };
+//! let (link, mut orders) = server.hub.worker_connect(hello).unwrap();
+//!
+//! let caller = server.hub.authenticate(&server.user("ann@example.org").await.to_string()).await.unwrap();
+//! let context = vec![ContextMessage::new(Speaker::User, "Hello")];
+//! let mut reply = server.hub.complete(&caller, CompletionDraft { context, ..Default::default() }).unwrap();
+//!
+//! let Some(WorkerOrder::Process(task)) = orders.next().await else { panic!("a task comes first") };
+//! let content = task.request.context[0].content.to_uppercase();
+//! link.handle(WorkerReport::Done { id: task.id, content, pieces: vec![Delta::End(Finish::Stop)] });
+//! assert_eq!(reply.next().await, Some(CompletionPiece::Content("HELLO".into())));
+//! # }
+//! ```
 
 mod check;
 mod command;
