@@ -12,11 +12,11 @@ pub(super) use models::{__path_models, models};
 
 use super::auth::Bearer;
 use super::input::Body;
-use super::problem::Problem;
 use crate::server::State;
+use axum::extract::{FromRequest, FromRequestParts, Request};
 use axum::response::{IntoResponse, Response};
 use parlor_domain::message::TurnStatus;
-use parlor_domain::{CompletionPiece, ErrorCode, Refusal};
+use parlor_domain::{Caller, CompletionPiece, ErrorCode, Refusal};
 use parlor_protocol::completions as wire;
 use std::sync::Arc;
 
@@ -40,10 +40,8 @@ pub(super) const MAX_BODY: usize = 2 * 1024 * 1024;
 )]
 pub(super) async fn complete(
     axum::extract::State(state): axum::extract::State<Arc<State>>,
-    bearer: Result<Bearer, Problem>,
-    body: Result<Body<wire::Request>, Problem>,
+    Call { caller, body }: Call,
 ) -> Result<Response, Failure> {
-    let (Bearer(caller), Body(body)) = (bearer?, body?);
     let asked = request::Asked::of(&body);
     let mut stream = state.hub.complete(&caller, request::draft(body)?)?;
     // What goes wrong before the first piece still has a status of its own.
@@ -58,6 +56,23 @@ pub(super) async fn complete(
         return Ok(chunks::response(asked, created, first, stream));
     }
     Ok(whole::collect(asked, created, first, stream).await?.into_response())
+}
+
+/// A request of somebody who is known: nothing of a stranger's is read.
+pub(super) struct Call {
+    caller: Caller,
+    body: wire::Request,
+}
+
+impl FromRequest<Arc<State>> for Call {
+    type Rejection = Failure;
+
+    async fn from_request(request: Request, state: &Arc<State>) -> Result<Self, Failure> {
+        let (mut head, body) = request.into_parts();
+        let Bearer(caller) = Bearer::from_request_parts(&mut head, state).await?;
+        let Body(body) = Body::from_request(Request::from_parts(head, body), state).await?;
+        Ok(Self { caller, body })
+    }
 }
 
 /// Why a reply that ended so is no reply; none where it is.

@@ -3,10 +3,14 @@
 use super::world::World;
 use axum::body::{Body, to_bytes};
 use axum::http::Request;
+use futures_util::StreamExt;
 use parlor_domain::message::Usage;
 use parlor_domain::ports::{BackendError, Delta, Finish, ToolCall};
 use parlor_domain::testing::Script;
 use serde_json::{Value, json};
+use std::convert::Infallible;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use tower::ServiceExt;
 
 const PATH: &str = "/v1/chat/completions";
@@ -205,4 +209,20 @@ async fn models_are_listed() {
     let world = World::new().await;
     let answer = world.get(&world.token("ann").await, "/v1/models").await;
     assert_eq!(answer.body, json!({"object": "list", "data": []}));
+}
+
+/// Protects the memory from strangers: of a body of theirs nothing is read, however large it is.
+#[tokio::test]
+async fn nothing_of_a_strangers_is_read() {
+    let world = World::new().await;
+    let read = Arc::new(AtomicUsize::new(0));
+    let count = Arc::clone(&read);
+    let pieces = futures_util::stream::iter(0..100).map(move |_| {
+        count.fetch_add(1, Ordering::Relaxed);
+        Ok::<_, Infallible>(vec![b' '; 10_000])
+    });
+    let request = Request::post(PATH).header("authorization", "Bearer nonsense");
+    let answer = world.send(request.body(Body::from_stream(pieces)).unwrap()).await;
+    assert_eq!(answer.refusal(), (401, "INVALID_TOKEN"));
+    assert_eq!(read.load(Ordering::Relaxed), 0);
 }
