@@ -3,13 +3,14 @@
 use super::{Configured, ask, assert_stored, nobody, table, unbroken};
 use parlor_tests::FakeProvider;
 use parlor_tests::provider::words;
-use serde_json::{Value, json};
+use serde_json::json;
 
 /// Breaks in the middle, after three words.
-const MIDDLE: [&str; 6] = ["stall-between", "cut", "no-end", "error-inside", "garbage", "long-line"];
+pub(super) const MIDDLE: [&str; 6] =
+    ["stall-between", "cut", "no-end", "error-inside", "garbage", "long-line"];
 
 /// A server that asks a provider which does as the model says, and then one that works.
-async fn two_providers() -> (Configured, FakeProvider, FakeProvider) {
+pub(super) async fn two_providers() -> (Configured, FakeProvider, FakeProvider) {
     let (first, second) = (FakeProvider::start().await, FakeProvider::start_as("plain").await);
     let toml = table("first", &first.base_url(), "") + &table("second", &second.base_url(), "");
     (Configured::start(unbroken(), &toml).await, first, second)
@@ -52,43 +53,6 @@ async fn in_the_middle_the_turn_is_interrupted() {
         assert_stored(&mut app.client, &turn).await;
         assert_eq!((first.count(model), second.count(model)), (1, 0), "{model}");
     }
-}
-
-/// Protects: who wants the whole reply rather than its beginning gets it, in place of what was shown.
-#[tokio::test(flavor = "multi_thread")]
-async fn in_the_middle_another_begins_anew_where_that_is_wanted() {
-    let (mut app, first, second) = two_providers().await;
-    for model in MIDDLE {
-        let frames = restarted(&mut app, model).await;
-        let begin = frames.iter().position(|frame| frame["type"] == "stream_restart");
-        let begin = begin.unwrap_or_else(|| panic!("{model}: {frames:?}"));
-        let text = |frames: &[Value]| -> String {
-            let pieces = frames.iter().filter(|frame| frame["type"] == "stream_content");
-            pieces.map(|frame| frame["data"]["content"].as_str().unwrap()).collect()
-        };
-        assert_eq!(text(&frames[..begin]), words(3), "{model}");
-        assert_eq!(frames[begin]["data"]["attempt"], 2, "{model}");
-        assert_eq!(text(&frames[begin..]), words(5), "{model}");
-        let offset = frames[begin..].iter().find(|frame| frame["type"] == "stream_content").unwrap();
-        assert_eq!(offset["data"]["offset"], 0, "{model}");
-        let end = &frames.last().unwrap()["data"];
-        assert_eq!(end["status"], "complete", "{model}: {end}");
-        let history = app.client.whole_history(end["conversation_id"].as_str().unwrap()).await;
-        assert_eq!((history.len(), &history[1]["content"]), (2, &json!(words(5))), "{model}");
-        assert_eq!((first.count(model), second.count(model)), (1, 1), "{model}");
-    }
-}
-
-/// What comes of a turn that may begin anew, its end included.
-async fn restarted(app: &mut Configured, model: &str) -> Vec<Value> {
-    let data = json!({"conversation_id": null, "content": "tell me all", "message_type": "user",
-                      "assistant_id": model, "restart": true});
-    app.client.ask("send_message", data).await;
-    let mut frames = Vec::new();
-    while frames.last().is_none_or(|frame: &Value| frame["type"] != "stream_complete") {
-        frames.push(app.client.frame().await);
-    }
-    frames
 }
 
 /// Protects: what is merely odd is no fault: the reply is whole, and the next provider is not asked.

@@ -8,6 +8,7 @@ mod failover;
 mod health;
 mod pieces;
 mod queue;
+mod restart;
 mod storm;
 mod storm_user;
 
