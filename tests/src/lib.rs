@@ -10,7 +10,7 @@
 //! - [`Turn`]: one AI reply as a client sees it.
 //! - [`Mirror`]: what a client knows of a conversation, and whether a frame contradicts it.
 //! - [`FakeProvider`]: an LLM API that fails exactly as it is told; [`tools`] starts other people's programs.
-//! - [`Workers`]: the real `parlor worker`, several processes of it.
+//! - [`Workers`]: the real `parlor worker`, several processes of it; [`TlsProxy`] stands before their server.
 //! - [`Postgres`]: a database server of the test's own.
 //!
 //! ```
@@ -42,6 +42,7 @@ pub mod provider;
 pub mod raw;
 pub mod room_mirror;
 pub mod rooms;
+pub mod tls;
 pub mod tools;
 pub mod turn;
 pub mod workers;
@@ -55,6 +56,7 @@ pub use postgres::Postgres;
 pub use provider::FakeProvider;
 pub use room_mirror::RoomMirror;
 pub use rooms::{Reply, Rooms};
+pub use tls::TlsProxy;
 pub use turn::{LiveTurn, Turn};
 pub use workers::Workers;
 

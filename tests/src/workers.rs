@@ -5,6 +5,7 @@ use crate::process::Process;
 use crate::tools;
 use std::net::SocketAddr;
 use std::process::Command;
+use std::time::Duration;
 use tempfile::TempDir;
 
 /// The workers of one server, which can be killed one by one. All end when this is dropped.
@@ -40,6 +41,20 @@ impl Workers {
         }
     }
 
+    /// Those that are started now connect to `url`, which is that of somebody before the server.
+    #[must_use]
+    pub fn at(self, url: String) -> Self {
+        Self { url, ..self }
+    }
+
+    /// Sets an environment variable of those that are started now.
+    #[must_use]
+    #[expect(clippy::needless_pass_by_value, reason = "a number or a string stands plainly in the call")]
+    pub fn env(mut self, name: &'static str, value: impl ToString) -> Self {
+        self.settings.push((name, value.to_string()));
+        self
+    }
+
     /// Starts one more; it connects by itself.
     pub fn add(&mut self) {
         self.started += 1;
@@ -56,6 +71,11 @@ impl Workers {
     /// How many run.
     pub fn count(&self) -> usize {
         self.running.len()
+    }
+
+    /// Waits until `found` makes something of the log of one. Panics where it ends or `limit` passes first.
+    pub fn wait_for<T>(&mut self, index: usize, limit: Duration, found: impl Fn(&str) -> Option<T>) -> T {
+        self.running[index].wait_for(limit, found)
     }
 
     /// Kills one in the middle of whatever it does.

@@ -9,6 +9,7 @@ mod health;
 mod pieces;
 mod queue;
 mod restart;
+mod secured;
 mod storm;
 mod storm_user;
 
