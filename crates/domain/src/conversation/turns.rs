@@ -1,17 +1,19 @@
 //! The turns of a conversation that have not ended: those that stream, and those that wait for their place.
 
+mod open;
+
 use super::commit::Waiting;
 use super::plans::Plan;
 use super::{Conversation, Origin};
-use crate::command::TurnOptions;
-use crate::event::{Event, EventBody, ReplyBody, TurnPart, TurnRef};
-use crate::generation::{Piece, PieceBody};
+use crate::event::{Event, EventBody, ReplyBody};
+use crate::generation::Piece;
 use crate::message::{Author, KIND_ASSISTANT, Message, Reply, Seq, TurnStatus, Usage};
-use crate::outbox::{Delivery, Outbox, Outgoing};
-use crate::ports::{Checkpoint, NewTurn, TurnEnd, Write};
+use crate::outbox::{Delivery, Outbox};
+use crate::ports::{Checkpoint, TurnEnd, Write};
 use crate::room::RoomKind;
 use crate::turn::{self, Ended, Job};
-use crate::{MessageId, Refusal, RoomId, Timestamp, UserId};
+use crate::{MessageId, Refusal};
+use open::{OpenTurn, State, merge};
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::sync::mpsc;
@@ -35,37 +37,6 @@ pub(crate) struct Turns {
     pub(super) interrupted: bool,
     /// Of the turns whose end is about to be told: until then, a drain waits.
     pub(super) ended: Vec<TaskTrackerToken>,
-}
-
-/// A turn that has been written down as live.
-pub(super) struct OpenTurn {
-    turn: NewTurn,
-    user: UserId,
-    answers: Seq,
-    visible_after: Seq,
-    options: TurnOptions,
-    text: String,
-    /// Bytes of what it thought aloud.
-    thought: u64,
-    /// How much of the text the last checkpoint had; none where it had another text.
-    checkpointed: Option<usize>,
-    /// A checkpoint is on its way.
-    checkpointing: bool,
-    stop: CancellationToken,
-    stoppers: Vec<Origin>,
-    /// Why it failed, once it has.
-    refusal: Option<Refusal>,
-    state: State,
-    /// Keeps the server from ending before the turn has.
-    guard: TaskTrackerToken,
-}
-
-#[derive(Clone, Copy, PartialEq, Eq)]
-enum State {
-    Waiting,
-    Streaming(Id),
-    /// Its end is on its way to the store.
-    Ending,
 }
 
 pub(super) async fn receive(
@@ -104,49 +75,6 @@ impl Turns {
 
     fn streaming(&self) -> usize {
         self.open.iter().filter(|open| matches!(open.state, State::Streaming(_))).count()
-    }
-}
-
-impl OpenTurn {
-    fn reference(&self) -> TurnRef {
-        TurnRef { id: self.turn.id, conversation: self.turn.conversation, in_reply_to: self.turn.in_reply_to }
-    }
-
-    /// Takes in a piece. What is told of it.
-    fn take(&mut self, body: PieceBody, at: Timestamp) -> EventBody {
-        let turn = self.reference();
-        match body {
-            PieceBody::Text(text) => {
-                let offset = self.text.len() as u64;
-                self.text.push_str(&text);
-                EventBody::TurnDelta { turn, part: TurnPart::Text, offset, text, at }
-            }
-            PieceBody::Reasoning(text) => {
-                let offset = self.thought;
-                self.thought += text.len() as u64;
-                EventBody::TurnDelta { turn, part: TurnPart::Reasoning, offset, text, at }
-            }
-            PieceBody::ToolCall(call) => EventBody::TurnToolCall { turn, call },
-            PieceBody::Restarted(attempt) => {
-                self.text.clear();
-                (self.thought, self.checkpointed) = (0, None);
-                EventBody::TurnRestarted { turn, attempt }
-            }
-        }
-    }
-
-    /// Shows the turn to one connection from its beginning.
-    fn show(&self, outbox: &Outbox, room: Option<RoomId>, at: Timestamp) {
-        if self.state == State::Waiting {
-            return; // its beginning is yet to come
-        }
-        let turn = self.reference();
-        outbox.push(Outgoing::Event(Event::new(room.clone(), EventBody::TurnStarted(turn))));
-        if !self.text.is_empty() {
-            let body =
-                EventBody::TurnDelta { turn, part: TurnPart::Text, offset: 0, text: self.text.clone(), at };
-            outbox.push(Outgoing::Event(Event::new(room, body)));
-        }
     }
 }
 
@@ -412,20 +340,6 @@ impl Conversation {
             }
         }
     }
-}
-
-/// Joins a piece of a turn to the one before it, where both are of one text. Gives it back where they are not.
-fn merge(last: Option<&mut EventBody>, body: EventBody) -> Option<EventBody> {
-    if let (
-        Some(EventBody::TurnDelta { turn, part, text, .. }),
-        EventBody::TurnDelta { turn: next_turn, part: next_part, text: next, .. },
-    ) = (last, &body)
-        && (*turn, *part) == (*next_turn, *next_part)
-    {
-        text.push_str(next);
-        return None;
-    }
-    Some(body)
 }
 
 fn ended_early(turn: MessageId, status: TurnStatus, refusal: Option<Refusal>) -> Ended {

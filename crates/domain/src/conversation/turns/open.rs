@@ -1,0 +1,101 @@
+//! One turn that has not ended: what it has said, and what is told of that.
+
+use crate::command::TurnOptions;
+use crate::conversation::Origin;
+use crate::event::{Event, EventBody, TurnPart, TurnRef};
+use crate::generation::PieceBody;
+use crate::message::Seq;
+use crate::outbox::{Outbox, Outgoing};
+use crate::ports::NewTurn;
+use crate::{Refusal, RoomId, Timestamp, UserId};
+use tokio::task::Id;
+use tokio_util::sync::CancellationToken;
+use tokio_util::task::task_tracker::TaskTrackerToken;
+
+/// A turn that has been written down as live.
+pub(crate) struct OpenTurn {
+    pub(super) turn: NewTurn,
+    pub(super) user: UserId,
+    pub(super) answers: Seq,
+    pub(super) visible_after: Seq,
+    pub(super) options: TurnOptions,
+    pub(super) text: String,
+    /// Bytes of what it thought aloud.
+    pub(super) thought: u64,
+    /// How much of the text the last checkpoint had; none where it had another text.
+    pub(super) checkpointed: Option<usize>,
+    /// A checkpoint is on its way.
+    pub(super) checkpointing: bool,
+    pub(super) stop: CancellationToken,
+    pub(super) stoppers: Vec<Origin>,
+    /// Why it failed, once it has.
+    pub(super) refusal: Option<Refusal>,
+    pub(super) state: State,
+    /// Keeps the server from ending before the turn has.
+    pub(super) guard: TaskTrackerToken,
+}
+
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(super) enum State {
+    Waiting,
+    Streaming(Id),
+    /// Its end is on its way to the store.
+    Ending,
+}
+
+impl OpenTurn {
+    pub(super) fn reference(&self) -> TurnRef {
+        TurnRef { id: self.turn.id, conversation: self.turn.conversation, in_reply_to: self.turn.in_reply_to }
+    }
+
+    /// Takes in a piece. What is told of it.
+    pub(super) fn take(&mut self, body: PieceBody, at: Timestamp) -> EventBody {
+        let turn = self.reference();
+        match body {
+            PieceBody::Text(text) => {
+                let offset = self.text.len() as u64;
+                self.text.push_str(&text);
+                EventBody::TurnDelta { turn, part: TurnPart::Text, offset, text, at }
+            }
+            PieceBody::Reasoning(text) => {
+                let offset = self.thought;
+                self.thought += text.len() as u64;
+                EventBody::TurnDelta { turn, part: TurnPart::Reasoning, offset, text, at }
+            }
+            PieceBody::ToolCall(call) => EventBody::TurnToolCall { turn, call },
+            PieceBody::Restarted(attempt) => {
+                self.text.clear();
+                (self.thought, self.checkpointed) = (0, None);
+                EventBody::TurnRestarted { turn, attempt }
+            }
+        }
+    }
+
+    /// Shows the turn to one connection from its beginning.
+    pub(super) fn show(&self, outbox: &Outbox, room: Option<RoomId>, at: Timestamp) {
+        if self.state == State::Waiting {
+            return; // its beginning is yet to come
+        }
+        let turn = self.reference();
+        outbox.push(Outgoing::Event(Event::new(room.clone(), EventBody::TurnStarted(turn))));
+        if !self.text.is_empty() {
+            let body =
+                EventBody::TurnDelta { turn, part: TurnPart::Text, offset: 0, text: self.text.clone(), at };
+            outbox.push(Outgoing::Event(Event::new(room, body)));
+        }
+    }
+}
+
+/// Joins a piece of a turn to the one before it, where both are of one text. Gives it back where they are not.
+pub(super) fn merge(last: Option<&mut EventBody>, body: EventBody) -> Option<EventBody> {
+    if let (
+        Some(EventBody::TurnDelta { turn, part, text, .. }),
+        EventBody::TurnDelta { turn: next_turn, part: next_part, text: next, .. },
+    ) = (last, &body)
+        && (*turn, *part) == (*next_turn, *next_part)
+    {
+        text.push_str(next);
+        return None;
+    }
+    Some(body)
+}
