@@ -1,18 +1,21 @@
 //! A reply to a context that a client brings itself: no conversation, no log, but the same backends, budgets and books.
 
+mod spool;
+
 use crate::check;
 use crate::command::TurnOptions;
-use crate::generation::{self, Order, Piece, PieceBody, Pieces, Progress};
+use crate::generation::{self, Order, Piece, Progress};
 use crate::hub::{Caller, Hub, Shared};
 use crate::message::{TurnStatus, Usage};
 use crate::ports::{ContextMessage, Extra, Finish, ToolCall};
 use crate::turn::{estimate_context, outcome_of};
 use crate::{ErrorCode, MessageId, Refusal, UserId};
+use spool::Spool;
 use std::sync::Arc;
 use std::time::Duration;
-use tokio::sync::{mpsc, oneshot};
+use tokio::sync::mpsc;
 
-/// How many pieces may wait for the client; then the backend's stream waits.
+/// How many pieces may be on their way to the spool.
 const PIECES: usize = 64;
 
 /// What a client asks.
@@ -58,11 +61,10 @@ pub struct CompletionEnd {
     pub usage: Usage,
 }
 
-/// A completion as it comes. Dropping it ends it.
+/// A completion as it comes. Dropping it ends it; reading it slowly holds nobody up.
 pub struct CompletionStream {
     id: MessageId,
-    pieces: mpsc::Receiver<Piece>,
-    end: Option<oneshot::Receiver<CompletionEnd>>,
+    spool: Arc<Spool>,
 }
 
 impl CompletionStream {
@@ -71,28 +73,15 @@ impl CompletionStream {
         self.id
     }
 
-    /// The next piece; none after the end. Safe to drop and call again.
+    /// The next piece, neighbours that have waited as one; none after the end. Safe to drop and call again.
     pub async fn next(&mut self) -> Option<CompletionPiece> {
-        while let Some(piece) = self.pieces.recv().await {
-            match piece.body {
-                PieceBody::Text(text) => return Some(CompletionPiece::Content(text)),
-                PieceBody::Reasoning(text) => return Some(CompletionPiece::Reasoning(text)),
-                PieceBody::ToolCall(call) => return Some(CompletionPiece::ToolCall(call)),
-                // Only thoughts were shown before: no other backend is asked after the first content.
-                PieceBody::Restarted(_) => {}
-            }
-        }
-        let end = self.end.as_mut()?.await;
-        self.end = None;
-        // A task that panicked left no end.
-        let end = end.unwrap_or_else(|_| CompletionEnd {
-            status: TurnStatus::Failed,
-            refusal: Some(Refusal::of(ErrorCode::Internal)),
-            finish: Finish::default(),
-            model: None,
-            usage: Usage::default(),
-        });
-        Some(CompletionPiece::End(Box::new(end)))
+        self.spool.next().await
+    }
+}
+
+impl Drop for CompletionStream {
+    fn drop(&mut self) {
+        self.spool.gone.cancel();
     }
 }
 
@@ -109,16 +98,14 @@ impl Hub {
         check(&draft, shared.settings.turns.context_tokens)?;
         let order = order_of(user, draft);
         let id = order.turn;
-        let (sender, pieces) = mpsc::channel(PIECES);
-        let (respond, end) = oneshot::channel();
-        let guard = shared.live_turns.token();
-        let task = Arc::clone(shared);
+        let (spool, guard) = (Arc::new(Spool::default()), shared.live_turns.token());
+        let (task, teller) = (Arc::clone(shared), Teller(Arc::clone(&spool)));
         shared.tasks.spawn(async move {
             let _guard = guard;
-            let ended = run(&task, order, sender).await;
-            let _ = respond.send(ended); // who asked may be gone
+            let end = run(&task, order, &teller.0).await;
+            teller.0.end(end);
         });
-        Ok(CompletionStream { id, pieces, end: Some(end) })
+        Ok(CompletionStream { id, spool })
     }
 }
 
@@ -154,15 +141,41 @@ fn order_of(user: UserId, draft: CompletionDraft) -> Order {
     }
 }
 
+/// Tells the reader of an end also where the task panics.
+struct Teller(Arc<Spool>);
+
+impl Drop for Teller {
+    fn drop(&mut self) {
+        self.0.end(CompletionEnd {
+            status: TurnStatus::Failed,
+            refusal: Some(Refusal::of(ErrorCode::Internal)),
+            finish: Finish::default(),
+            model: None,
+            usage: Usage::default(),
+        });
+    }
+}
+
 /// Runs a completion to its end: by itself, by its client's going, or by the end of this node.
-async fn run(shared: &Shared, order: Order, pieces: Pieces) -> CompletionEnd {
+async fn run(shared: &Shared, order: Order, spool: &Spool) -> CompletionEnd {
     let mut progress = Progress::new(&order);
+    let (sender, mut pieces) = mpsc::channel::<Piece>(PIECES);
+    let spooling = async {
+        while let Some(piece) = pieces.recv().await {
+            spool.push(piece.body);
+        }
+        std::future::pending().await
+    };
     let (status, refusal) = tokio::select! {
         biased;
-        () = pieces.closed() => (TurnStatus::Stopped, None),
+        () = spool.gone.cancelled() => (TurnStatus::Stopped, None),
         () = shared.hard_stop.cancelled() => (TurnStatus::Interrupted, None),
-        outcome = generation::produce(shared, order, &pieces, &mut progress) => outcome,
+        never = spooling => never,
+        outcome = generation::produce(shared, order, &sender, &mut progress) => outcome,
     };
+    while let Ok(piece) = pieces.try_recv() {
+        spool.push(piece.body);
+    }
     progress.close(outcome_of(status)).await;
     CompletionEnd {
         status,

@@ -15,6 +15,7 @@ pub use link::{WorkerLink, WorkerOrders};
 use crate::ports::{BackendError, Delta, TurnRequest};
 use crate::{MessageId, Refusal, Timestamp};
 use parking_lot::Mutex;
+use std::fmt;
 use std::num::NonZeroU32;
 
 /// How many names of replies are remembered of all workers together.
@@ -25,8 +26,8 @@ pub(crate) fn asked() -> Asked {
     Asked::new(Mutex::new(IssuedIds::new(ASKED)))
 }
 
-/// What a worker says first.
-#[derive(Debug, Clone, PartialEq, Eq)]
+/// What a worker says first. Its `Debug` form does not show the key.
+#[derive(Clone, PartialEq, Eq)]
 pub struct WorkerHello {
     /// What lets it in.
     pub service_key: String,
@@ -36,6 +37,13 @@ pub struct WorkerHello {
     pub models: Vec<String>,
     /// How many turns it wants at once; none leaves it to the server.
     pub capacity: Option<NonZeroU32>,
+}
+
+impl fmt::Debug for WorkerHello {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { name, models, capacity, .. } = self;
+        write!(f, "WorkerHello({name}, {models:?}, {capacity:?}, …)")
+    }
 }
 
 /// What a worker is told.

@@ -28,7 +28,7 @@ pub enum WorkerFrame {
 }
 
 /// `ai_auth`.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(utoipa::ToSchema), schema(as = broker::AiAuth))]
 pub struct AiAuth {
     /// One of the server's service keys.
@@ -41,6 +41,14 @@ pub struct AiAuth {
     /// How many turns it wants at once, from 1; none leaves it to the server.
     #[serde(default, skip_serializing_if = "Option::is_none", deserialize_with = "field::capacity")]
     pub capacity: Option<u32>,
+}
+
+/// Without the key, which would end up in logs.
+impl std::fmt::Debug for AiAuth {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let Self { canister_id, models, capacity, .. } = self;
+        write!(f, "AiAuth({canister_id}, {models:?}, {capacity:?}, …)")
+    }
 }
 
 /// `ai_response` from a worker.

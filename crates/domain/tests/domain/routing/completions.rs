@@ -1,13 +1,14 @@
 //! Replies to a context of the client's own: the same backends, no log.
 
-use super::{TestWorker, books, fail, provider_server, worker_server};
+use super::{TestWorker, books, fail, hello as hello_of, provider_server, worker_server};
 use crate::client::{pass, settle};
 use crate::world::{END, say, unlimited};
 use parlor_domain::message::TurnStatus;
-use parlor_domain::ports::{AttemptOutcome, ContextMessage, Speaker};
+use parlor_domain::ports::{AttemptOutcome, ContextMessage, Delta, Speaker};
 use parlor_domain::testing::{Script, TestHub};
 use parlor_domain::{
-    Caller, CompletionDraft, CompletionEnd, CompletionPiece, CompletionStream, ErrorCode, WorkerOrder,
+    Caller, CompletionDraft, CompletionEnd, CompletionPiece, CompletionStream, ErrorCode, WorkerHello,
+    WorkerOrder,
 };
 use std::time::Duration;
 
@@ -116,4 +117,28 @@ async fn a_drain_waits_for_completions() {
     pass(Duration::from_secs(7)).await;
     let ends = [whole(short).await, whole(long).await].map(|(text, end)| (text, end.status));
     assert_eq!(ends, [("ab".into(), TurnStatus::Complete), ("c".into(), TurnStatus::Interrupted)]);
+}
+
+/// Protects everybody from a reader that stalls: its reply is made to the end and waits for it alone, and the place at
+/// the backend is free for others.
+#[tokio::test(start_paused = true)]
+async fn a_reader_that_stalls_holds_no_place() {
+    let (server, mut ann, id) = worker_server().await;
+    let capacity = std::num::NonZeroU32::new(1);
+    let mut worker = TestWorker::with(&server, WorkerHello { capacity, ..hello_of("w-1") }).unwrap();
+    let stalled = server.hub.complete(&caller(&server).await, hello()).unwrap();
+    let task = worker.task().await;
+    for number in 0..1_000 {
+        let pieces = if number % 2 == 0 { Delta::Content("x".into()) } else { Delta::Reasoning("y".into()) };
+        worker.pieces(task.id, vec![pieces]);
+        settle().await;
+    }
+    worker.answer(task.id, "");
+    ann.ask(id, "me too").await;
+    let task = worker.task().await;
+    worker.answer(task.id, "at once");
+    assert_eq!(ann.seen().await.last().unwrap(), "end 2 complete at once");
+    assert_eq!(server.hub.figures().turns, 0);
+    let (text, end) = whole(stalled).await;
+    assert_eq!((text, end.status), ("x".repeat(500), TurnStatus::Complete));
 }

@@ -60,6 +60,7 @@ async fn only_a_key_lets_a_worker_in() {
     assert_eq!(refused(hello(&"n".repeat(129))), invalid);
     assert_eq!(refused(WorkerHello { models: vec![String::new()], ..hello("w-1") }), invalid);
     assert_eq!(server.hub.figures().workers, 0);
+    assert!(!format!("{:?}", hello("w-1")).contains(TestHub::SERVICE_KEY), "no log shows a key");
     assert!(server.hub.authenticate(TestHub::SERVICE_KEY).await.is_err(), "a key gives no user's rights");
 }
 
