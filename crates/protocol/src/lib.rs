@@ -10,6 +10,8 @@
 //! - [`rooms`]: the frames of the `rooms` dialect.
 //! - [`completions`]: the bodies of `OpenAI`'s chat completions.
 //! - [`broker`]: the frames of the `broker` dialect, of users and of AI workers.
+//! - [`sessions`]: the frames of the `sessions` dialect.
+//! - [`json`]: JSON that passes through as it came.
 //!
 //! With the feature `schema` all of them describe themselves to `utoipa`, of which documents of an API are made.
 //!
@@ -26,10 +28,13 @@ pub mod completions;
 pub mod conversations;
 mod envelope;
 pub mod ids;
+pub mod json;
 mod names;
 pub mod rooms;
+pub mod sessions;
 pub mod time;
 
 pub use codes::{CloseCode, ErrorCode};
 pub use ids::{ConnectionId, ConversationId, MessageId, RoomId, UserId};
+pub use json::Json;
 pub use time::Timestamp;

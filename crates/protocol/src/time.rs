@@ -38,6 +38,12 @@ impl Timestamp {
         Self(self.0.checked_add(duration).unwrap_or(jiff::Timestamp::MAX))
     }
 
+    /// The instant `duration` earlier; the first representable one where that lies before it.
+    #[must_use]
+    pub fn minus(self, duration: std::time::Duration) -> Self {
+        Self(self.0.checked_sub(duration).unwrap_or(jiff::Timestamp::MIN))
+    }
+
     /// How long after `earlier` this is; zero if it is not after it.
     pub fn since(self, earlier: Self) -> std::time::Duration {
         self.0.duration_since(earlier.0).try_into().unwrap_or_default()
