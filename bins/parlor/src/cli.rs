@@ -48,6 +48,11 @@ enum Command {
     Token(Token),
     /// Bring the database's tables up to date, which `serve` does by itself too
     Migrate(Migrate),
+    /// Bring accounts with the hashes of their passwords; also beside a running server
+    #[command(after_help = IMPORT_HELP)]
+    ImportUsers(ImportUsers),
+    /// Encrypt everything with the first key of `ENCRYPTION_KEY`; also beside a running server that has the same keys
+    RotateKeys,
     /// Make replies for a Parlor server elsewhere, with the configured providers or else the demo
     #[command(after_help = WORKER_HELP)]
     Worker(Worker),
@@ -76,6 +81,19 @@ pub(crate) struct Migrate {
     #[arg(long)]
     pub(crate) new_epoch: bool,
 }
+
+/// Whom to import.
+#[derive(Debug, Args)]
+pub(crate) struct ImportUsers {
+    /// The file; - is standard input
+    #[arg(value_name = "FILE")]
+    pub(crate) file: PathBuf,
+}
+
+const IMPORT_HELP: &str = "\
+FILE has one JSON object a line: {\"email\": …, \"password_hash\": …, \"username\": …}. The hash is argon2id as a PHC string,
+or bcrypt; the name may be left out. All of it is checked before anything is written. Whoever has a password already is
+left as they are, and counted; so it can be run again.";
 
 /// Whose worker to be, and what for.
 #[derive(Debug, Args)]
@@ -107,6 +125,8 @@ pub(crate) enum Task {
     Serve,
     Token(Token),
     Migrate(Migrate),
+    ImportUsers(ImportUsers),
+    RotateKeys,
     Worker(Worker),
     Config,
 }
@@ -129,6 +149,8 @@ impl From<Cli> for Order {
             Some(Command::Serve(own)) => (Task::Serve, own.flags()),
             Some(Command::Token(token)) => (Task::Token(token), Vec::new()),
             Some(Command::Migrate(migrate)) => (Task::Migrate(migrate), Vec::new()),
+            Some(Command::ImportUsers(import)) => (Task::ImportUsers(import), Vec::new()),
+            Some(Command::RotateKeys) => (Task::RotateKeys, Vec::new()),
             Some(Command::Worker(mut worker)) => {
                 let key = worker.service_key.take().map(|key| (Key::AiServiceKey, "--service-key", key));
                 (Task::Worker(worker), key.into_iter().collect())

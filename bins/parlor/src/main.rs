@@ -7,6 +7,7 @@ mod log;
 mod serve;
 mod settings;
 mod signals;
+mod sweep;
 mod wiring;
 
 use clap::Parser;
@@ -40,6 +41,8 @@ fn run(order: Order) -> Result<(), Failure> {
         Task::Serve => block_on(serve::run(&settings)),
         Task::Token(wanted) => block_on(commands::token::run(&settings, wanted)),
         Task::Migrate(wanted) => block_on(commands::migrate::run(&settings, &wanted)),
+        Task::ImportUsers(wanted) => block_on(commands::import_users::run(&settings, &wanted)),
+        Task::RotateKeys => block_on(commands::rotate_keys::run(&settings)),
         Task::Worker(wanted) => block_on(commands::worker::run(&settings, wanted)),
         Task::Config => commands::config::run(&values),
     }

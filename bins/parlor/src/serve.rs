@@ -3,7 +3,8 @@
 use crate::failure::Failure;
 use crate::settings::Settings;
 use crate::signals::Signals;
-use crate::wiring;
+use crate::sweep;
+use crate::wiring::{self, People};
 use parlor_domain::ports::{Clock, SystemClock};
 use parlor_domain::{Hub, Ports, Provider};
 use parlor_store::Database;
@@ -18,22 +19,36 @@ pub(crate) async fn run(settings: &Settings) -> Result<(), Failure> {
     let mut signals = Signals::listen()?;
     let providers = wiring::providers(settings)?;
     let store = wiring::store(settings, true).await?;
-    let hub = hub(settings, &store, providers).await?;
+    let clock: Arc<dyn Clock> = Arc::new(SystemClock);
+    let people = People::start(settings, &store, &clock)?;
+    let hub = hub(settings, &store, &people, clock, providers).await?;
     let listener = listen(settings).await?;
     announce(&hub, &listener);
     let stop = CancellationToken::new();
     let serving =
         Server::new(hub, wiring::transport_options(settings)).serve(listener, stop.clone().cancelled_owned());
-    signals.watch(serving, &stop).await?;
+    let work = async {
+        tokio::select! {
+            () = serving => {}
+            never = sweep::run(&store) => match never {},
+        }
+        people.close().await;
+    };
+    signals.watch(work, &stop).await?;
     store.close().await;
     tracing::info!("stopped");
     Ok(())
 }
 
-async fn hub(settings: &Settings, store: &Database, providers: Vec<Provider>) -> Result<Hub, Failure> {
-    let clock: Arc<dyn Clock> = Arc::new(SystemClock);
-    let authenticator = Arc::new(wiring::tokens(settings, Arc::clone(&clock))?);
-    let ports = Ports { store: Arc::new(store.clone()), clock, authenticator, providers };
+async fn hub(
+    settings: &Settings,
+    store: &Database,
+    people: &People,
+    clock: Arc<dyn Clock>,
+    providers: Vec<Provider>,
+) -> Result<Hub, Failure> {
+    let (authenticator, accounts) = (people.authenticator(), Some(people.accounts()));
+    let ports = Ports { store: Arc::new(store.clone()), clock, authenticator, accounts, providers };
     let started = Hub::start(ports, wiring::domain_settings(settings)).await;
     started.map_err(|error| Failure::while_doing("the server cannot start", &error))
 }

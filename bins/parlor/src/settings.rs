@@ -4,8 +4,10 @@
 mod accounts;
 mod ai;
 mod budgets;
+mod issuer;
 mod limits;
 mod log;
+mod mail;
 mod prices;
 mod provider_tables;
 mod providers;
@@ -20,6 +22,7 @@ pub(crate) use accounts::Accounts;
 pub(crate) use ai::Ai;
 pub(crate) use limits::Limits;
 pub(crate) use log::{Format, Log};
+pub(crate) use mail::Mail;
 pub(crate) use prices::ModelPrices;
 pub(crate) use providers::Provider;
 pub(crate) use read::FromText;
@@ -29,6 +32,8 @@ pub(crate) use store::Store;
 pub(crate) use table::Key;
 pub(crate) use values::{Problem, Sources, Values};
 
+use parlor_accounts::IssuerConfig;
+
 /// What the operator has chosen, checked.
 #[derive(Debug)]
 pub(crate) struct Settings {
@@ -37,6 +42,9 @@ pub(crate) struct Settings {
     pub(crate) store: Store,
     pub(crate) ai: Ai,
     pub(crate) accounts: Accounts,
+    /// Whose tokens are taken beside our own.
+    pub(crate) issuer: Option<IssuerConfig>,
+    pub(crate) mail: Mail,
     pub(crate) log: Log,
 }
 
@@ -49,6 +57,8 @@ impl Settings {
             store: Store::read(values)?,
             ai: Ai::read(values)?,
             accounts: Accounts::read(values)?,
+            issuer: issuer::read(values)?,
+            mail: Mail::read(values)?,
             log: Log::read(values)?,
         })
     }

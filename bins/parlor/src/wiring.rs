@@ -1,11 +1,14 @@
 //! From settings to the parts that a server is made of: the one place that knows them all.
 
+pub(crate) mod people;
+
+pub(crate) use people::{People, tokens};
+
 use crate::failure::{Failure, chain};
 use crate::settings::{self, Settings};
-use parlor_accounts::{ServiceKeys, Tokens, secret};
 use parlor_ai::Demo;
 use parlor_domain::message::NanoDollars;
-use parlor_domain::ports::{Backend, Clock};
+use parlor_domain::ports::Backend;
 use parlor_domain::{Price, Prices, Provider, Quota, Retries};
 use parlor_store::{Database, OpenError};
 use std::fs::DirBuilder;
@@ -47,26 +50,11 @@ pub(crate) fn backend(settings: &settings::Provider) -> Result<Arc<dyn Backend>,
     backend.map(|it| Arc::new(it) as _).map_err(|error| Failure::while_doing(&doing, &error))
 }
 
-/// Who issues and checks tokens. Makes the secret if there is none.
-pub(crate) fn tokens(settings: &Settings, clock: Arc<dyn Clock>) -> Result<Tokens, Failure> {
-    let cannot = |error: &dyn std::error::Error| Failure::while_doing("the signing secret", error);
-    let tokens = match &settings.accounts.secret {
-        Some(secret) => Tokens::new(&secret.0, clock),
-        None => {
-            Tokens::new(&secret::load_or_create(&settings.server.data_dir).map_err(|it| cannot(&it))?, clock)
-        }
-    };
-    let tokens = tokens.map_err(|error| cannot(&error))?;
-    let keys = settings.accounts.service_keys.0.iter().map(String::as_str);
-    let keys =
-        ServiceKeys::new(keys).map_err(|error| Failure::Configuration(format!("ai_service_key: {error}")))?;
-    Ok(tokens.with_service_keys(keys))
-}
-
 /// The log. A server wants it for itself (`exclusive`); a command may run beside one.
 pub(crate) async fn store(settings: &Settings, exclusive: bool) -> Result<Database, Failure> {
     prepare_data_dir(settings)?;
-    let options = parlor_store::Options { exclusive, ..parlor_store::Options::default() };
+    let keyring = settings.store.keyring.clone();
+    let options = parlor_store::Options { exclusive, keyring, ..parlor_store::Options::default() };
     Database::open(&settings.store.url.0, &options).await.map_err(|error| not_opened(&error))
 }
 
@@ -124,6 +112,7 @@ pub(crate) fn domain_settings(settings: &Settings) -> parlor_domain::Settings {
             worker_turns: usize::try_from(ai.worker_turns.get()).unwrap_or(usize::MAX),
             ..default.turns
         },
+        deleted_kept: settings.store.deleted_kept,
         ..default
     }
 }
@@ -145,6 +134,7 @@ pub(crate) fn transport_options(settings: &Settings) -> parlor_transport::Option
         unauthenticated: settings.limits.unauthenticated.unwrap_or(usize::MAX),
         origins: settings.server.origins.clone(),
         drain: settings.server.drain.unwrap_or(NO_LIMIT),
+        trusted_proxies: settings.server.trusted_proxies.clone(),
         ..parlor_transport::Options::default()
     }
 }

@@ -124,9 +124,21 @@ impl Server {
     }
 
     fn get(&self, path: &str) -> String {
+        self.ask(&format!("GET {path} HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n"))
+    }
+
+    fn post(&self, path: &str, body: &str) -> String {
+        self.ask(&format!(
+            "POST {path} HTTP/1.1\r\nHost: x\r\nConnection: close\r\nContent-Type: application/json\r\n\
+             Content-Length: {}\r\n\r\n{body}",
+            body.len()
+        ))
+    }
+
+    fn ask(&self, request: &str) -> String {
         let mut stream = TcpStream::connect(self.address).unwrap();
         stream.set_read_timeout(Some(PATIENCE)).unwrap();
-        write!(stream, "GET {path} HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n").unwrap();
+        stream.write_all(request.as_bytes()).unwrap();
         let mut answer = String::new();
         stream.read_to_string(&mut answer).unwrap();
         answer
@@ -135,7 +147,15 @@ impl Server {
 
 #[test]
 fn a_bad_configuration_is_one_line_exit_2_and_nothing_on_disk() {
-    for command in [&["serve"][..], &[], &["token", "ada@example.org"], &["migrate"], &["config"]] {
+    for command in [
+        &["serve"][..],
+        &[],
+        &["token", "ada@example.org"],
+        &["migrate"],
+        &["import-users", "users.jsonl"],
+        &["rotate-keys"],
+        &["config"],
+    ] {
         let operator = Operator::new();
         let output = operator.command(command).env("PORT", "eighty").output().unwrap();
         assert_eq!(output.status.code(), Some(2), "{command:?}");
@@ -179,6 +199,7 @@ fn wrong_flags_and_addresses_are_exit_2() {
         &["token", "ada"],
         &["token", "a@b", "--role", "root"],
         &["token", "a@b", "--ttl", "0"],
+        &["import-users"],
     ] {
         let operator = Operator::new();
         assert_eq!(operator.run(arguments).status.code(), Some(2), "{arguments:?}");
@@ -255,6 +276,9 @@ fn it_serves_gives_tokens_meanwhile_and_ends_well_when_asked() {
     let mut server = Server::start(operator.command(&["--port", "0"]));
     assert!(server.get("/health/live").starts_with("HTTP/1.1 200 "));
     operator.token(&["ada@example.org"]);
+    std::fs::write(operator.folder.path().join("users.jsonl"), "\n").unwrap();
+    let imported = operator.run(&["import-users", "users.jsonl"]);
+    assert!(stdout(&imported).starts_with("imported 0 accounts"), "{imported:?}");
 
     let second = operator.run(&["serve", "--port", "0"]);
     assert_eq!(second.status.code(), Some(1), "{second:?}");
@@ -266,6 +290,21 @@ fn it_serves_gives_tokens_meanwhile_and_ends_well_when_asked() {
     let mut out = String::new();
     server.child.stdout.take().unwrap().read_to_string(&mut out).unwrap();
     assert_eq!(out, "", "standard output is for answers");
+}
+
+/// Protects who waits for a code: mail is on its way when the server says that it has ended.
+#[test]
+fn mail_that_waits_is_sent_before_the_end() {
+    let operator = Operator::new();
+    let mut server = Server::start(operator.command(&["--port", "0"]));
+    let answer =
+        server.post("/auth/signup", r#"{"email":"ada@example.org","password":"correct horse battery"}"#);
+    assert!(answer.starts_with("HTTP/1.1 201 "), "{answer}");
+    server.signal();
+    assert_eq!(server.wait().0, Some(0));
+    let mail = std::fs::read_dir(operator.data_dir().join("outbox")).unwrap();
+    let mail: Vec<_> = mail.map(|it| std::fs::read_to_string(it.unwrap().path()).unwrap()).collect();
+    assert!(mail.len() == 1 && mail[0].contains("To: ada@example.org"), "{} mails", mail.len());
 }
 
 #[test]

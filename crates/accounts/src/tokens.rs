@@ -1,10 +1,11 @@
 //! Tokens: JWTs (RFC 7519) signed with HMAC-SHA-256, for the bearer of which a client speaks. An access token opens
-//! everything; a socket token opens sockets alone, since a browser has to put it into a URL.
+//! everything; a socket token opens sockets alone, since a browser has to put it into a URL. All tokens of one sign-in
+//! name it, so that they can be refused together.
 
-use crate::ServiceKeys;
+use crate::{ServiceKeys, digest};
 use async_trait::async_trait;
 use jsonwebtoken::{Algorithm, DecodingKey, EncodingKey, Header, Validation};
-use parlor_domain::ports::{Authenticator, Clock, Identity, Role, Scope};
+use parlor_domain::ports::{Authenticator, Clock, GrantId, Identity, Role, Scope};
 use parlor_domain::{ErrorCode, Timestamp, UserId};
 use serde::{Deserialize, Serialize};
 use std::fmt;
@@ -18,6 +19,9 @@ const ALGORITHM: Algorithm = Algorithm::HS256;
 const ACCESS: &str = "access";
 /// The `typ` claim of a token that opens sockets alone.
 const SOCKET: &str = "socket";
+
+/// What the key of the codes by mail is derived for.
+const CODES: &[u8] = b"parlor codes by mail 1";
 
 /// The shortest secret, in bytes: as long as the hash (RFC 7518 §3.2).
 pub const SECRET_MIN: usize = 32;
@@ -43,6 +47,9 @@ struct Claims {
     iat: i64,
     exp: i64,
     jti: Uuid,
+    /// The sign-in. Tokens that were made before there was this claim are sign-ins of their own.
+    #[serde(default)]
+    sid: Option<Uuid>,
     typ: String,
 }
 
@@ -52,6 +59,7 @@ pub struct Tokens {
     signing: EncodingKey,
     verifying: DecodingKey,
     validation: Validation,
+    code_key: digest::Key,
     clock: Arc<dyn Clock>,
 }
 
@@ -76,7 +84,8 @@ impl Tokens {
         validation.validate_aud = false;
         let (signing, verifying) = (EncodingKey::from_secret(secret), DecodingKey::from_secret(secret));
         let service_keys = ServiceKeys::default();
-        Ok(Self { service_keys, signing, verifying, validation, clock })
+        let code_key = digest::derive_key(secret, CODES);
+        Ok(Self { service_keys, signing, verifying, validation, code_key, clock })
     }
 
     /// The same, which also lets workers in that have one of `keys`.
@@ -85,7 +94,12 @@ impl Tokens {
         Self { service_keys: keys, ..self }
     }
 
-    /// An access token for `user`, good from `now` until `ttl` later, in whole seconds.
+    /// The key that codes by mail are hashed with: of the same secret, and of no use for anything else.
+    pub(crate) fn code_key(&self) -> &digest::Key {
+        &self.code_key
+    }
+
+    /// An access token for `user`, a sign-in of its own, good from `now` until `ttl` later, in whole seconds.
     ///
     /// Errors: [`TokenError::Signing`].
     pub fn issue(
@@ -95,24 +109,33 @@ impl Tokens {
         ttl: Duration,
         now: Timestamp,
     ) -> Result<String, TokenError> {
-        self.sign(user, role, Scope::Everything, ttl, now)
+        self.issue_for(GrantId(Uuid::new_v4()), user, role, ttl, now)
     }
 
-    fn sign(
+    /// The same, of the sign-in `grant`.
+    ///
+    /// Errors: [`TokenError::Signing`].
+    pub fn issue_for(
         &self,
+        grant: GrantId,
         user: UserId,
         role: Role,
-        scope: Scope,
         ttl: Duration,
         now: Timestamp,
     ) -> Result<String, TokenError> {
+        let of = Identity { user, role, grant, expires_at: now.plus(ttl), scope: Scope::Everything };
+        self.sign(&of, now)
+    }
+
+    fn sign(&self, of: &Identity, now: Timestamp) -> Result<String, TokenError> {
         let claims = Claims {
-            sub: user,
-            role: role.as_str().to_owned(),
+            sub: of.user,
+            role: of.role.as_str().to_owned(),
             iat: now.as_second(),
-            exp: now.plus(ttl).as_second(),
+            exp: of.expires_at.as_second(),
             jti: Uuid::new_v4(),
-            typ: type_of(scope).to_owned(),
+            sid: Some(of.grant.0),
+            typ: type_of(of.scope).to_owned(),
         };
         jsonwebtoken::encode(&Header::new(ALGORITHM), &claims, &self.signing).map_err(TokenError::Signing)
     }
@@ -133,7 +156,8 @@ impl Tokens {
             return Err(ErrorCode::TokenExpired);
         }
         let expires_at = Timestamp::from_microsecond(token.claims.exp.saturating_mul(1_000_000));
-        Ok(Identity { user: token.claims.sub, role, expires_at, scope })
+        let grant = GrantId(token.claims.sid.unwrap_or(token.claims.jti));
+        Ok(Identity { user: token.claims.sub, role, expires_at, scope, grant })
     }
 }
 
@@ -162,9 +186,11 @@ impl Authenticator for Tokens {
         !self.service_keys.is_empty()
     }
 
-    async fn issue_socket_token(&self, user: UserId, role: Role, ttl: Duration) -> Result<String, ErrorCode> {
-        self.sign(user, role, Scope::Sockets, ttl, self.clock.now()).map_err(|error| {
-            tracing::error!(%user, error = ?error, "a socket token could not be signed");
+    async fn issue_socket_token(&self, of: &Identity, ttl: Duration) -> Result<String, ErrorCode> {
+        let now = self.clock.now();
+        let token = Identity { scope: Scope::Sockets, expires_at: now.plus(ttl), ..of.clone() };
+        self.sign(&token, now).map_err(|error| {
+            tracing::error!(user = %of.user, error = ?error, "a socket token could not be signed");
             ErrorCode::Internal
         })
     }

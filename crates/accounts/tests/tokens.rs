@@ -3,15 +3,17 @@
 
 use jsonwebtoken::{Algorithm, EncodingKey, Header};
 use parlor_accounts::{TokenError, Tokens};
-use parlor_domain::ports::{Authenticator, Clock, Identity, Role, Scope};
+use parlor_domain::ports::{Authenticator, Clock, GrantId, Identity, Role, Scope};
 use parlor_domain::{ErrorCode, Timestamp, UserId};
 use serde_json::{Value, json};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, Ordering};
 use std::time::Duration;
+use uuid::Uuid;
 
 const SECRET: &[u8] = b"0123456789abcdef0123456789abcdef";
 const START: i64 = 1_700_000_000;
+const SIGN_IN: GrantId = GrantId(Uuid::from_u128(1));
 
 /// A clock that stands still, in microseconds.
 struct Stopped(AtomicI64);
@@ -51,7 +53,7 @@ impl Desk {
     fn claims(&self) -> Value {
         json!({
             "sub": self.user, "role": "user", "iat": START, "exp": START + 60,
-            "jti": "00000000-0000-4000-8000-000000000000", "typ": "access",
+            "jti": "00000000-0000-4000-8000-000000000000", "sid": SIGN_IN.0, "typ": "access",
         })
     }
 
@@ -74,8 +76,10 @@ fn with_header(token: &str, header: &str) -> String {
 async fn an_issued_token_tells_whose_it_is_and_until_when() {
     let desk = Desk::new();
     let expires_at = Timestamp::from_microsecond((START + 60) * 1_000_000);
-    let identity = Identity { user: desk.user, role: Role::User, expires_at, scope: Scope::Everything };
-    assert_eq!(desk.ask(&desk.issue(60)).await, Ok(identity.clone()));
+    let (user, role, scope) = (desk.user, Role::User, Scope::Everything);
+    let identity = Identity { user, role, expires_at, scope, grant: SIGN_IN };
+    let token = desk.tokens.issue_for(SIGN_IN, user, role, Duration::from_mins(1), desk.clock.now()).unwrap();
+    assert_eq!(desk.ask(&token).await, Ok(identity.clone()));
     assert_eq!(desk.ask_claims(&desk.claims()).await, Ok(identity), "the tests' own claims are good ones");
     let admin = desk.tokens.issue(desk.user, Role::Admin, Duration::from_mins(1), desk.clock.now()).unwrap();
     assert_eq!(desk.ask(&admin).await.unwrap().role, Role::Admin);
@@ -86,12 +90,27 @@ async fn an_issued_token_tells_whose_it_is_and_until_when() {
 #[tokio::test]
 async fn a_socket_token_tells_that_it_opens_sockets_alone() {
     let desk = Desk::new();
-    let token = desk.tokens.issue_socket_token(desk.user, Role::Admin, Duration::from_mins(1)).await.unwrap();
+    let (expires_at, scope) = (Timestamp::from_microsecond((START + 9) * 1_000_000), Scope::Everything);
+    let of = Identity { user: desk.user, role: Role::Admin, expires_at, scope, grant: SIGN_IN };
+    let token = desk.tokens.issue_socket_token(&of, Duration::from_mins(1)).await.unwrap();
     let expires_at = Timestamp::from_microsecond((START + 60) * 1_000_000);
-    let identity = Identity { user: desk.user, role: Role::Admin, expires_at, scope: Scope::Sockets };
-    assert_eq!(desk.ask(&token).await, Ok(identity));
+    assert_eq!(desk.ask(&token).await, Ok(Identity { expires_at, scope: Scope::Sockets, ..of }));
     desk.clock.0.store((START + 60) * 1_000_000, Ordering::Relaxed);
     assert_eq!(desk.ask(&token).await, Err(ErrorCode::TokenExpired));
+}
+
+/// Protects revocation: tokens of one sign-in name it, and those that nobody signed in for are one each.
+#[tokio::test]
+async fn every_token_names_a_sign_in() {
+    let desk = Desk::new();
+    let operators = [desk.ask(&desk.issue(60)).await.unwrap(), desk.ask(&desk.issue(60)).await.unwrap()];
+    assert_ne!(operators[0].grant, operators[1].grant);
+    let mut old = desk.claims();
+    old.as_object_mut().unwrap().remove("sid");
+    let named = desk.ask_claims(&old).await.unwrap().grant;
+    assert_eq!(named.to_string(), old["jti"].as_str().unwrap(), "an older token is a sign-in of its own");
+    old["sid"] = json!("mine");
+    assert_eq!(desk.ask_claims(&old).await, Err(ErrorCode::InvalidToken));
 }
 
 #[tokio::test]

@@ -5,8 +5,9 @@ mod reply;
 use async_trait::async_trait;
 use futures_util::stream::{self, StreamExt};
 use parlor_domain::message::Usage;
-use parlor_domain::ports::{Backend, BackendError, Delta, Finish, TurnRequest, TurnStream};
+use parlor_domain::ports::{Backend, BackendError, Delta, Extra, Finish, TurnRequest, TurnStream};
 use reply::Reply;
+use serde_json::json;
 use std::time::Duration;
 
 /// The name that the demo gives as its model.
@@ -55,6 +56,7 @@ impl Backend for Demo {
         let performance = Performance {
             pace: self.pace.saturating_mul(reply.slowness),
             usage: Usage { prompt_tokens, ..Usage::default() },
+            raw_events: request.raw_events,
             words_left: request.max_tokens.map_or(u64::MAX, u64::from),
             reply,
             said: 0,
@@ -77,6 +79,8 @@ struct Performance {
     pace: Duration,
     words_left: u64,
     usage: Usage,
+    /// Whether it says what an API would, too.
+    raw_events: bool,
     stage: Stage,
 }
 
@@ -84,6 +88,7 @@ struct Performance {
 enum Stage {
     Model,
     Words,
+    Figures,
     End,
     Silence,
 }
@@ -96,6 +101,10 @@ impl Performance {
                 Delta::Model(MODEL.to_owned())
             }
             Stage::Words => self.words().await,
+            Stage::Figures => {
+                self.stage = Stage::End;
+                Delta::Usage(self.usage)
+            }
             Stage::End => {
                 self.stage = Stage::Silence;
                 Delta::End(Finish::Stop)
@@ -112,8 +121,19 @@ impl Performance {
         if let Some(word) = self.word() {
             return Delta::Content(word);
         }
+        if self.raw_events {
+            self.stage = Stage::Figures;
+            return Delta::Raw(self.event());
+        }
         self.stage = Stage::End;
         Delta::Usage(self.usage)
+    }
+
+    /// The one event of an API that the demo has.
+    fn event(&self) -> Extra {
+        let Usage { prompt_tokens, completion_tokens, .. } = self.usage;
+        let usage = json!({"prompt_tokens": prompt_tokens, "completion_tokens": completion_tokens});
+        json!({"model": MODEL, "usage": usage}).to_string().into()
     }
 
     /// The next word with the space after it.
@@ -130,7 +150,7 @@ impl Performance {
 }
 
 #[cfg(test)]
-#[allow(clippy::unwrap_used, reason = "a test fails by panicking")]
+#[allow(clippy::unwrap_used, clippy::panic, reason = "a test fails by panicking")]
 mod tests {
     use super::*;
     use parlor_domain::UserId;
@@ -164,6 +184,19 @@ mod tests {
         assert_eq!(deltas("echo a b", None).await, expect);
         let expect = [model, content("1 "), content("2 "), usage(3, 2), Delta::End(Finish::Stop)];
         assert_eq!(deltas("count to 9", Some(2)).await, expect);
+    }
+
+    /// Protects who tries a client out that shows events of the API: there is one, and nothing else is different.
+    #[tokio::test]
+    async fn it_has_an_event_where_events_are_wanted() {
+        let context = vec![ContextMessage::new(Speaker::User, "echo a b")];
+        let request = TurnRequest { raw_events: true, ..TurnRequest::new(UserId::new(), context) };
+        let stream = Demo::with_pace(Duration::ZERO).open(request).await.unwrap();
+        let mut said: Vec<Delta> = stream.map(Result::unwrap).collect().await;
+        let Delta::Raw(event) = said.remove(3) else { panic!("{said:?}") };
+        let event: serde_json::Value = serde_json::from_str(&event).unwrap();
+        assert_eq!(event, json!({"model": MODEL, "usage": {"prompt_tokens": 3, "completion_tokens": 2}}));
+        assert_eq!(said, deltas("echo a b", None).await);
     }
 
     /// Protects clients that choose from a list of models: the demo stands in it as what it is.

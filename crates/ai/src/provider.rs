@@ -122,7 +122,7 @@ impl Backend for Provider {
         if !response.status().is_success() {
             return Err(answer::refusal(response, &self.secrets).await);
         }
-        let reply = Reply::new(question.model.to_owned(), Arc::clone(&self.secrets));
+        let reply = Reply::new(question.model.to_owned(), request.raw_events, Arc::clone(&self.secrets));
         Ok(reading::read(response, api.parser(), reply))
     }
 }

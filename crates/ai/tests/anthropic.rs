@@ -9,7 +9,8 @@ use parlor_domain::ports::{Backend, BackendError, Finish};
 use serde_json::json;
 use std::time::Duration;
 use support::{
-    Heard, Server, Step, answer, call, check_cuts, check_recording, chunk, events, question, sent,
+    Heard, Server, Step, answer, call, check_cuts, check_raw_events, check_recording, chunk, events,
+    question, sent,
 };
 use support::{head, stream_head};
 
@@ -211,4 +212,11 @@ async fn an_error_under_a_status_of_success_is_an_error() {
     let length = format!("Content-Type: application/json\r\nContent-Length: {}\r\n", body.len());
     let heard = hear_steps(vec![head("200 OK", &length), Step::Send(body.as_bytes().to_vec())]).await;
     assert_eq!(heard, Heard { error: Some(status(404, "No such model")), ..Heard::default() });
+}
+
+/// Protects what is kept of a reply for later: it is what the API sent, to the letter.
+#[tokio::test]
+async fn events_are_told_as_they_were_sent_where_they_are_wanted() {
+    check_raw_events(Kind::Anthropic, include_str!("streams/anthropic.sse")).await;
+    check_raw_events(Kind::Anthropic, include_str!("streams/anthropic-tools.sse")).await;
 }

@@ -10,7 +10,8 @@ use serde_json::json;
 use std::time::Duration;
 use support::stream_head;
 use support::{
-    Heard, Server, Step, answer, call, check_cuts, check_recording, chunk, events, question, sent,
+    Heard, Server, Step, answer, call, check_cuts, check_raw_events, check_recording, chunk, events,
+    question, sent,
 };
 
 const PLAIN: &str = include_str!("streams/gemini.sse");
@@ -187,4 +188,11 @@ async fn ten_megabytes_in_a_line_are_malformed_long_before_their_end() {
     steps.push(Step::Stall);
     let heard = hear_steps(steps).await;
     assert!(matches!(heard.error, Some(BackendError::Malformed(_))), "{heard:?}");
+}
+
+/// Protects what is kept of a reply for later: it is what the API sent, to the letter.
+#[tokio::test]
+async fn events_are_told_as_they_were_sent_where_they_are_wanted() {
+    check_raw_events(Kind::Gemini, include_str!("streams/gemini.sse")).await;
+    check_raw_events(Kind::Gemini, include_str!("streams/gemini-tools.sse")).await;
 }

@@ -7,7 +7,10 @@ mod support;
 use parlor_ai::{Kind, Provider, ProviderConfig};
 use parlor_domain::ports::{Backend, Finish};
 use serde_json::json;
-use support::{Heard, Seen, Server, answer, call, check_cuts, check_recording, events, hear, question, sent};
+use support::{
+    Heard, Seen, Server, answer, call, check_cuts, check_raw_events, check_recording, events, hear, question,
+    sent,
+};
 
 fn expect(model: &str, usage: Option<(u64, u64)>) -> Heard {
     Heard {
@@ -165,4 +168,12 @@ async fn one_connection_serves_one_turn_after_the_other() {
     for _ in 0..3 {
         assert!(matches!(server.seen().await, Seen::Request(..)));
     }
+}
+
+/// Protects what is kept of a reply for later: it is what the API sent, to the letter.
+#[tokio::test]
+async fn events_are_told_as_they_were_sent_where_they_are_wanted() {
+    check_raw_events(Kind::OpenAi, include_str!("streams/openai.sse")).await;
+    check_raw_events(Kind::OpenAi, include_str!("streams/openai-tools.sse")).await;
+    check_raw_events(Kind::OpenAi, include_str!("streams/vllm.sse")).await;
 }

@@ -8,7 +8,7 @@ use futures_util::StreamExt;
 use parlor_ai::{Kind, Provider, ProviderConfig};
 use parlor_domain::ports::{Backend, BackendError, Delta, Finish};
 use std::time::Duration;
-use support::{Heard, Seen, Server, Step, answer, chunk, events, hear, question, stream_head};
+use support::{Heard, Seen, Server, Step, answer, chunk, events, hear, question, raw_deltas, stream_head};
 
 const HELLO: &str = "data: {\"model\":\"m\",\"choices\":[{\"delta\":{\"content\":\"Hello\"}}]}\n\n";
 const STOP: &str = "data: {\"choices\":[{\"delta\":{},\"finish_reason\":\"stop\"}]}\n\n";
@@ -161,6 +161,19 @@ async fn nonsense_is_malformed_and_not_quoted() {
         let Some(BackendError::Malformed(message)) = &heard.error else { panic!("{heard:?}") };
         assert!(!message.contains("secret"), "{message}");
         assert_eq!(heard.text, "Hello");
+    }
+}
+
+/// Protects the key, which some gateways repeat in their errors, and whoever parses the events: what is none is left out.
+#[tokio::test]
+async fn events_that_repeat_a_secret_or_are_no_json_are_not_told() {
+    let error = "data: {\"error\":{\"message\":\"no such key: sk-secret\"}}\n\n";
+    for last in [error, "data: nonsense\n\n", "event: error\ndata: it broke\n\n", "data: [DONE]\n\n"] {
+        let server = Server::start(events(&[HELLO, last])).await;
+        let config = ProviderConfig { api_key: Some("sk-secret".to_owned()), ..server.config(Kind::OpenAi) };
+        let said = raw_deltas(&Provider::new(config).unwrap()).await;
+        let told: Vec<_> = said.iter().filter(|delta| matches!(delta, Ok(Delta::Raw(_)))).collect();
+        assert_eq!(told, [&Ok(Delta::Raw(HELLO["data: ".len()..].trim().into()))], "{last}");
     }
 }
 

@@ -1,7 +1,8 @@
 //! What a message must be like before anything is done with it.
 
-use crate::command::{CONTENT_TYPE_MAX, Draft, RoomDraft, TurnOptions};
+use crate::command::{CONTENT_TYPE_MAX, Draft, REQUEST_CONTEXT_MAX, RoomDraft, TurnOptions};
 use crate::message::{Edit, KIND_ASSISTANT};
+use crate::ports::UserChange;
 use crate::{ErrorCode, Refusal};
 
 /// The longest id that a client may give a message, in bytes.
@@ -16,6 +17,10 @@ const PROMPT_MAX: usize = 16 * 1024;
 const EMOJI_MAX: usize = 64;
 /// The longest name of a room, in bytes.
 const ROOM_NAME_MAX: usize = 200;
+/// The longest username, in bytes.
+const USERNAME_MAX: usize = 64;
+/// The largest profile, in bytes.
+const PROFILE_MAX: usize = 16 * 1024;
 /// The longest title made from a message, in characters.
 const TITLE_MAX: usize = 50;
 
@@ -47,6 +52,10 @@ pub(crate) fn options(options: &TurnOptions) -> Result<(), Refusal> {
     if options.temperature.is_some_and(|temperature| !(0.0..=2.0).contains(&temperature)) {
         return Err(Refusal::new(ErrorCode::InvalidRequest, "the temperature is from 0 to 2"));
     }
+    if options.context.as_ref().is_some_and(|context| context.len() > REQUEST_CONTEXT_MAX) {
+        let words = format!("a request's context has at most {REQUEST_CONTEXT_MAX} bytes");
+        return Err(Refusal::new(ErrorCode::InvalidRequest, words));
+    }
     if options.max_tokens == Some(0) {
         return Err(Refusal::new(ErrorCode::InvalidRequest, "a reply has at least one token"));
     }
@@ -64,6 +73,21 @@ pub(crate) fn edit(edit: &Edit, max_text: usize) -> Result<(), Refusal> {
             fits.then_some(()).ok_or(Refusal::new(ErrorCode::InvalidRequest, "an emoji has no spaces in it"))
         }
     }
+}
+
+/// Checks what a user wants to change of themselves.
+pub(crate) fn user(change: &UserChange) -> Result<(), Refusal> {
+    name(change.username.as_deref(), USERNAME_MAX, "a username")?;
+    let plain = |name: &str| name.trim() == name && !name.chars().any(char::is_control);
+    if !change.username.as_deref().is_none_or(plain) {
+        let words = "a username has no control characters, and no spaces around it";
+        return Err(Refusal::new(ErrorCode::InvalidRequest, words));
+    }
+    if change.profile.as_ref().is_some_and(|profile| profile.len() > PROFILE_MAX) {
+        let words = format!("a profile has at most {PROFILE_MAX} bytes");
+        return Err(Refusal::new(ErrorCode::InvalidRequest, words));
+    }
+    Ok(())
 }
 
 /// Checks a room that is to be made.

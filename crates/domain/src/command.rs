@@ -2,6 +2,7 @@
 
 use crate::event::Correlation;
 use crate::message::{Edit, Seq};
+use crate::ports::Extra;
 use crate::room::{AiMode, MemberRole, RoomKind};
 use crate::{ConversationId, MessageId, RoomId, UserId};
 
@@ -46,6 +47,15 @@ pub enum Action {
     Room(RoomAction),
     /// Store a message; a `user` message may start a turn. Joins the conversation. Answer: `Sent`.
     Send(Draft),
+    /// Store a message and have it answered, whatever its kind, without joining. Of the conversation the connection gets
+    /// only the turn's beginning, its text where `pieces` says so, and the answer: `Answered`, once the turn has ended.
+    /// The same again is answered with the same reply.
+    Ask {
+        /// The message.
+        draft: Draft,
+        /// Whether the text is wanted as it comes, too.
+        pieces: bool,
+    },
     /// Change a message. Answer: `Changed`.
     Change {
         /// The message.
@@ -163,6 +173,9 @@ pub const HISTORY_MAX: usize = 200;
 /// The most conversations that one `Resume` names.
 pub const RESUME_MAX_POSITIONS: usize = 1_000;
 
+/// The longest [`TurnOptions::context`], in bytes.
+pub const REQUEST_CONTEXT_MAX: usize = 16 * 1024;
+
 /// The longest `content_type` of a message, in bytes.
 pub const CONTENT_TYPE_MAX: usize = 64;
 
@@ -197,6 +210,11 @@ pub struct TurnOptions {
     /// Where a backend fails in the middle of its reply: whether another one may begin anew, in the place of what was
     /// shown, instead of the turn being interrupted.
     pub restarts: bool,
+    /// What the client says of its request: one JSON object, at most [`REQUEST_CONTEXT_MAX`] bytes, which the backend is
+    /// told.
+    pub context: Option<Extra>,
+    /// Whether what the backend sends is kept as it sends it.
+    pub raw_events: bool,
 }
 
 /// How far a client has read a conversation.

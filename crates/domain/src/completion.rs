@@ -138,6 +138,7 @@ fn order_of(user: UserId, draft: CompletionDraft) -> Order {
         temperature: draft.temperature,
         extra: draft.extra,
         restarts: false,
+        raw_events: false,
     }
 }
 

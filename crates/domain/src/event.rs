@@ -235,6 +235,16 @@ impl EventBody {
             }
     }
 
+    /// The turn of which it is a piece.
+    pub(crate) fn turn(&self) -> Option<MessageId> {
+        match self {
+            Self::TurnDelta { turn, .. }
+            | Self::TurnToolCall { turn, .. }
+            | Self::TurnRestarted { turn, .. } => Some(turn.id),
+            _ => None,
+        }
+    }
+
     fn entry(&self) -> Option<&Arc<Message>> {
         match self {
             Self::Message(message)

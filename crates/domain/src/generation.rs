@@ -8,6 +8,7 @@ mod books;
 mod budget;
 mod plan;
 mod progress;
+mod raw;
 
 pub(crate) use books::{Books, channel, run};
 pub(crate) use progress::Progress;
@@ -38,6 +39,8 @@ pub(crate) struct Order {
     pub(crate) extra: Option<Extra>,
     /// Whether another backend may begin anew after the first content.
     pub(crate) restarts: bool,
+    /// Whether what the backend sends is kept as it sends it.
+    pub(crate) raw_events: bool,
 }
 
 /// A piece of a reply on its way to who wants it.
@@ -167,6 +170,7 @@ fn request(order: &Order, shared: &Shared, attempt: u32) -> TurnRequest {
         max_tokens: lower(order.max_tokens, shared.settings.turns.max_tokens),
         temperature: order.temperature,
         extra: order.extra.clone(),
+        raw_events: order.raw_events,
     }
 }
 

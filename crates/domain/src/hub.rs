@@ -2,8 +2,9 @@
 
 use crate::directory::Directory;
 use crate::generation::Books;
+use crate::grants::Grants;
 use crate::limits::UserLimits;
-use crate::ports::{Authenticator, Clock, Identity, Store, StoreError, Totals};
+use crate::ports::{Accounts, AuditAction, Authenticator, Clock, Identity, Store, StoreError, Totals};
 use crate::receipts::Receipts;
 use crate::registry::Registry;
 use crate::room::{MemberRole, Participant};
@@ -11,9 +12,12 @@ use crate::rooms::RoomIndex;
 use crate::router::{BackendState, ModelEntry, Provider, Router};
 use crate::session::Session;
 use crate::settings::Settings;
-use crate::{ConversationId, ErrorCode, Refusal, UserId, generation, reaper, receipts, workers};
+use crate::{
+    ConversationId, ErrorCode, Refusal, UserId, generation, grants, purge, reaper, receipts, workers,
+};
 use parking_lot::Mutex;
 use std::collections::HashMap;
+use std::net::IpAddr;
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::time::Instant;
@@ -36,6 +40,8 @@ pub struct Ports {
     pub clock: Arc<dyn Clock>,
     /// Whose a token is.
     pub authenticator: Arc<dyn Authenticator>,
+    /// Accounts of our own; none where whoever embeds Parlor has theirs.
+    pub accounts: Option<Arc<dyn Accounts>>,
     /// Who answers, beside the workers that come.
     pub providers: Vec<Provider>,
 }
@@ -45,6 +51,8 @@ pub(crate) struct Shared {
     pub(crate) store: Arc<dyn Store>,
     pub(crate) clock: Arc<dyn Clock>,
     pub(crate) authenticator: Arc<dyn Authenticator>,
+    pub(crate) accounts: Option<Arc<dyn Accounts>>,
+    pub(crate) grants: Grants,
     pub(crate) router: Arc<Router>,
     pub(crate) books: Books,
     pub(crate) workers_asked: workers::Asked,
@@ -85,6 +93,16 @@ pub struct Caller {
     pub identity: Identity,
     /// What others see of them.
     pub username: Arc<str>,
+    /// From where they speak, where a transport has said so: for the audit log.
+    pub address: Option<IpAddr>,
+}
+
+impl Caller {
+    /// The same, who speaks from here.
+    #[must_use]
+    pub fn at(self, address: Option<IpAddr>) -> Self {
+        Self { address, ..self }
+    }
 }
 
 /// A token that opens sockets and nothing else.
@@ -142,6 +160,8 @@ impl Hub {
             store: ports.store,
             clock: ports.clock,
             authenticator: ports.authenticator,
+            accounts: ports.accounts,
+            grants: Grants::default(),
             router,
             books,
             workers_asked: workers::asked(),
@@ -163,7 +183,10 @@ impl Hub {
             tasks: TaskTracker::new(),
             live_turns: TaskTracker::new(),
         });
+        grants::load(&shared).await?;
+        shared.tasks.spawn(grants::run(Arc::clone(&shared)));
         shared.tasks.spawn(reaper::run(Arc::clone(&shared)));
+        shared.tasks.spawn(purge::run(Arc::clone(&shared)));
         shared.tasks.spawn(receipts::run(Arc::clone(&shared), receipts_inbox));
         shared.tasks.spawn(generation::run(Arc::clone(&shared), books_inbox));
         Ok(Self(shared))
@@ -172,17 +195,20 @@ impl Hub {
     /// Whose credential this is. Errors: `INVALID_TOKEN` (also where the user is gone), `TOKEN_EXPIRED`, `INTERNAL`.
     pub async fn authenticate(&self, token: &str) -> Result<Caller, Refusal> {
         let identity = self.0.authenticator.authenticate(token).await.map_err(Refusal::of)?;
+        if self.0.grants.is_revoked(identity.grant) {
+            return Err(Refusal::of(ErrorCode::InvalidToken));
+        }
         let known = self.0.known_users.lock().get(&identity.user).cloned();
         if let Some(username) = known {
-            return Ok(Caller { identity, username });
+            return Ok(Caller { identity, username, address: None });
         }
         let user = self.0.store.user_get(identity.user).await.map_err(|error| Refusal::internal(&error))?;
         let username = Arc::from(user.ok_or(Refusal::of(ErrorCode::InvalidToken))?.username());
         self.remember(identity.user, Arc::clone(&username));
-        Ok(Caller { identity, username })
+        Ok(Caller { identity, username, address: None })
     }
 
-    fn remember(&self, user: UserId, name: Arc<str>) {
+    pub(crate) fn remember(&self, user: UserId, name: Arc<str>) {
         let mut known = self.0.known_users.lock();
         if known.len() >= KNOWN_USERS {
             known.clear();
@@ -192,14 +218,20 @@ impl Hub {
 
     /// A token for the caller's sockets alone, which may stand in a URL. Error: `INTERNAL`.
     pub async fn issue_socket_token(&self, caller: &Caller) -> Result<SocketToken, Refusal> {
-        let Identity { user, role, .. } = caller.identity;
-        let token = self.0.authenticator.issue_socket_token(user, role, SOCKET_TOKEN).await;
+        let token = self.0.authenticator.issue_socket_token(&caller.identity, SOCKET_TOKEN).await;
         Ok(SocketToken { token: token.map_err(Refusal::of)?, expires_in: SOCKET_TOKEN })
     }
 
-    /// Opens a connection for a caller. Error: `TOO_MANY_CONNECTIONS`.
+    /// Opens a connection for a caller. Errors: `TOO_MANY_CONNECTIONS`; `INVALID_TOKEN` where their sign-in has just
+    /// ended.
     pub fn connect(&self, caller: &Caller) -> Result<Session, Refusal> {
-        Session::open(Arc::clone(&self.0), caller)
+        Session::open(Arc::clone(&self.0), caller, true)
+    }
+
+    /// The same for a connection that gets answers to what it asks, and hears of nothing else: what it did not get is
+    /// not taken for delivered.
+    pub fn connect_for_answers(&self, caller: &Caller) -> Result<Session, Refusal> {
+        Session::open(Arc::clone(&self.0), caller, false)
     }
 
     /// The time, by the domain's clock.
@@ -263,8 +295,10 @@ impl Hub {
         }
     }
 
-    /// How much there is of everything, in the database too. Error: `INTERNAL`.
-    pub async fn stats(&self) -> Result<Stats, Refusal> {
+    /// How much there is of everything, in the database too. It is written down who asked. Error: `FORBIDDEN` for who is
+    /// no admin.
+    pub async fn stats(&self, caller: &Caller) -> Result<Stats, Refusal> {
+        self.admin_reads(caller, AuditAction::StatsRead).await?;
         let totals = self.0.store.totals().await.map_err(|error| Refusal::internal(&error))?;
         let uptime = self.0.clock.monotonic().saturating_sub(self.0.started_at);
         Ok(Stats { figures: self.figures(), totals, uptime })

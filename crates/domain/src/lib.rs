@@ -69,6 +69,9 @@
 //! # }
 //! ```
 
+mod accounts;
+mod archive;
+mod audit;
 mod check;
 mod command;
 mod completion;
@@ -77,6 +80,7 @@ mod directory;
 mod error;
 mod event;
 mod generation;
+mod grants;
 mod hub;
 mod joined;
 mod limits;
@@ -85,21 +89,25 @@ mod models;
 mod outbox;
 pub mod ports;
 mod prices;
+mod purge;
 mod reaper;
 mod receipts;
 mod registry;
 pub mod room;
 mod rooms;
 mod router;
+pub mod search;
 mod session;
 mod settings;
 pub mod testing;
 mod turn;
 mod workers;
 
+pub use accounts::Me;
+pub use archive::{Export, SearchHit};
 pub use command::{
-    Action, CONTENT_TYPE_MAX, Command, Draft, HISTORY_MAX, Place, Position, RESUME_MAX_POSITIONS, RoomAction,
-    RoomDraft, TurnOptions,
+    Action, CONTENT_TYPE_MAX, Command, Draft, HISTORY_MAX, Place, Position, REQUEST_CONTEXT_MAX,
+    RESUME_MAX_POSITIONS, RoomAction, RoomDraft, TurnOptions,
 };
 pub use completion::{CompletionDraft, CompletionEnd, CompletionPiece, CompletionStream};
 pub use error::Refusal;

@@ -4,6 +4,7 @@ mod reply;
 
 pub use reply::{Confidence, NanoDollars, Reply, TurnStatus, UnknownStatus, Usage};
 
+use crate::ports::Extra;
 use crate::{ConversationId, ErrorCode, MessageId, Timestamp, UserId};
 use std::fmt;
 use std::sync::Arc;
@@ -65,6 +66,27 @@ pub struct Message {
     pub reactions: Vec<Reaction>,
     /// For an assistant's message: what it answers and how it ended.
     pub reply: Option<Reply>,
+    /// What is kept beside the text. It may be large: only those reads that say so bring it.
+    pub attached: Option<Box<Attached>>,
+}
+
+/// What is kept beside a message's text. The domain never looks into it.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Attached {
+    /// Of a user's message: what the client said of its request, one JSON object.
+    pub context: Option<Extra>,
+    /// Of a user's message: the profile that went with it to the backend, one JSON object.
+    pub profile: Option<Extra>,
+    /// Of an assistant's message: what the backend sent, as it sent it, each one JSON text.
+    pub raw_events: Vec<Extra>,
+    /// How many more there were, from the middle, which were too much to keep.
+    pub raw_omitted: u64,
+}
+
+impl Attached {
+    fn weight(&self) -> usize {
+        self.context.iter().chain(&self.profile).chain(&self.raw_events).map(|it| it.len()).sum()
+    }
 }
 
 /// One emoji, and who put it under a message.
@@ -98,6 +120,7 @@ impl Message {
             deleted_at: None,
             reactions: Vec::new(),
             reply: None,
+            attached: None,
         }
     }
 
@@ -105,7 +128,8 @@ impl Message {
     pub(crate) fn weight(&self) -> usize {
         let reactions =
             self.reactions.iter().map(|reaction| reaction.emoji.len() + reaction.users.len() * 40);
-        self.content.len() + reactions.sum::<usize>()
+        let attached = self.attached.as_deref().map_or(0, Attached::weight);
+        self.content.len() + reactions.sum::<usize>() + attached
     }
 
     /// Whether it was changed after it was made.

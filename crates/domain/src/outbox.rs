@@ -14,8 +14,10 @@ pub use self::items::{Close, Outgoing};
 use self::progress::Progress;
 use self::replay::Replay;
 use crate::event::{Event, EventBody, Reply, TurnPart};
+use crate::hub::Caller;
 use crate::joined::Joined;
 use crate::message::Seq;
+use crate::ports::GrantId;
 use crate::{CloseCode, ConnectionId, ConversationId, MessageId, UserId};
 use parking_lot::Mutex;
 use std::collections::{HashMap, VecDeque};
@@ -33,6 +35,10 @@ pub struct Outbox {
     connection: ConnectionId,
     user: UserId,
     name: Arc<str>,
+    /// The sign-in that it comes of.
+    grant: Mutex<GrantId>,
+    /// Whether it hears of what it has not asked for.
+    hears: bool,
     joined: Arc<Joined>,
     limit: usize,
     closed: AtomicBool,
@@ -58,10 +64,28 @@ struct State {
 }
 
 impl Outbox {
-    /// An empty outbox that holds at most `limit` bytes, about.
-    pub(crate) fn new(connection: ConnectionId, user: UserId, name: Arc<str>, limit: usize) -> Arc<Self> {
+    /// An empty outbox of a caller's connection that holds at most `limit` bytes, about; `hears` whether it also gets
+    /// what nobody asked for on it.
+    pub(crate) fn new(connection: ConnectionId, caller: &Caller, hears: bool, limit: usize) -> Arc<Self> {
+        let (user, name) = (caller.identity.user, Arc::clone(&caller.username));
+        let grant = Mutex::new(caller.identity.grant);
         let (joined, closed, state) = (Arc::default(), AtomicBool::new(false), Mutex::default());
-        Arc::new(Self { connection, user, name, joined, limit, closed, state })
+        Arc::new(Self { connection, user, name, grant, hears, joined, limit, closed, state })
+    }
+
+    /// The sign-in that the connection comes of.
+    pub(crate) fn grant(&self) -> GrantId {
+        *self.grant.lock()
+    }
+
+    /// The connection goes on with a token of this sign-in.
+    pub(crate) fn set_grant(&self, grant: GrantId) {
+        *self.grant.lock() = grant;
+    }
+
+    /// Whether it hears of what it has not asked for.
+    pub(crate) fn hears(&self) -> bool {
+        self.hears
     }
 
     /// The connection that it belongs to.

@@ -1,18 +1,31 @@
 //! What the domain needs of the world, as traits. Other crates implement them; [`crate::testing`] has one of each
 //! that lives in memory, so that the domain runs alone.
 
+mod accounts;
+mod audit;
 mod backend;
+mod conversations;
+mod credentials;
+mod grants;
 mod people;
 mod records;
 mod store;
 mod usage;
 mod writes;
 
+pub use accounts::{Accounts, RefreshError, SignUp, SignedIn};
+pub use audit::{AUDIT_DONE, AuditAction, AuditEntry, AuditFilter, AuditStore};
 pub use backend::{
     About, Backend, BackendError, ContextMessage, Delta, Extra, Finish, Speaker, ToolCall, TurnRequest,
     TurnStream,
 };
-pub use people::{Authenticator, Identity, Role, Scope, UnknownRole, User, username_of};
+pub use conversations::{ConversationEntry, ConversationStore, Exchange, Found, FoundMessage, Page, Paged};
+pub use credentials::{
+    CodeGuess, CodePurpose, Count, Credential, CredentialStore, Digest, ForeignIdentity, NewCode,
+    NewRefreshToken, Rotated,
+};
+pub use grants::{GrantId, GrantStore, Revocation};
+pub use people::{Authenticator, Identity, Role, Scope, UnknownRole, User, UserChange, username_of};
 pub use records::{
     ConversationRecord, MemberRecord, NewRoom, OrphanTurn, RoomRecord, RoomScope, Totals, Unsynced,
 };

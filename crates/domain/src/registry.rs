@@ -1,8 +1,10 @@
 //! Which connections are open: in all, and of each user (their tabs and devices).
 
-use crate::outbox::Outbox;
+use crate::event::{Correlation, Reply, ReplyBody};
+use crate::outbox::{Close, Outbox};
+use crate::ports::GrantId;
 use crate::settings::Limits;
-use crate::{ErrorCode, Refusal, UserId};
+use crate::{CloseCode, ErrorCode, Refusal, UserId};
 use parking_lot::RwLock;
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -65,8 +67,20 @@ impl Registry {
         self.0.read().of.len()
     }
 
-    /// Calls `visit` with each of a user's connections. It runs under the lock: it must not come back here.
+    /// Ends a user's connections that come of a sign-in which has ended.
+    pub(crate) fn end_grant(&self, user: UserId, grant: GrantId) {
+        let connections = self.0.read();
+        let of_user = connections.of.get(&user).into_iter().flatten();
+        for outbox in of_user.filter(|outbox| outbox.grant() == grant) {
+            let body =
+                ReplyBody::Refused { refusal: Refusal::of(ErrorCode::InvalidToken), conversation: None };
+            outbox.reply(Reply { correlation: Correlation::default(), room: None, body });
+            outbox.close(Close { code: CloseCode::Unauthenticated, reason: "Signed out".into() });
+        }
+    }
+
+    /// Calls `visit` with each of a user's connections that hear of what they have not asked for. It runs under the lock: it must not come back here.
     pub(crate) fn each(&self, user: UserId, visit: impl FnMut(&Arc<Outbox>)) {
-        self.0.read().of.get(&user).into_iter().flatten().for_each(visit);
+        self.0.read().of.get(&user).into_iter().flatten().filter(|outbox| outbox.hears()).for_each(visit);
     }
 }

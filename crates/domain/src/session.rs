@@ -3,6 +3,7 @@
 //! Answers and events all leave by the [`Outbox`]. Commands are done in their order; those that read the log do it
 //! here, so that a slow read delays only who asked.
 
+mod asking;
 mod reading;
 mod receipts;
 mod rooms;
@@ -35,12 +36,31 @@ struct Target {
 }
 
 impl Session {
-    pub(crate) fn open(shared: Arc<Shared>, caller: &Caller) -> Result<Self, Refusal> {
-        let (user, name) = (caller.identity.user, Arc::clone(&caller.username));
-        let outbox = Outbox::new(ConnectionId::new(), user, name, shared.settings.outbox);
+    pub(crate) fn open(shared: Arc<Shared>, caller: &Caller, hears: bool) -> Result<Self, Refusal> {
+        let user = caller.identity.user;
+        let outbox = Outbox::new(ConnectionId::new(), caller, hears, shared.settings.outbox);
         shared.registry.add(&outbox, &shared.settings.limits)?;
         let limits = ConnectionLimits::new(Arc::clone(&shared.user_limits), user, &shared.settings.limits);
-        Ok(Self { shared, outbox, limits })
+        let session = Self { shared, outbox, limits };
+        session.still_granted()?;
+        Ok(session)
+    }
+
+    /// Goes on with another token of the same user. Errors: `FORBIDDEN` for another's, `INVALID_TOKEN` where its sign-in
+    /// has just ended; then the one before goes on to count.
+    pub fn extend(&self, caller: &Caller) -> Result<(), Refusal> {
+        if caller.identity.user != self.user() {
+            return Err(Refusal::new(ErrorCode::Forbidden, "the token is another user's"));
+        }
+        let before = self.outbox.grant();
+        self.outbox.set_grant(caller.identity.grant);
+        self.still_granted().inspect_err(|_| self.outbox.set_grant(before))
+    }
+
+    /// A sign-in that ended before this connection could be found has ended it all the same.
+    fn still_granted(&self) -> Result<(), Refusal> {
+        let revoked = self.shared.grants.is_revoked(self.outbox.grant());
+        if revoked { Err(Refusal::of(ErrorCode::InvalidToken)) } else { Ok(()) }
     }
 
     /// The connection's id.
@@ -91,6 +111,7 @@ impl Session {
     async fn perform_rare(&mut self, action: Action, correlation: Correlation) {
         match action {
             Action::Join(place) => self.join(place, correlation).await,
+            Action::Ask { draft, pieces } => self.ask(draft, pieces, correlation).await,
             Action::Room(action) => self.room(action, correlation).await,
             Action::Change { message, edit } => self.change(message, edit, correlation).await,
             Action::Stream { place, message, options } => {

@@ -26,6 +26,8 @@ pub struct Settings {
     /// How many entries of a conversation a resume brings at most, or a new connection that missed them; who misses
     /// more loads the history.
     pub resume_max: u64,
+    /// How long a deleted conversation can be brought back, before it is removed for good; none keeps them for ever.
+    pub deleted_kept: Option<Duration>,
 }
 
 /// Limits on connections and on their frames. None is no limit.
@@ -167,6 +169,7 @@ impl Default for Settings {
             update_interval: Duration::from_secs(1),
             presence_interval: Duration::from_millis(250),
             resume_max: 1_000,
+            deleted_kept: Some(Duration::from_hours(30 * 24)),
         }
     }
 }

@@ -159,6 +159,7 @@ impl Rows {
             deleted_at: None,
             reactions: Vec::new(),
             reply: None,
+            attached: None,
         };
         let fingerprint = Some(Fingerprint::of(self.user, &client_id, &message.content));
         NewMessage { message, fingerprint, creates: None, turn: None }

@@ -1,6 +1,7 @@
 //! Conversations, and who takes part in them as their tasks know it. (Their heads, and the parts in them, move in
 //! `append`.)
 
+use crate::cipher::{Cipher, Place};
 use crate::error::{Error, Result};
 use crate::members::{NewParticipant, role_of};
 use crate::pools::{Pools, change, read};
@@ -13,6 +14,7 @@ use parlor_domain::message::Summary;
 use parlor_domain::ports::ConversationRecord;
 use parlor_domain::room::Participant;
 use parlor_domain::{ConversationId, Timestamp, UserId};
+use std::borrow::Cow;
 use std::cmp::Reverse;
 
 #[derive(Queryable, Selectable)]
@@ -23,17 +25,20 @@ pub(crate) struct SummaryRow {
     updated_at: At,
     message_count: i64,
     last_seq: i64,
+    key_id: Option<String>,
 }
 
 impl SummaryRow {
-    pub(crate) fn into_summary(self) -> Summary {
-        Summary {
+    /// Errors: its title cannot be opened.
+    pub(crate) fn into_summary(self, cipher: &Cipher) -> Result<Summary> {
+        let title = cipher.open(Place::Title(self.id), self.key_id.as_deref(), self.title)?;
+        Ok(Summary {
             id: self.id.into(),
-            title: self.title,
+            title,
             updated_at: self.updated_at.into(),
             message_count: self.message_count.unsigned_abs(),
             last_seq: self.last_seq.unsigned_abs(),
-        }
+        })
     }
 }
 
@@ -42,15 +47,21 @@ impl SummaryRow {
 #[diesel(table_name = conversations)]
 pub(crate) struct NewConversation<'a> {
     pub(crate) id: Id,
-    pub(crate) title: &'a str,
+    pub(crate) title: Cow<'a, str>,
     pub(crate) title_folded: String,
     pub(crate) created_at: At,
     pub(crate) updated_at: At,
+    pub(crate) key_id: Option<&'a str>,
 }
 
 impl<'a> NewConversation<'a> {
-    pub(crate) fn new(id: Id, title: &'a str, now: At) -> Self {
-        Self { id, title, title_folded: title.to_lowercase(), created_at: now, updated_at: now }
+    /// Seals its title, which then has no folded form.
+    pub(crate) fn new(cipher: &'a Cipher, id: Id, title: &'a str, now: At) -> Result<Self> {
+        let (title, title_folded, key_id) = match cipher.seal(Place::Title(id), title)? {
+            Some(sealed) => (Cow::Owned(sealed.text), String::new(), Some(sealed.key)),
+            None => (Cow::Borrowed(title), title.to_lowercase(), None),
+        };
+        Ok(Self { id, title, title_folded, created_at: now, updated_at: now, key_id })
     }
 }
 
@@ -97,8 +108,9 @@ pub(crate) async fn get(pools: Pools, id: ConversationId) -> Result<Option<Conve
         participants.extend(person.map(participant).transpose()?);
     }
     let Some((summary, room)) = conversation else { return Ok(None) };
+    let summary = summary.into_summary(pools.cipher())?;
     participants.sort_by_key(|one| (Reverse(one.role), one.joined_at, one.user));
-    Ok(Some(ConversationRecord { summary: summary.into_summary(), room: room_of(room)?, participants }))
+    Ok(Some(ConversationRecord { summary, room: room_of(room)?, participants }))
 }
 
 pub(crate) async fn create(
@@ -108,7 +120,7 @@ pub(crate) async fn create(
     title: String,
     now: Timestamp,
 ) -> Result<()> {
-    let conversation = NewConversation::new(id.into(), &title, now.into());
+    let conversation = NewConversation::new(pools.cipher(), id.into(), &title, now.into())?;
     let owner = NewParticipant::owner(id.into(), owner.into(), now.into());
     change!(&pools, |conn| {
         let made = diesel::insert_into(conversations::table)

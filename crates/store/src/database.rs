@@ -1,5 +1,10 @@
 //! The database as the rest of the server sees it.
 
+mod archive;
+mod keys;
+mod people;
+
+use crate::cipher::{proof, words};
 use crate::error::{OpenError, Result};
 use crate::options::{Address, Options};
 use crate::pools::Pools;
@@ -11,7 +16,7 @@ use parlor_domain::message::{Fingerprint, Message, Seq};
 use parlor_domain::ports::{
     Account, AttemptRecord, Balance, Clock, ConversationRecord, MemberRecord, MembershipChange,
     MembershipStep, NewRoom, OrphanTurn, Reservation, Reserved, Role, RoomRecord, RoomScope, Store,
-    StoreError, SystemClock, Totals, Unsynced, User, Write, Written,
+    StoreError, SystemClock, Totals, Unsynced, User, UserChange, Write, Written,
 };
 use parlor_domain::room::MemberRole;
 use parlor_domain::{ConversationId, MessageId, RoomId, Timestamp, UserId};
@@ -46,8 +51,8 @@ impl Database {
     /// Opens the database at `url`, `sqlite://PATH` (the file is made if need be, its folder not) or `postgres://…`,
     /// and brings its tables up to date, one process at a time.
     ///
-    /// Errors: the address makes no sense, the database cannot be reached, another server has the file, or the tables
-    /// cannot be changed.
+    /// Errors: the address makes no sense, the database cannot be reached, another server has the file, the tables
+    /// cannot be changed, or they are encrypted with a key that `options` does not have.
     pub async fn open(url: &str, options: &Options) -> Result<Self, OpenError> {
         let (pools, lock) = match Address::parse(url)? {
             Address::Sqlite(path) => {
@@ -60,6 +65,12 @@ impl Database {
                 (server.pools(options).await?, None)
             }
         };
+        proof::check(&pools).await?;
+        if pools.cipher().is_on() {
+            words::empty(&pools)
+                .await
+                .map_err(|error| OpenError::unreachable("the index of words", error))?;
+        }
         let tasks = TaskTracker::new();
         let writer = Writer::start(&pools, options.writers, &tasks);
         let alone = lock.is_some();
@@ -163,6 +174,10 @@ impl Store for Database {
 
     async fn user_ensure(&self, email: &str, role: Option<Role>, now: Timestamp) -> Result<User, StoreError> {
         self.change("make a user", users::ensure(self.pools(), email.to_owned(), role, now)).await
+    }
+
+    async fn user_update(&self, id: UserId, change: UserChange) -> Result<Option<User>, StoreError> {
+        self.repeat("change a user", |pools| users::update(pools, id, change.clone())).await
     }
 
     async fn conversation_get(&self, id: ConversationId) -> Result<Option<ConversationRecord>, StoreError> {

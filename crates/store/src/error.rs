@@ -34,6 +34,14 @@ pub enum OpenError {
         /// What the database said.
         source: Cause,
     },
+    /// What is in it may be encrypted with the key of this id, which was not given.
+    #[error("the database was encrypted with the key {0:?}, which is not among the encryption keys")]
+    KeyMissing(String),
+    /// The key of this id is another than the one that the database was encrypted with.
+    #[error(
+        "the encryption key {0:?} is not the one that the database was encrypted with: give each key its own id"
+    )]
+    KeyDiffers(String),
 }
 
 /// The error behind another one.
@@ -64,6 +72,24 @@ pub(crate) enum Error {
     /// A row holds what no version of ours wrote.
     #[error("a row of {0} makes no sense")]
     Corrupt(&'static str),
+    /// What a row holds is sealed with a key that we do not have.
+    #[error("a row of {table} is encrypted with the key {key:?}, which is not among the encryption keys")]
+    UnknownKey { table: &'static str, key: Box<str> },
+    /// What a row holds was not sealed with its key, or not for this row.
+    #[error("what a row of {0} holds was not encrypted for it: it was changed, or moved")]
+    Unsealable(&'static str),
+    /// No row holds as much.
+    #[error("a text of {0} is too long to be encrypted")]
+    TooLong(&'static str),
+    /// There is nothing to encrypt with.
+    #[error("no encryption keys are given")]
+    NoKeys,
+    /// Somebody reads what was overwritten, and so it cannot be removed.
+    #[error("the write-ahead log is in use: what was overwritten may still stand in it; do it again")]
+    Unclean,
+    /// The system gave no random bytes.
+    #[error("the system gives no random bytes: {0}")]
+    Random(getrandom::Error),
     /// The thread that did it panicked: whether it was done is not known.
     #[error("the writer broke off")]
     BrokeOff,

@@ -9,7 +9,14 @@
 //! - `append`: the rules of the log inside a transaction, once for each database.
 //! - `users`, `conversations`, `members`, `rooms`, `messages`, `turns`, `state`: everything else, one file an aggregate,
 //!   one query text for both databases.
+//! - `credentials`, `codes`, `refresh`, `grants`, `identities`, `counts`, `sweep`: how people sign in, and what is forgotten
+//!   of it in time. Only hashes get here.
+//! - `audit`: who did what of consequence; the schema itself lets it only grow.
+//! - `locks`: how a transaction has for itself what has no row yet.
+//! - `archive`: conversations as their participants find them afterwards: lists, search, exports, and their end.
 //! - `usage`: the books: what attempts at turns have used, and what is set aside for them.
+//! - `cipher`: encryption at rest: what people write is sealed on its way into a table, and opened on its way out.
+//! - `rotate`: encrypting anew what is plain or under another key.
 //! - `sqlite`, `postgres`: opening, locks, migrations, connections.
 //!
 //! ```
@@ -36,27 +43,42 @@
 #![allow(clippy::doc_markdown, reason = "SQLite and PostgreSQL are names, not code")]
 
 mod append;
+mod archive;
+mod attached;
+mod audit;
 mod bulk;
+mod cipher;
+mod codes;
 mod conversations;
+mod counts;
+mod credentials;
 mod database;
 mod error;
+mod grants;
+mod identities;
+mod locks;
 mod members;
 mod messages;
 mod options;
 mod pools;
 mod postgres;
 mod reactions;
+mod refresh;
 mod rooms;
+mod rotate;
 mod schema;
 mod sqlite;
 mod state;
+mod sweep;
 mod turns;
 mod types;
 mod usage;
 mod users;
 mod writer;
 
+pub use self::cipher::{Keyring, KeyringError};
 pub use self::database::Database;
 pub use self::error::{Cause, OpenError};
 pub use self::options::Options;
+pub use self::rotate::Rotated;
 pub use self::writer::Figures;

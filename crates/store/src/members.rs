@@ -52,7 +52,7 @@ pub(crate) async fn list(
     after: Option<UserId>,
     limit: usize,
 ) -> Result<Vec<MemberRecord>> {
-    type Row = (Id, String, At, i64, i64, Option<String>);
+    type Row = (Id, String, At, i64, i64, Option<String>, Option<String>);
     let id = Id::from(conversation);
     let after = after.map_or(Id(uuid::Uuid::nil()), Id::from);
     let rows: Vec<Row> = read!(&pools, |conn| {
@@ -70,15 +70,16 @@ pub(crate) async fn list(
                 participants::joined_at,
                 participants::delivered_seq,
                 participants::read_seq,
+                users::username.nullable(),
                 users::email.nullable(),
             ))
             .load(conn)
             .await?
     });
-    let member = |(user, role, joined_at, delivered, read, email): Row| {
+    let member = |(user, role, joined_at, delivered, read, chosen, email): Row| {
         Ok(MemberRecord {
             user: user.into(),
-            username: email.map(|email| username_of(&email).to_owned()),
+            username: chosen.or_else(|| email.map(|email| username_of(&email).to_owned())),
             role: role_of(&role)?.ok_or(Error::Corrupt("participants"))?,
             joined_at: joined_at.into(),
             delivered: delivered.unsigned_abs(),

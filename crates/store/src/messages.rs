@@ -1,5 +1,7 @@
 //! The log as it is read. (It is written in `append`.)
 
+use crate::attached;
+use crate::cipher::{Cipher, Place};
 use crate::conversations::is_living;
 use crate::error::{Error, Result};
 use crate::pools::{Pools, read};
@@ -40,10 +42,14 @@ pub(crate) struct MessageRow {
     content_type: Option<String>,
     backend: Option<String>,
     confidence: Option<i32>,
+    key_id: Option<String>,
 }
 
 impl MessageRow {
-    pub(crate) fn into_message(self) -> Result<Message> {
+    /// Errors: its text cannot be opened, or the row makes no sense.
+    pub(crate) fn into_message(self, cipher: &Cipher) -> Result<Message> {
+        let place = Place::Content { conversation: self.conversation_id, message: self.id };
+        let content = cipher.open(place, self.key_id.as_deref(), self.content)?;
         let count = |column: Option<i64>| column.unwrap_or(0).unsigned_abs();
         let usage = Usage {
             prompt_tokens: count(self.prompt_tokens),
@@ -71,7 +77,7 @@ impl MessageRow {
             author: self.author_id.map_or(Author::Assistant, |id| Author::User(id.into())),
             author_name: self.author_name.map(Into::into),
             kind: self.kind,
-            content: self.content,
+            content,
             content_type: self.content_type.map(Into::into),
             client_id: self.client_id,
             created_at: self.created_at.into(),
@@ -79,8 +85,19 @@ impl MessageRow {
             deleted_at: self.deleted_at.map(Into::into),
             reactions: reactions::from_column(self.reactions.as_deref())?,
             reply,
+            attached: None,
         })
     }
+}
+
+/// A message with what is kept beside its text, and the key of that.
+pub(crate) type WholeRow = (MessageRow, (Option<String>, Option<String>));
+
+/// Errors: as of [`MessageRow::into_message`].
+pub(crate) fn whole(pools: &Pools, (row, (attached, key)): WholeRow) -> Result<Message> {
+    let place = Place::Attached { conversation: row.conversation_id, message: row.id };
+    let attached = pools.cipher().open_some(place, key.as_deref(), attached)?;
+    Ok(Message { attached: attached::from_column(attached.as_deref())?, ..row.into_message(pools.cipher())? })
 }
 
 /// A seq or a limit as the databases count; what is beyond their range is beyond every log.
@@ -88,12 +105,12 @@ pub(crate) fn signed(number: impl TryInto<i64>) -> i64 {
     number.try_into().unwrap_or(i64::MAX)
 }
 
-fn all(rows: Vec<MessageRow>) -> Result<Vec<Message>> {
-    rows.into_iter().map(MessageRow::into_message).collect()
+fn all(pools: &Pools, rows: Vec<MessageRow>) -> Result<Vec<Message>> {
+    rows.into_iter().map(|row| row.into_message(pools.cipher())).collect()
 }
 
-fn one(row: Option<MessageRow>) -> Result<Option<Message>> {
-    row.map(MessageRow::into_message).transpose()
+fn one(pools: &Pools, row: Option<MessageRow>) -> Result<Option<Message>> {
+    row.map(|row| row.into_message(pools.cipher())).transpose()
 }
 
 /// The page is merged of two: what is new, from the log's own order, and what was changed, from an index that holds
@@ -136,7 +153,7 @@ pub(crate) async fn after(
         }
         rows
     });
-    let mut entries = all(rows)?;
+    let mut entries = all(&pools, rows)?;
     entries.sort_by_key(|message| message.position(after));
     entries.truncate(limit);
     Ok(entries)
@@ -161,11 +178,11 @@ pub(crate) async fn before(
             .await?
     });
     newest.reverse();
-    all(newest)
+    all(&pools, newest)
 }
 
 pub(crate) async fn that_created(pools: Pools, fingerprint: Fingerprint) -> Result<Option<Message>> {
-    one(read!(&pools, |conn| {
+    let row = read!(&pools, |conn| {
         messages::table
             .inner_join(conversations::table)
             .filter(messages::fingerprint.eq(Id::from(fingerprint)))
@@ -177,7 +194,8 @@ pub(crate) async fn that_created(pools: Pools, fingerprint: Fingerprint) -> Resu
             .first(conn)
             .await
             .optional()?
-    }))
+    });
+    one(&pools, row)
 }
 
 pub(crate) async fn get(
@@ -190,7 +208,7 @@ pub(crate) async fn get(
 }
 
 pub(crate) async fn find(pools: Pools, id: MessageId) -> Result<Option<Message>> {
-    one(read!(&pools, |conn| {
+    let row = read!(&pools, |conn| {
         messages::table
             .inner_join(conversations::table)
             .filter(messages::id.eq(Id::from(id)))
@@ -199,7 +217,8 @@ pub(crate) async fn find(pools: Pools, id: MessageId) -> Result<Option<Message>>
             .get_result(conn)
             .await
             .optional()?
-    }))
+    });
+    one(&pools, row)
 }
 
 pub(crate) async fn covered(
@@ -210,7 +229,7 @@ pub(crate) async fn covered(
     reader: UserId,
 ) -> Result<Option<Message>> {
     let id = Id::from(conversation);
-    one(read!(&pools, |conn| {
+    let row = read!(&pools, |conn| {
         messages::table
             .filter(messages::conversation_id.eq(id))
             .filter(messages::seq.gt(signed(after)))
@@ -222,5 +241,6 @@ pub(crate) async fn covered(
             .first(conn)
             .await
             .optional()?
-    }))
+    });
+    one(&pools, row)
 }

@@ -1,5 +1,6 @@
 //! Which database, and how many connections.
 
+use crate::cipher::Keyring;
 use crate::error::OpenError;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
@@ -18,11 +19,21 @@ pub struct Options {
     pub writers: u32,
     /// How long to wait for a free or new connection; 5 s unless set.
     pub connect_timeout: Duration,
+    /// With which keys what people write is encrypted at rest: the texts of messages, what is attached to them, titles,
+    /// replies in the making, profiles. None, the default: it stands there as it was written, and can be searched.
+    /// [`Database::rotate_keys`](crate::Database::rotate_keys) encrypts what was there before.
+    pub keyring: Option<Keyring>,
 }
 
 impl Default for Options {
     fn default() -> Self {
-        Self { exclusive: true, readers: 4, writers: 4, connect_timeout: Duration::from_secs(5) }
+        Self {
+            exclusive: true,
+            readers: 4,
+            writers: 4,
+            connect_timeout: Duration::from_secs(5),
+            keyring: None,
+        }
     }
 }
 

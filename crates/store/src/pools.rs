@@ -1,5 +1,6 @@
-//! The connections of either database, and how one query text serves both.
+//! The connections of either database, the keys that go with them, and how one query text serves both.
 
+use crate::cipher::Cipher;
 use diesel::SqliteConnection;
 use diesel_async::AsyncPgConnection;
 use diesel_async::pooled_connection::PoolError;
@@ -16,13 +17,23 @@ pub(crate) enum Pools {
         /// The one connection that may write.
         write: Pool<Lite>,
         read: Pool<Lite>,
+        cipher: Cipher,
     },
     Postgres {
         /// For the transactions of the log, so that no reader can keep them waiting.
         log: Pool<AsyncPgConnection>,
         /// For everything else.
         general: Pool<AsyncPgConnection>,
+        cipher: Cipher,
     },
+}
+
+impl Pools {
+    /// What seals and opens what people write.
+    pub(crate) fn cipher(&self) -> &Cipher {
+        let (Self::Sqlite { cipher, .. } | Self::Postgres { cipher, .. }) = self;
+        cipher
+    }
 }
 
 /// `read!(pools, |conn| query)`: the body is written once and compiled for each kind of connection, so that it needs

@@ -1,5 +1,6 @@
 //! Conversations that are rooms: made and found by the id that a client chose, and listed.
 
+use crate::cipher::Cipher;
 use crate::conversations::{NewConversation, SummaryRow};
 use crate::error::{Error, Result};
 use crate::members::{NewParticipant, REMOVED, role_of};
@@ -48,11 +49,13 @@ pub(crate) async fn create(pools: Pools, new: NewRoom) -> Result<bool> {
         conversations::room_kind.eq(room.kind.as_str()),
         conversations::ai_mode.eq(room.ai_mode.map(AiMode::as_str)),
     );
-    let NewConversation { title, title_folded, .. } = NewConversation::new(id, &title, now);
+    let NewConversation { title, title_folded, key_id, .. } =
+        NewConversation::new(pools.cipher(), id, &title, now)?;
     let values = (
         conversations::id.eq(id),
         conversations::title.eq(title),
         conversations::title_folded.eq(title_folded),
+        conversations::key_id.eq(key_id),
         conversations::created_at.eq(now),
         conversations::updated_at.eq(now),
         columns,
@@ -84,9 +87,9 @@ pub(crate) async fn find(pools: Pools, id: RoomId) -> Result<Option<Conversation
 /// One room of a list: its summary, itself, when it was made, the reader's role, the number of members.
 type RecordRow = (SummaryRow, RoomColumns, At, Option<String>, i64);
 
-fn record((summary, room, created_at, role, members): RecordRow) -> Result<RoomRecord> {
+fn record(cipher: &Cipher, (summary, room, created_at, role, members): RecordRow) -> Result<RoomRecord> {
     Ok(RoomRecord {
-        summary: summary.into_summary(),
+        summary: summary.into_summary(cipher)?,
         room: room_of(room)?.ok_or(Error::Corrupt("conversations"))?,
         created_at: created_at.into(),
         role: role.map_or(Ok(None), |role| role_of(&role))?,
@@ -119,7 +122,7 @@ pub(crate) async fn get(pools: Pools, id: RoomId, user: UserId) -> Result<Option
     let row: Option<RecordRow> = read!(&pools, |conn| {
         rooms!(user).filter(conversations::room_id.eq(id.as_str())).get_result(conn).await.optional()?
     });
-    row.map(record).transpose()
+    row.map(|row| record(pools.cipher(), row)).transpose()
 }
 
 pub(crate) async fn list(
@@ -143,5 +146,5 @@ pub(crate) async fn list(
             RoomScope::Shared => page.filter(sql::<Bool>(SHARED)).load(conn).await?,
         }
     });
-    rows.into_iter().map(record).collect()
+    rows.into_iter().map(|row| record(pools.cipher(), row)).collect()
 }

@@ -17,6 +17,9 @@ diesel::table! {
         email -> Text,
         role -> Text,
         created_at -> Instant,
+        username -> Nullable<Text>,
+        profile -> Nullable<Text>,
+        profile_key -> Nullable<Text>,
     }
 }
 
@@ -36,6 +39,8 @@ diesel::table! {
         room_kind -> Nullable<Text>,
         ai_mode -> Nullable<Text>,
         deleted_at -> Nullable<Instant>,
+        indexed_seq -> BigInt,
+        key_id -> Nullable<Text>,
     }
 }
 
@@ -84,6 +89,9 @@ diesel::table! {
         content_type -> Nullable<Text>,
         backend -> Nullable<Text>,
         confidence -> Nullable<Integer>,
+        attached -> Nullable<Text>,
+        key_id -> Nullable<Text>,
+        attached_key -> Nullable<Text>,
     }
 }
 
@@ -104,6 +112,7 @@ diesel::table! {
         completion_tokens -> Nullable<BigInt>,
         usage_estimated -> Nullable<Bool>,
         ended_at -> Nullable<Instant>,
+        key_id -> Nullable<Text>,
     }
 }
 
@@ -156,6 +165,124 @@ diesel::table! {
     }
 }
 
+diesel::table! {
+    encryption_keys (id) {
+        id -> Text,
+        proof -> Text,
+    }
+}
+
+diesel::table! {
+    use diesel::sql_types::*;
+    use crate::types::sql::*;
+
+    credentials (user_id) {
+        user_id -> Uid,
+        password_hash -> Text,
+        updated_at -> Instant,
+    }
+}
+
+diesel::table! {
+    use diesel::sql_types::*;
+    use crate::types::sql::*;
+
+    verification_codes (id) {
+        id -> Uid,
+        email -> Text,
+        purpose -> Text,
+        hash -> Binary,
+        tries -> BigInt,
+        password_hash -> Nullable<Text>,
+        username -> Nullable<Text>,
+        created_at -> Instant,
+        expires_at -> Instant,
+    }
+}
+
+diesel::table! {
+    use diesel::sql_types::*;
+    use crate::types::sql::*;
+
+    refresh_tokens (hash) {
+        hash -> Binary,
+        grant_id -> Uid,
+        user_id -> Uid,
+        created_at -> Instant,
+        expires_at -> Instant,
+        used_at -> Nullable<Instant>,
+    }
+}
+
+diesel::table! {
+    use diesel::sql_types::*;
+    use crate::types::sql::*;
+
+    revoked_tokens (grant_id) {
+        grant_id -> Uid,
+        user_id -> Uid,
+        revoked_at -> Instant,
+        until -> Instant,
+    }
+}
+
+diesel::table! {
+    use diesel::sql_types::*;
+    use crate::types::sql::*;
+
+    counts (key) {
+        key -> Text,
+        times -> BigInt,
+        until -> Instant,
+    }
+}
+
+diesel::table! {
+    use diesel::sql_types::*;
+    use crate::types::sql::*;
+
+    identities (issuer, subject) {
+        issuer -> Text,
+        subject -> Text,
+        user_id -> Uid,
+        created_at -> Instant,
+    }
+}
+
+diesel::table! {
+    use diesel::sql_types::*;
+    use crate::types::sql::*;
+
+    audit_log (id) {
+        id -> Uid,
+        at -> Instant,
+        actor -> Nullable<Uid>,
+        account -> Nullable<Text>,
+        address -> Nullable<Text>,
+        action -> Text,
+        subject -> Nullable<Text>,
+        outcome -> Text,
+    }
+}
+
+// PostgreSQL's has words instead of an id, which only SQL that is written out names.
+diesel::table! {
+    use diesel::sql_types::*;
+    use crate::types::sql::*;
+
+    search_entries (conversation_id, seq) {
+        id -> BigInt,
+        conversation_id -> Uid,
+        seq -> BigInt,
+    }
+}
+
 diesel::joinable!(participants -> conversations (conversation_id));
 diesel::joinable!(messages -> conversations (conversation_id));
+diesel::joinable!(credentials -> users (user_id));
+diesel::joinable!(refresh_tokens -> users (user_id));
+diesel::joinable!(identities -> users (user_id));
 diesel::allow_tables_to_appear_in_same_query!(conversations, participants, messages, users);
+diesel::allow_tables_to_appear_in_same_query!(users, credentials);
+diesel::allow_tables_to_appear_in_same_query!(users, refresh_tokens);
+diesel::allow_tables_to_appear_in_same_query!(users, identities);

@@ -1,5 +1,6 @@
 //! Opening an SQLite file: the lock that keeps a second server out, the pragmas, the migrations, the connections.
 
+use crate::cipher::Cipher;
 use crate::error::OpenError;
 use crate::options::Options;
 use crate::pools::{Lite, LogErrors, Pools};
@@ -89,7 +90,8 @@ pub(crate) async fn pools(path: &Path, options: &Options) -> Result<Pools, OpenE
             .await
             .map_err(|error| OpenError::unreachable(name(path), error))
     };
-    Ok(Pools::Sqlite { write: pool(1, WRITER).await?, read: pool(options.readers, READER).await? })
+    let (write, read) = (pool(1, WRITER).await?, pool(options.readers, READER).await?);
+    Ok(Pools::Sqlite { write, read, cipher: Cipher::new(options.keyring.clone()) })
 }
 
 fn manager(path: &Path, role: &'static str) -> AsyncDieselConnectionManager<Lite> {

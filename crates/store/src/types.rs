@@ -9,6 +9,7 @@ use diesel::serialize::{self, IsNull, Output, ToSql};
 use diesel::sql_types::{BigInt, Binary};
 use diesel::sqlite::Sqlite;
 use parlor_domain::message::Fingerprint;
+use parlor_domain::ports::GrantId;
 use parlor_domain::{ConversationId, MessageId, Timestamp, UserId};
 use std::io::Write;
 use uuid::Uuid;
@@ -47,6 +48,18 @@ macro_rules! ids {
     )*};
 }
 ids!(UserId, ConversationId, MessageId);
+
+impl From<GrantId> for Id {
+    fn from(grant: GrantId) -> Self {
+        Self(grant.0)
+    }
+}
+
+impl From<Id> for GrantId {
+    fn from(id: Id) -> Self {
+        Self(id.0)
+    }
+}
 
 impl From<Fingerprint> for Id {
     fn from(fingerprint: Fingerprint) -> Self {

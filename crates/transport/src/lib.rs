@@ -23,11 +23,14 @@
 //! Add its frames to `parlor-protocol`, a file to `dialect/` with an implementation of its trait (pure functions) and
 //! an encoding slot of its own, and a line to the table of endpoints in `http/mod.rs`. Nothing else knows of it.
 
+mod address;
 mod dialect;
 mod frame;
 mod http;
+mod patience;
 mod server;
 mod traffic;
 mod ws;
 
+pub use address::{InvalidNetwork, Network};
 pub use server::{Options, Server};

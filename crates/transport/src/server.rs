@@ -1,13 +1,19 @@
 //! Serves a listener, and drains: the HTTP server stays open until the last turn is over, so that it can say so.
 
+use crate::address::{self, Network, Peer};
+use crate::patience::Patient;
 use crate::traffic::Traffic;
 use crate::ws::Timing;
 use axum::Router;
+use axum::http::{Extensions, HeaderMap, Request};
+use hyper::body::Incoming;
 use hyper::server::conn::http1;
+use hyper::service::{Service, service_fn};
 use hyper_util::rt::{TokioIo, TokioTimer};
 use hyper_util::service::TowerToHyperService;
 use parlor_domain::Hub;
 use std::future::Future;
+use std::net::IpAddr;
 use std::pin::pin;
 use std::sync::Arc;
 use std::time::Duration;
@@ -40,6 +46,8 @@ pub struct Options {
     pub origins: Option<Vec<String>>,
     /// How long turns may go on once the server is told to stop.
     pub drain: Duration,
+    /// The proxies that are believed in whom they speak for (`X-Forwarded-For`).
+    pub trusted_proxies: Vec<Network>,
 }
 
 impl Default for Options {
@@ -50,6 +58,7 @@ impl Default for Options {
             unauthenticated: 1_000,
             origins: None,
             drain: Duration::from_secs(30),
+            trusted_proxies: Vec::new(),
         }
     }
 }
@@ -60,8 +69,16 @@ pub(crate) struct State {
     pub(crate) timing: Timing,
     pub(crate) unauthenticated: Arc<Semaphore>,
     pub(crate) origins: Option<Vec<String>>,
+    pub(crate) trusted_proxies: Vec<Network>,
     pub(crate) sockets: TaskTracker,
     pub(crate) traffic: Arc<Traffic>,
+}
+
+impl State {
+    /// From where a request comes; none where the routes are served by another server than ours.
+    pub(crate) fn address(&self, extensions: &Extensions, headers: &HeaderMap) -> Option<IpAddr> {
+        address::client(extensions, headers, &self.trusted_proxies)
+    }
 }
 
 /// One server.
@@ -78,8 +95,15 @@ impl Server {
             heartbeat: (!options.heartbeat.is_zero()).then_some(options.heartbeat),
         };
         let unauthenticated = Arc::new(Semaphore::new(options.unauthenticated.min(Semaphore::MAX_PERMITS)));
-        let (origins, sockets) = (options.origins, TaskTracker::new());
-        let state = State { hub, timing, unauthenticated, origins, sockets, traffic: Arc::default() };
+        let state = State {
+            hub,
+            timing,
+            unauthenticated,
+            origins: options.origins,
+            trusted_proxies: options.trusted_proxies,
+            sockets: TaskTracker::new(),
+            traffic: Arc::default(),
+        };
         Self { state: Arc::new(state), drain: options.drain }
     }
 
@@ -132,7 +156,7 @@ impl Connections {
         loop {
             let Ok(place) = Arc::clone(&self.places).acquire_owned().await else { return };
             match listener.accept().await {
-                Ok((stream, _)) => self.serve(stream, place),
+                Ok((stream, peer)) => self.serve(stream, Peer(peer.ip()), place),
                 Err(error) => {
                     tracing::warn!(%error, "a connection could not be accepted");
                     tokio::time::sleep(ACCEPT_PAUSE).await;
@@ -141,12 +165,17 @@ impl Connections {
         }
     }
 
-    fn serve(&self, stream: TcpStream, place: OwnedSemaphorePermit) {
+    fn serve(&self, stream: TcpStream, peer: Peer, place: OwnedSemaphorePermit) {
         if let Err(error) = stream.set_nodelay(true) {
             tracing::debug!(%error, "TCP_NODELAY could not be set");
         }
-        let service = TowerToHyperService::new(self.router.clone());
-        let connection = self.http.serve_connection(TokioIo::new(stream), service).with_upgrades();
+        let router = TowerToHyperService::new(self.router.clone());
+        let service = service_fn(move |mut request: Request<Incoming>| {
+            request.extensions_mut().insert(peer);
+            router.call(request)
+        });
+        let connection =
+            self.http.serve_connection(TokioIo::new(Patient::new(stream)), service).with_upgrades();
         let ending = self.ending.clone();
         self.tasks.spawn(async move {
             let _place = place;

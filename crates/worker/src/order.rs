@@ -21,6 +21,8 @@ pub(crate) fn request_of(order: &ProcessMessage<'_>) -> TurnRequest {
         max_tokens: order.max_tokens,
         temperature: order.temperature,
         extra: order.options.as_ref().map(extra),
+        // The server knows what a worker says from the frames themselves.
+        raw_events: false,
     }
 }
 

@@ -92,6 +92,8 @@ impl Reply {
         match delta {
             // What a backend says behind its own end is nothing.
             _ if self.is_whole => {}
+            // Nobody has asked for it.
+            Delta::Raw(_) => {}
             Delta::Content(text) => pieces.push(Piece::Content(text)),
             Delta::Reasoning(text) => pieces.push(Piece::Reasoning(text)),
             Delta::ToolCall(call) => pieces.push(Piece::ToolCall(call)),

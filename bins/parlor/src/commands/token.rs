@@ -1,11 +1,11 @@
-//! `parlor token`: an access token for a user, who is made if need be.
+//! `parlor token`: an access token for a user, who is made if need be. It is in the audit log before it is printed.
 
-use super::answer;
+use super::{answer, audit};
 use crate::cli::Token;
 use crate::failure::Failure;
 use crate::settings::Settings;
 use crate::wiring;
-use parlor_domain::ports::{Clock, Store, SystemClock};
+use parlor_domain::ports::{AuditAction, AuditEntry, Clock, Store, SystemClock};
 use std::sync::Arc;
 
 /// Prints one, alone on its line.
@@ -22,5 +22,8 @@ async fn issue(settings: &Settings, store: &dyn Store, wanted: &Token) -> Result
     let user = store.user_ensure(&wanted.email, wanted.role, now).await;
     let user = user.map_err(|error| Failure::while_doing("the user could not be made", &error))?;
     let token = tokens.issue(user.id, user.role, wanted.ttl, now);
-    token.map_err(|error| Failure::while_doing("no token", &error))
+    let token = token.map_err(|error| Failure::while_doing("no token", &error))?;
+    let entry = AuditEntry { account: Some(user.email), ..AuditEntry::new(AuditAction::TokenIssue, now) };
+    audit(store, entry).await?;
+    Ok(token)
 }

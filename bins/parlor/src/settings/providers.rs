@@ -211,7 +211,7 @@ impl FromText for Temperature {
 }
 
 /// An address that turns can be posted to.
-struct HttpUrl(String);
+pub(super) struct HttpUrl(pub(super) String);
 
 impl FromText for HttpUrl {
     fn from_text(text: &str) -> Option<Self> {

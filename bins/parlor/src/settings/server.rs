@@ -2,6 +2,7 @@
 
 use super::read::FromText;
 use super::{Key, Problem, Values};
+use parlor_transport::Network;
 use std::net::IpAddr;
 use std::path::PathBuf;
 use std::time::Duration;
@@ -18,6 +19,8 @@ pub(crate) struct Server {
     pub(crate) drain: Option<Duration>,
     /// None: no heartbeats.
     pub(crate) heartbeat: Option<Duration>,
+    /// Who is believed in from where a request comes.
+    pub(crate) trusted_proxies: Vec<Network>,
 }
 
 impl Server {
@@ -29,6 +32,7 @@ impl Server {
             origins: values.find(Key::CorsOrigin)?.map(|Origins(origins)| origins),
             drain: values.limit(Key::DrainTimeout)?,
             heartbeat: values.limit(Key::WebsocketHeartbeatInterval)?,
+            trusted_proxies: values.find(Key::TrustedProxies)?.map_or_else(Vec::new, |Networks(it)| it),
         })
     }
 }
@@ -43,6 +47,15 @@ impl FromText for Host {
         let is_name =
             bare.bytes().all(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'.' | b'-' | b'_'));
         (bare.parse::<IpAddr>().is_ok() || is_name).then(|| Self(bare.to_owned()))
+    }
+}
+
+/// Networks, of which an address is the smallest.
+struct Networks(Vec<Network>);
+
+impl FromText for Networks {
+    fn from_text(text: &str) -> Option<Self> {
+        text.split(',').map(|it| it.trim().parse().ok()).collect::<Option<_>>().map(Self)
     }
 }
 

@@ -2,16 +2,32 @@
 
 use super::read::FromText;
 use super::{Key, Problem, Values};
+use parlor_store::Keyring;
+use std::time::Duration;
 
 /// The database's settings.
 #[derive(Debug)]
 pub(crate) struct Store {
     pub(crate) url: DatabaseUrl,
+    /// None: nothing is encrypted.
+    pub(crate) keyring: Option<Keyring>,
+    /// How long a deleted conversation is kept; none is for ever.
+    pub(crate) deleted_kept: Option<Duration>,
 }
 
 impl Store {
     pub(super) fn read(values: &Values) -> Result<Self, Problem> {
-        Ok(Self { url: values.get(Key::DatabaseUrl)? })
+        Ok(Self {
+            url: values.get(Key::DatabaseUrl)?,
+            keyring: values.find(Key::EncryptionKey)?,
+            deleted_kept: values.limit(Key::DeletedSessionRetention)?,
+        })
+    }
+}
+
+impl FromText for Keyring {
+    fn from_text(text: &str) -> Option<Self> {
+        Self::parse(text).ok()
     }
 }
 

@@ -86,6 +86,44 @@ settings! {
         "a secret of at least 32 bytes",
         "What access tokens are signed with. All nodes of one service share it.";
 
+    EncryptionKey "encryption_key" Unset("what people write is kept as it is, and can be searched") Secret
+        "a list of keys of 32 bytes in base64, separated by commas, each of which may have an id before it as in 2026:KEY",
+        "What the texts of messages, titles and profiles are encrypted with at rest. The first key encrypts, the others \
+         still read; `parlor rotate-keys` encrypts everything with the first. Search in texts is off.";
+    DeletedSessionRetention "deleted_session_retention" Is("30d") Open
+        "a time (seconds, or as in 30s, 24h, 30d; 0: for ever)",
+        "How long a deleted session can be restored, before it is removed for good.";
+
+    AccessTokenTtl "access_token_ttl" Is("1h") Open "a time from 1s to 24h (seconds, or as in 30s, 5m, 24h)",
+        "How long an access token is good that somebody signs in for.";
+    RefreshTokenTtl "refresh_token_ttl" Is("30d") Open "a time of 1s or more (seconds, or as in 30s, 24h, 30d)",
+        "How long the refresh token is good that comes with it: who does not come back meanwhile signs in again.";
+    AuthRateLimitRequests "auth_rate_limit_requests" Is("60") Open LIMIT,
+        "Requests to sign up, sign in and refresh from one IP address (of IPv6: one /64) in a minute.";
+    AuthMinimumTime "auth_minimum_time" Is("300ms") Open WAIT,
+        "How long these take at least, so that their time does not tell whether an address is known.";
+    TrustedProxies "trusted_proxies" Unset("none, X-Forwarded-For counts for nothing") Open
+        "a list of addresses and networks such as 10.0.0.0/8, ::1, separated by commas",
+        "The proxies that are believed when they say from which IP address a request comes.";
+    SmtpUrl "smtp_url" Unset("mail is written to the folder outbox in the data folder") Url
+        "smtp://HOST, smtp://HOST?tls=required or smtps://HOST, with USER:PASSWORD@ before the host where need be",
+        "The server that mail is sent by.";
+    MailFrom "mail_from" Is("Parlor <parlor@localhost>") Open
+        "an address, or a name and an address as in Parlor <parlor@example.org>",
+        "Whom mail is from. A mail server in earnest wants one of its own addresses.";
+    ClerkPublishableKey "clerk_publishable_key" Unset("tokens of Clerk are not taken") Open
+        "a publishable key such as pk_live_…",
+        "Takes the session tokens of this Clerk application too; a user is made on first sight.";
+    JwksUrl "jwks_url" Unset("no other issuer's tokens are taken") Url
+        "an http or https URL such as https://id.example.org/.well-known/jwks.json",
+        "Takes the tokens of another issuer too, which signs them with these keys; a user is made on first sight.";
+    JwtIssuer "jwt_issuer" Unset("with clerk_publishable_key, the one that it names") Open
+        "an issuer such as https://id.example.org, as its tokens have it in `iss`",
+        "Whose tokens these are. jwks_url needs it.";
+    JwtAudience "jwt_audience" Unset("any audience will do") Open
+        "a list of audiences without spaces, separated by commas",
+        "Whom these tokens must be for: one of them stands in `aud`. Set it wherever the issuer has other clients.";
+
     AiServiceKey "ai_service_key" Unset("no worker is let in") Secret
         "a list of keys of at least 24 bytes each, separated by commas",
         "What AI workers authenticate with; two while one replaces the other. `parlor worker` uses the first.";

@@ -1,6 +1,7 @@
 //! How layers lie upon each other, what is refused, and what is shown.
 #![allow(clippy::unwrap_used, clippy::panic, reason = "a test fails by panicking")]
 
+mod people;
 mod providers;
 
 use super::*;
@@ -129,6 +130,10 @@ fn the_defaults_are_those_that_the_parts_have_themselves() {
     assert_eq!(chosen_tokens, Some(4096));
     let transport = crate::wiring::transport_options(&settings);
     assert_eq!(format!("{transport:?}"), format!("{:?}", parlor_transport::Options::default()));
+    assert_eq!(
+        crate::wiring::people::account_settings(&settings),
+        parlor_accounts::AccountSettings::default()
+    );
 }
 
 #[test]
@@ -145,13 +150,16 @@ fn zero_is_no_limit() {
         "AI_CONTEXT_TOKENS",
         "OPENAI_MAX_TOKENS",
         "DRAIN_TIMEOUT",
+        "DELETED_SESSION_RETENTION",
+        "AUTH_RATE_LIMIT_REQUESTS",
     ] {
         world = world.variable(name, "0");
     }
     let settings = world.settings();
     let domain = crate::wiring::domain_settings(&settings);
     assert!(domain.limits.connections.is_none() && domain.limits.frames.is_none());
-    assert!(domain.limits.chats.is_none());
+    assert!(domain.limits.chats.is_none() && domain.deleted_kept.is_none());
+    assert!(crate::wiring::people::account_settings(&settings).requests.is_none());
     assert!(domain.limits.connections_per_user.is_none() && domain.turns.max_tokens.is_none());
     let years = Duration::from_hours(24 * 365);
     assert!(domain.turns.total > years && domain.turns.between_tokens > years);
@@ -293,6 +301,10 @@ fn a_bad_secret_is_not_quoted() {
         ("ANTHROPIC_API_KEY", "hunter2 "),
         ("GEMINI_BASE_URL", "hunter2"),
         ("DATABASE_URL", "mysql://ada:hunter2@db"),
+        ("SMTP_URL", "mail://ada:hunter2@mail"),
+        ("SMTP_URL", "smtp://ada:hunter2@mail?tls=hunter2"),
+        ("JWKS_URL", "ftp://ada:hunter2@id"),
+        ("ENCRYPTION_KEY", "2026:hunter2"),
     ] {
         let problem = World::new().variable(name, value).problem();
         assert!(problem.starts_with(&name.to_lowercase()) && !problem.contains("hunter2"), "{problem}");
@@ -324,10 +336,14 @@ fn what_is_printed_tells_origins_masks_secrets_and_reads_back() {
         .variable("OPENAI_API_KEY", "sk-hunter2")
         .variable("DATABASE_URL", "postgres://ada:hunter2@db/parlor")
         .variable("JWT_SECRET", "hunter2hunter2hunter2hunter2hunter2")
+        .variable("SMTP_URL", "smtps://ada:hunter2@mail.example.org")
+        .variable("ENCRYPTION_KEY", "2026:aHVudGVyMmh1bnRlcjJodW50ZXIyaHVudGVyMmh1bnQ=")
         .flag(Key::Host, "--host", "10.0.0.1");
     let text = toml(&world.values().unwrap());
-    assert!(!text.contains("hunter2"), "{text}");
+    assert!(!text.contains("hunter2") && !text.contains("aHVudGVy"), "{text}");
     for line in [
+        "# smtp_url = \"smtps://ada:********@mail.example.org\"  # environment variable SMTP_URL".to_owned(),
+        "# encryption_key = \"********\"  # environment variable ENCRYPTION_KEY".to_owned(),
         "ws_rate_limit_requests = 100  # default".to_owned(),
         format!("port = 81  # {}", world.path("parlor.toml")),
         "host = \"10.0.0.1\"  # flag --host".to_owned(),

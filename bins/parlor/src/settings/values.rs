@@ -117,6 +117,12 @@ impl Values {
         &self.providers
     }
 
+    /// Something that is wrong with a setting beside its form.
+    pub(crate) fn complaint(&self, key: Key, what: &str) -> Problem {
+        let (name, origin) = (TABLE[key as usize].name, &self.settings[key as usize].origin);
+        Problem(format!("{name} (from {origin}) {what}"))
+    }
+
     /// That a setting's value is not of its form.
     pub(crate) fn problem(&self, key: Key) -> Problem {
         let entry = &TABLE[key as usize];

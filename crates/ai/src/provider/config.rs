@@ -9,7 +9,7 @@ use std::fmt;
 /// The longest name of a provider, in bytes.
 const NAME_MAX: usize = 64;
 /// The shortest header value that is taken for a secret, in bytes: shorter ones would spoil the text of errors.
-const SECRET_MIN: usize = 8;
+pub(super) const SECRET_MIN: usize = 8;
 
 /// How to reach a server. Its `Debug` form shows neither the key nor what else may hold a secret.
 #[derive(Clone)]

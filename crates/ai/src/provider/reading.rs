@@ -112,7 +112,11 @@ impl Reading {
     }
 
     fn take(&mut self, event: &Event) -> Result<(), BackendError> {
-        if event.data.is_empty() { Ok(()) } else { self.parser.take(event, &mut self.reply) }
+        if event.data.is_empty() {
+            return Ok(());
+        }
+        self.reply.raw(&event.data);
+        self.parser.take(event, &mut self.reply)
     }
 
     /// The next bytes; none at the end.

@@ -1,9 +1,11 @@
 //! What is known of a reply that is being read, and which of its pieces are ready for the domain.
 
 use super::answer;
+use super::config::SECRET_MIN;
 use parlor_domain::message::Usage;
 use parlor_domain::ports::{BackendError, Delta, Finish, ToolCall};
 use serde_json::Value;
+use serde_json::value::RawValue;
 use std::collections::VecDeque;
 use std::sync::Arc;
 
@@ -18,12 +20,15 @@ pub(crate) struct Reply {
     /// The server has said that nothing at all follows.
     done: bool,
     calls_tools: bool,
+    /// Whether the events are wanted as they come, too.
+    raw_events: bool,
     secrets: Arc<[String]>,
 }
 
 impl Reply {
-    /// A reply of which only the model is known that was asked for, and what no error may tell.
-    pub(super) fn new(model: String, secrets: Arc<[String]>) -> Self {
+    /// A reply of which only the model is known that was asked for, whether its events are wanted as they come, and what
+    /// neither an error nor an event may tell.
+    pub(super) fn new(model: String, raw_events: bool, secrets: Arc<[String]>) -> Self {
         Self {
             ready: VecDeque::new(),
             asked_model: Some(model),
@@ -31,7 +36,19 @@ impl Reply {
             finish: None,
             done: false,
             calls_tools: false,
+            raw_events,
             secrets,
+        }
+    }
+
+    /// An event of the API, whole. What is no JSON only ends the stream, or was cut; and what repeats a secret, as some
+    /// gateways do in their errors, is for nobody's eyes.
+    pub(super) fn raw(&mut self, event: &str) {
+        if self.raw_events
+            && serde_json::from_str::<&RawValue>(event).is_ok()
+            && !self.secrets.iter().any(|it| it.len() >= SECRET_MIN && event.contains(it.as_str()))
+        {
+            self.ready.push_back(Delta::Raw(event.trim().into()));
         }
     }
 

@@ -201,7 +201,7 @@ pub(crate) async fn hear(mut stream: TurnStream) -> Heard {
                 assert!(!usage.estimated);
                 heard.usage = Some((usage.prompt_tokens, usage.completion_tokens));
             }
-            Ok(Delta::About(about)) => panic!("no provider says {about:?}"),
+            Ok(delta @ (Delta::About(_) | Delta::Raw(_))) => panic!("nobody wants {delta:?}"),
             Ok(Delta::End(finish)) => heard.end = Some(finish),
             Err(error) => heard.error = Some(error),
         }
@@ -214,6 +214,30 @@ pub(crate) async fn hear(mut stream: TurnStream) -> Heard {
 pub(crate) async fn hear_steps(kind: Kind, steps: Vec<Step>) -> Heard {
     let server = Server::start(steps).await;
     hear(server.client(kind).open(question()).await.unwrap()).await
+}
+
+/// Checks that who wants the events of a recorded stream gets each as it was sent, before what it means, and nothing else
+/// of the reply is different.
+pub(crate) async fn check_raw_events(kind: Kind, recording: &str) {
+    let server = Server::start(events(&[recording])).await;
+    let plain: Vec<_> = server.client(kind).open(question()).await.unwrap().collect().await;
+    let raw = raw_deltas(&server.client(kind)).await;
+    let data = recording.lines().filter_map(|line| line.strip_prefix("data:")).map(str::trim);
+    let expect: Vec<&str> = data.filter(|data| !data.is_empty() && *data != "[DONE]").collect();
+    let heard = raw.iter().filter_map(|delta| match delta {
+        Ok(Delta::Raw(event)) => Some(&**event),
+        _ => None,
+    });
+    assert_eq!(heard.collect::<Vec<_>>(), expect);
+    assert!(matches!(raw.first(), Some(Ok(Delta::Raw(_)))), "{raw:?}");
+    let rest = raw.into_iter().filter(|delta| !matches!(delta, Ok(Delta::Raw(_))));
+    assert_eq!(rest.collect::<Vec<_>>(), plain);
+}
+
+/// All that a server says, its events as they come among it.
+pub(crate) async fn raw_deltas(provider: &Provider) -> Vec<Result<Delta, BackendError>> {
+    let wanted = TurnRequest { raw_events: true, ..question() };
+    provider.open(wanted).await.unwrap().collect().await
 }
 
 /// Checks what a client hears of a recorded stream: in one piece, and cut at every byte, characters too.

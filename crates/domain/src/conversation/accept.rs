@@ -1,8 +1,12 @@
 //! What comes out of the inbox, one piece of work after the other. Nothing here waits.
 
 use super::commit::Waiting;
-use super::{Access, ChangeWork, Conversation, Origin, SendWork, Start, StopAnswer, StreamWork, Work};
+use super::{
+    Access, ChangeWork, Conversation, FollowWork, Follower, Origin, SendWork, Start, StopAnswer, StreamWork,
+    Work,
+};
 use crate::check::mentions_ai;
+use crate::command::TurnOptions;
 use crate::event::RoomJoined;
 use crate::message::{Author, KIND_ASSISTANT, KIND_USER, Message, Reply, TurnStatus};
 use crate::outbox::Outbox;
@@ -26,6 +30,7 @@ impl Conversation {
             Work::Change(work) => self.change(*work),
             Work::Membership(work) => self.membership(*work),
             Work::Stream(work) => self.stream(*work),
+            Work::Follow(work) => self.follow(*work),
             Work::Stop { origin, turn, respond } => drop(respond.send(self.stop(turn, *origin))),
             Work::Typing { origin, is_typing, .. } => match self.enter(origin.user()) {
                 Ok(_) => self.set_typing(origin.user(), origin.outbox.name(), is_typing),
@@ -97,14 +102,17 @@ impl Conversation {
             Err(refusal) => return work.origin.refuse(refusal, self.summary.id),
         };
         let wants_turn = self.wants_turn(&work);
-        let SendWork { origin, mut new, options, respond } = work;
+        let SendWork { origin, mut new, options, respond, follower } = work;
         let plan = wants_turn
             .then(|| self.plan_turn(new.message.id, origin.user(), access.visible_after, options))
             .transpose();
-        let plan = match plan {
+        let mut plan = match plan {
             Ok(plan) => plan,
             Err(refusal) => return origin.refuse(refusal, self.summary.id),
         };
+        if let Some(plan) = &mut plan {
+            plan.followers.extend(follower);
+        }
         self.set_typing(origin.user(), origin.outbox.name(), false);
         new.turn = plan.as_ref().map(|plan| plan.turn.clone());
         self.pending.push((Write::Message(Box::new(new)), Waiting::Sent { origin, plan, respond }));
@@ -116,12 +124,13 @@ impl Conversation {
 
     fn wants_turn(&self, work: &SendWork) -> bool {
         let message = &work.new.message;
-        message.kind == KIND_USER
-            && match self.ai_mode() {
-                AiMode::Always => true,
-                AiMode::Mention => work.options.model.is_some() || mentions_ai(&message.content),
-                AiMode::Off => false,
-            }
+        work.follower.is_some()
+            || message.kind == KIND_USER
+                && match self.ai_mode() {
+                    AiMode::Always => true,
+                    AiMode::Mention => work.options.model.is_some() || mentions_ai(&message.content),
+                    AiMode::Off => false,
+                }
     }
 
     fn change(&mut self, work: ChangeWork) {
@@ -163,6 +172,39 @@ impl Conversation {
             }
             Err(refusal) => origin.refuse(refusal, self.summary.id),
         }
+    }
+
+    /// Who asks for the answer to an earlier message gets it from the turn that makes it; where there is none, of a new one
+    /// if that is wanted.
+    fn follow(&mut self, work: FollowWork) {
+        let FollowWork { follower, message, open, respond, .. } = work;
+        let answer = match self.enter(follower.origin.user()) {
+            Ok(access) => {
+                let left = self.follow_answer(message, follower);
+                match (left.and_then(|follower| self.follow_plan(message, follower)), open) {
+                    (None, _) => Ok(true),
+                    (Some(_), None) => Ok(false),
+                    (Some(follower), Some(options)) => self.open_for(message, follower, &access, options),
+                }
+            }
+            Err(refusal) => Err(refusal),
+        };
+        // Who asked may be gone: then nobody wants the answer.
+        drop(respond.send(answer));
+    }
+
+    fn open_for(
+        &mut self,
+        message: MessageId,
+        follower: Follower,
+        access: &Access,
+        options: TurnOptions,
+    ) -> Result<bool, Refusal> {
+        let mut plan = self.plan_turn(message, follower.origin.user(), access.visible_after, options)?;
+        let origins = vec![follower.origin.clone()];
+        plan.followers.push(follower);
+        self.pending.push((Write::TurnOpen(plan.turn.clone()), Waiting::Opened { origins, plan }));
+        Ok(true)
     }
 
     /// Without a name, a turn that is about to begin is meant too.

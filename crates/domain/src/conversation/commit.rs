@@ -2,11 +2,11 @@
 
 use super::plans::Plan;
 use super::work::MembershipWork;
-use super::{Conversation, Origin, Standing};
+use super::{Conversation, Follower, Origin, Standing};
 use crate::event::{Event, EventBody, ReplyBody};
 use crate::message::{Message, SEQ_MAX, Seq};
 use crate::outbox::Delivery;
-use crate::ports::{MembershipChange, MembershipStep, StoreError, TurnEnd, Written};
+use crate::ports::{MembershipChange, MembershipStep, StoreError, TurnEnd, Write, Written};
 use crate::room::Participant;
 use crate::{CloseCode, ConversationId, ErrorCode, MessageId, Refusal};
 use std::sync::Arc;
@@ -105,14 +105,25 @@ impl Conversation {
                 self.catch_up_to(message.seq, outcome).await;
                 let seq = message.seq;
                 let message = self.enter_log(*message, message_count);
-                outcome.deliveries.push(self.announce(message, origin));
+                // Who asks gets the answer, and nothing before it.
+                let asked = plan.as_ref().is_some_and(|plan| !plan.followers.is_empty());
+                outcome.deliveries.push(if asked {
+                    self.to_all(EventBody::Message(message))
+                } else {
+                    self.announce(message, origin)
+                });
                 outcome.opened.extend(plan.map(|plan| (plan, seq)));
                 tell(respond, self.summary.id);
             }
             (Waiting::Sent { origin, plan, respond }, Written::Duplicate(first)) => {
                 tell(respond, first.conversation);
-                self.answer_resend(origin, *first, outcome).await;
-                self.drop_plan(plan);
+                match plan {
+                    Some(plan) if !plan.followers.is_empty() => self.ask_again(plan, *first).await,
+                    plan => {
+                        self.answer_resend(origin, *first, outcome).await;
+                        self.drop_plan(plan);
+                    }
+                }
             }
             (Waiting::Changed { origin }, Written::Changed(message)) => {
                 self.catch_up_to(message.changed_seq, outcome).await;
@@ -156,6 +167,42 @@ impl Conversation {
         let answer =
             self.subscribers.answer(origin, self.room_id(), ReplyBody::Sent { event, duplicate: true });
         outcome.deliveries.extend(answer.map(|(to, answer)| Delivery::Answer(to, answer)));
+    }
+
+    /// The same for who wants the answer alone: they get the first one. In another conversation their session finds it.
+    async fn ask_again(&mut self, mut plan: Plan, first: Message) {
+        self.give_up_founding();
+        let followers = std::mem::take(&mut plan.followers);
+        if first.conversation == self.summary.id {
+            for follower in followers {
+                let left = self.follow_answer(first.id, follower);
+                if let Some(follower) = left.and_then(|follower| self.follow_plan(first.id, follower)) {
+                    self.answer_from_log(follower, &plan, &first).await;
+                }
+            }
+        }
+        self.drop_plan(Some(plan));
+    }
+
+    /// No turn answers `first` any more: its reply is in the log, or else there will be one.
+    async fn answer_from_log(&mut self, follower: Follower, plan: &Plan, first: &Message) {
+        let conversation = self.summary.id;
+        match self.shared.store.reply_to(conversation, first.id).await {
+            Ok(Some(reply)) => follower.answer(self.room_id(), &Arc::new(reply), None),
+            Ok(None) => {
+                let user = follower.origin.user();
+                match self.plan_turn(first.id, user, plan.visible_after, plan.options.clone()) {
+                    Ok(mut another) => {
+                        let origins = vec![follower.origin.clone()];
+                        another.followers.push(follower);
+                        let write = Write::TurnOpen(another.turn.clone());
+                        self.pending.push((write, Waiting::Opened { origins, plan: another }));
+                    }
+                    Err(refusal) => follower.origin.refuse(refusal, conversation),
+                }
+            }
+            Err(error) => follower.origin.refuse(Refusal::internal(&error), conversation),
+        }
     }
 
     /// A change that changes nothing is answered with the message as it is.

@@ -135,7 +135,13 @@ impl Conversation {
 
     /// The rules: what is to be written, nothing where all is as wanted.
     fn membership_change(&self, work: &MembershipWork) -> Result<Option<MembershipChange>, Refusal> {
-        let Some(room) = &self.room else { return Err(Refusal::of(ErrorCode::RoomNotFound)) };
+        let room = match (&self.room, work.request) {
+            (Some(room), _) => room,
+            (None, MembershipRequest::Delete) => {
+                return self.may_delete(work.by).map(|step| Some(self.step(work, step)));
+            }
+            (None, _) => return Err(Refusal::of(ErrorCode::RoomNotFound)),
+        };
         let step = match work.request {
             MembershipRequest::Enter { kind } => self.may_enter(room, work.by, kind)?,
             MembershipRequest::Exit => Some(self.may_exit(room, work.by)?),
@@ -143,8 +149,12 @@ impl Conversation {
             MembershipRequest::Remove { user } => Some(self.may_remove(work.by, user)?),
             MembershipRequest::Delete => Some(self.may_delete(work.by)?),
         };
+        Ok(step.map(|step| self.step(work, step)))
+    }
+
+    fn step(&self, work: &MembershipWork, step: MembershipStep) -> MembershipChange {
         let (conversation, at) = (self.summary.id, self.shared.clock.now());
-        Ok(step.map(|step| MembershipChange { conversation, user: work.whose(), at, step }))
+        MembershipChange { conversation, user: work.whose(), at, step }
     }
 
     /// Who may not enter a room learns nothing of its kind.
@@ -228,7 +238,7 @@ impl Conversation {
     fn may_delete(&self, by: UserId) -> Result<MembershipStep, Refusal> {
         match self.role_of(by)? {
             MemberRole::Owner => Ok(MembershipStep::Delete),
-            _ => Err(Refusal::new(ErrorCode::Forbidden, "only the owner deletes a room")),
+            _ => Err(Refusal::new(ErrorCode::Forbidden, "only its owner deletes it")),
         }
     }
 

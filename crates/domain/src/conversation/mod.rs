@@ -15,8 +15,8 @@ mod turns;
 mod work;
 
 pub(crate) use work::{
-    Access, ChangeWork, MembershipRequest, MembershipWork, Origin, SendWork, Start, StopAnswer, StreamWork,
-    Work,
+    Access, Asks, ChangeWork, FollowWork, Follower, MembershipRequest, MembershipWork, Origin, SendWork,
+    Start, StopAnswer, StreamWork, Work,
 };
 
 use crate::event::{Event, EventBody};

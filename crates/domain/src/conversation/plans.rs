@@ -1,7 +1,7 @@
 //! Turns that are on their way to the store: not yet live, but counted, joined and stopped as if they were.
 
 use super::commit::Waiting;
-use super::{Conversation, Origin};
+use super::{Conversation, Follower, Origin};
 use crate::command::TurnOptions;
 use crate::event::ReplyBody;
 use crate::message::Seq;
@@ -19,6 +19,8 @@ pub(super) struct Plan {
     pub(super) options: TurnOptions,
     /// Who wants it to end as soon as it begins.
     pub(super) stoppers: Vec<Origin>,
+    /// Who wants its answer alone.
+    pub(super) followers: Vec<Follower>,
 }
 
 impl Conversation {
@@ -47,7 +49,7 @@ impl Conversation {
             node: self.shared.node,
             lease_until: self.shared.clock.now().plus(lease),
         };
-        Ok(Plan { turn, user, visible_after, options, stoppers: Vec::new() })
+        Ok(Plan { turn, user, visible_after, options, stoppers: Vec::new(), followers: Vec::new() })
     }
 
     /// The writes on their way that will open a turn, newest last.
@@ -68,6 +70,14 @@ impl Conversation {
             }
         }
         Some(origin)
+    }
+
+    /// Gives a follower to the turn that is about to answer `message`. Gives it back if there is none.
+    pub(super) fn follow_plan(&mut self, message: MessageId, follower: Follower) -> Option<Follower> {
+        let mut plans = self.planned().filter_map(Waiting::plan_mut);
+        let Some(plan) = plans.find(|plan| plan.turn.in_reply_to == message) else { return Some(follower) };
+        plan.followers.push(follower);
+        None
     }
 
     /// Stops the newest turn that is about to begin. Gives the stopper back if there is none.

@@ -4,7 +4,7 @@ mod open;
 
 use super::commit::Waiting;
 use super::plans::Plan;
-use super::{Conversation, Origin};
+use super::{Conversation, Follower, Origin};
 use crate::event::{Event, EventBody, ReplyBody};
 use crate::generation::Piece;
 use crate::message::{Author, KIND_ASSISTANT, Message, Reply, Seq, TurnStatus, Usage};
@@ -73,6 +73,15 @@ impl Turns {
         self.open.get_mut(index)
     }
 
+    /// Tells of a piece of a turn to who wants that turn alone.
+    fn tell_followers(&self, event: &Arc<Event>) {
+        for open in self.open.iter().filter(|open| !open.followers.is_empty()) {
+            if event.body().turn() == Some(open.turn.id) {
+                open.followers.iter().for_each(|follower| follower.tell(event));
+            }
+        }
+    }
+
     fn streaming(&self) -> usize {
         self.open.iter().filter(|open| matches!(open.state, State::Streaming(_))).count()
     }
@@ -81,7 +90,7 @@ impl Turns {
 impl Conversation {
     /// The turn is written down: it streams as soon as there is a place.
     pub(super) fn open_turn(&mut self, plan: Plan, answers: Seq) {
-        let Plan { turn, user, visible_after, options, stoppers } = plan;
+        let Plan { turn, user, visible_after, options, stoppers, followers } = plan;
         let stopped = (!stoppers.is_empty()).then_some(turn.id);
         self.turns.open.push(OpenTurn {
             turn,
@@ -95,6 +104,7 @@ impl Conversation {
             checkpointing: false,
             stop: CancellationToken::new(),
             stoppers,
+            followers,
             refusal: None,
             state: State::Waiting,
             guard: self.shared.live_turns.token(),
@@ -127,15 +137,19 @@ impl Conversation {
             answers: open.answers,
             visible_after: open.visible_after,
             names_people: self.room.as_ref().is_some_and(|room| room.kind != RoomKind::Private),
+            tells_profile: self.room.is_none(),
             options: std::mem::take(&mut open.options),
             pieces: pieces.clone(),
             stop: open.stop.clone(),
         };
         let task = self.turns.tasks.spawn(turn::run(Arc::clone(&self.shared), job));
         open.state = State::Streaming(task.id());
-        let started = EventBody::TurnStarted(open.reference());
-        let started = self.to_all(started);
-        self.subscribers.deliver(&[started]);
+        let started = Event::new(
+            self.room.as_ref().map(|room| room.id.clone()),
+            EventBody::TurnStarted(open.reference()),
+        );
+        open.followers.iter().for_each(|follower| follower.tell(&started));
+        self.subscribers.deliver(&[Delivery::All(started)]);
     }
 
     /// Hands pieces on. Neighbours of one part of one turn go out as one.
@@ -149,8 +163,9 @@ impl Conversation {
                 bodies.push(body);
             }
         }
+        let events = bodies.into_iter().map(|body| Event::new(room.clone(), body));
         let deliveries: Vec<_> =
-            bodies.into_iter().map(|body| Delivery::All(Event::new(room.clone(), body))).collect();
+            events.inspect(|event| self.turns.tell_followers(event)).map(Delivery::All).collect();
         self.subscribers.deliver(&deliveries);
     }
 
@@ -207,6 +222,7 @@ impl Conversation {
             content: open.text.clone(),
             content_type: ended.content_type.map(Into::into),
             reply: Some(reply),
+            attached: ended.attached,
             ..Message::new(open.turn.conversation, Author::Assistant, KIND_ASSISTANT, now)
         };
         self.write_end(Arc::new(TurnEnd { message, from_checkpoint: false }));
@@ -230,6 +246,9 @@ impl Conversation {
             deliveries.push(self.to_all(EventBody::TurnStarted(open.reference())));
         }
         self.turns.ended.push(open.guard);
+        for follower in open.followers {
+            follower.answer(self.room_id(), message, open.refusal.clone());
+        }
         let ended = EventBody::TurnEnded { message: Arc::clone(message), refusal: open.refusal };
         deliveries.push(self.to_all(ended));
         let status = message.reply.as_ref().map(|reply| reply.status);
@@ -245,7 +264,9 @@ impl Conversation {
     pub(super) fn forget_turn(&mut self, id: MessageId) {
         let Some(index) = self.turns.open.iter().position(|open| open.turn.id == id) else { return };
         let conversation = self.summary.id;
-        for stopper in self.turns.open.remove(index).stoppers {
+        let open = self.turns.open.remove(index);
+        open.followers.into_iter().for_each(|follower| follower.lose(conversation));
+        for stopper in open.stoppers {
             stopper.reply(self.room_id(), ReplyBody::Stopped { conversation, turn: Some(id), status: None });
         }
     }
@@ -312,6 +333,15 @@ impl Conversation {
         answer.inspect(|open| open.show(outbox, self.room_id(), self.shared.clock.now())).is_some()
     }
 
+    /// Gives a follower to the turn that answers `message`. Gives it back where none does.
+    pub(super) fn follow_answer(&mut self, message: MessageId, follower: Follower) -> Option<Follower> {
+        let (room, at) = (self.room_id(), self.shared.clock.now());
+        let mut open = self.turns.open.iter_mut().rev();
+        let Some(open) = open.find(|open| open.turn.in_reply_to == message) else { return Some(follower) };
+        open.follow(follower, room, at);
+        None
+    }
+
     /// Writes down what the live turns have produced, and that this node lives. One checkpoint of a turn is on its way
     /// at the most: where the store is slow, the next one says all that was left out.
     pub(super) fn checkpoint_turns(&mut self) {
@@ -353,6 +383,7 @@ fn ended_early(turn: MessageId, status: TurnStatus, refusal: Option<Refusal>) ->
         backend: None,
         confidence: None,
         content_type: None,
+        attached: None,
         refusal,
     }
 }

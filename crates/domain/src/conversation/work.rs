@@ -1,12 +1,12 @@
 //! What comes into a conversation's inbox.
 
 use crate::command::TurnOptions;
-use crate::event::{Correlation, Reply, ReplyBody, RoomJoined};
-use crate::message::{Edit, Seq};
-use crate::outbox::Outbox;
+use crate::event::{Correlation, Event, EventBody, Reply, ReplyBody, RoomJoined};
+use crate::message::{Edit, Message, Seq};
+use crate::outbox::{Outbox, Outgoing};
 use crate::ports::{NewMessage, OrphanTurn};
 use crate::room::{MemberRole, Participant, RoomKind};
-use crate::{ConnectionId, ConversationId, MessageId, Refusal, RoomId, UserId};
+use crate::{CloseCode, ConnectionId, ConversationId, ErrorCode, MessageId, Refusal, RoomId, UserId};
 use std::sync::Arc;
 use tokio::sync::oneshot;
 
@@ -73,6 +73,66 @@ pub(crate) struct SendWork {
     pub(crate) options: TurnOptions,
     /// Where the message is to make its conversation: learns in which one it is. Nothing where it is in none.
     pub(crate) respond: Option<oneshot::Sender<ConversationId>>,
+    /// Its sender wants the answer, and nothing else.
+    pub(crate) follower: Option<Follower>,
+}
+
+/// How an answer is wanted.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Asks {
+    /// Its text as it comes, too.
+    pub(crate) pieces: bool,
+}
+
+/// Somebody who wants the answer to one message, and nothing else of the conversation.
+#[derive(Debug)]
+pub(crate) struct Follower {
+    pub(crate) origin: Origin,
+    pub(crate) asks: Asks,
+    /// The kind of that message.
+    pub(crate) kind: Box<str>,
+}
+
+impl Follower {
+    /// Tells what happens with the turn.
+    pub(crate) fn tell(&self, event: &Arc<Event>) {
+        let wanted = self.asks.pieces || !matches!(event.body(), EventBody::TurnDelta { .. });
+        if wanted {
+            self.origin.outbox.push(Outgoing::Event(Arc::clone(event)));
+        }
+    }
+
+    /// The turn has ended.
+    pub(crate) fn answer(self, room: Option<RoomId>, message: &Arc<Message>, refusal: Option<Refusal>) {
+        let (message, kind) = (Arc::clone(message), self.kind.clone());
+        let user = self.origin.outbox.user();
+        self.origin.reply(room, ReplyBody::Answered { message, user, kind, refusal });
+    }
+
+    /// The turn is gone, and nobody knows how it ended.
+    pub(crate) fn lose(self, conversation: ConversationId) {
+        self.origin.refuse(Refusal::of(ErrorCode::AiUnavailable), conversation);
+    }
+}
+
+impl Drop for Follower {
+    /// Where the conversation's task panics, nobody may wait for an answer that never comes.
+    fn drop(&mut self) {
+        if std::thread::panicking() {
+            self.origin.outbox.close(CloseCode::Internal);
+        }
+    }
+}
+
+/// Somebody wants the answer to a message that is in the log.
+#[derive(Debug)]
+pub(crate) struct FollowWork {
+    pub(crate) follower: Follower,
+    pub(crate) message: MessageId,
+    /// How the answer is to be made where no turn makes one; none: then it is not.
+    pub(crate) open: Option<TurnOptions>,
+    /// Whether the answer follows.
+    pub(crate) respond: Respond<bool>,
 }
 
 #[derive(Debug)]
@@ -158,6 +218,7 @@ pub(crate) enum Work {
     Change(Box<ChangeWork>),
     Membership(Box<MembershipWork>),
     Stream(Box<StreamWork>),
+    Follow(Box<FollowWork>),
     Stop {
         origin: Box<Origin>,
         turn: Option<MessageId>,
@@ -186,6 +247,7 @@ impl Work {
             Self::Change(work) => work.origin.refuse(refusal, work.conversation),
             Self::Send(work) => work.origin.refuse(refusal, work.new.message.conversation),
             Self::Stream(work) => work.origin.refuse(refusal, work.conversation),
+            Self::Follow(work) => drop(work.respond.send(Err(refusal))),
             Self::Typing { origin, conversation, .. } => origin.refuse(refusal, conversation),
             Self::GoLive(_) | Self::Leave(_) | Self::Sweep | Self::EndOrphan(_) | Self::Admit(_) => {}
         }

@@ -80,6 +80,17 @@ pub enum ReplyBody {
         /// Whether it was there before.
         duplicate: bool,
     },
+    /// The turn that answers the message has ended ([`Action::Ask`](crate::Action::Ask)).
+    Answered {
+        /// The reply, with what is [attached](Message::attached).
+        message: Arc<Message>,
+        /// Who asked.
+        user: UserId,
+        /// The kind of the message that it answers.
+        kind: Box<str>,
+        /// Why it failed, where it did.
+        refusal: Option<Refusal>,
+    },
     /// The turn has ended, by this stop or before it. Neither is there where none was named and none was live.
     Stopped {
         /// The conversation.
@@ -193,6 +204,7 @@ impl Reply {
                     messages.iter().map(|message| message.weight() + ENVELOPE).sum()
                 }
                 ReplyBody::Missed { message, .. } | ReplyBody::Replayed { message, .. } => message.weight(),
+                ReplyBody::Answered { message, .. } => message.weight(),
                 ReplyBody::Heads(heads) => heads.len() * 64,
                 _ => 0,
             }

@@ -2,9 +2,10 @@
 
 use super::attempt::Failure;
 use super::books::Line;
+use super::raw::RawEvents;
 use super::{Order, Outcome, PieceBody, budget};
 use crate::hub::Shared;
-use crate::message::{Confidence, NanoDollars, TurnStatus, Usage};
+use crate::message::{Attached, Confidence, NanoDollars, TurnStatus, Usage};
 use crate::ports::{About, AttemptOutcome, Delta, Finish, ToolCall};
 use crate::prices::Prices;
 use crate::router::Lease;
@@ -31,6 +32,8 @@ pub(crate) struct Progress {
     replaces: bool,
     /// Text that the client has, of whatever attempt.
     kept: bool,
+    /// Whether what the backend sends is kept as it sends it.
+    wants_raw: bool,
 }
 
 /// What comes of something that a backend said.
@@ -57,12 +60,13 @@ struct Current {
     text: usize,
     reasoning: usize,
     calls: usize,
+    raw: RawEvents,
 }
 
 impl Progress {
     pub(crate) fn new(order: &Order) -> Self {
         let estimate = estimate_context(&order.context, order.extra.as_ref());
-        Self { prompt_estimate: estimate as u64, ..Self::default() }
+        Self { prompt_estimate: estimate as u64, wants_raw: order.raw_events, ..Self::default() }
     }
 
     pub(super) fn number(&self) -> u32 {
@@ -118,6 +122,12 @@ impl Progress {
             Delta::About(About { confidence, content_type }) => {
                 let content_type = content_type.map(|it| kept(it, CONTENT_TYPE_MAX));
                 self.current.about = About { confidence, content_type };
+                Taken::default()
+            }
+            Delta::Raw(event) => {
+                if self.wants_raw {
+                    self.current.raw.add(event);
+                }
                 Taken::default()
             }
             Delta::End(finish) => {
@@ -225,6 +235,11 @@ impl Progress {
 
     pub(crate) fn content_type(&self) -> Option<String> {
         self.current.about.content_type.clone()
+    }
+
+    /// What the backend sent, where that is kept.
+    pub(crate) fn attached(&self) -> Option<Box<Attached>> {
+        self.current.raw.attached()
     }
 
     pub(crate) fn finish(&self) -> Finish {

@@ -1,6 +1,7 @@
 use super::*;
 use crate::event::{Correlation, ReplyBody, TurnPart, TurnRef};
 use crate::message::Author;
+use crate::ports::{Identity, Role, Scope};
 use crate::{ConversationId, MessageId, Timestamp};
 use bytes::Bytes;
 use futures_util::FutureExt;
@@ -10,7 +11,11 @@ use proptest::prelude::*;
 const ENVELOPE: usize = 320;
 
 fn outbox(limit: usize) -> Arc<Outbox> {
-    Outbox::new(ConnectionId::new(), UserId::new(), "somebody".into(), limit)
+    let (user, grant) = (UserId::new(), GrantId(uuid::Uuid::nil()));
+    let expires_at = Timestamp::from_microsecond(0);
+    let identity = Identity { user, role: Role::User, expires_at, scope: Scope::Everything, grant };
+    let caller = Caller { identity, username: "somebody".into(), address: None };
+    Outbox::new(ConnectionId::new(), &caller, true, limit)
 }
 
 fn turn() -> TurnRef {

@@ -69,6 +69,8 @@ pub struct TurnRequest {
     pub temperature: Option<f64>,
     /// What else the client wants of the backend (tools, stop words).
     pub extra: Option<Extra>,
+    /// Whether what the backend says is also wanted as it says it: as [`Delta::Raw`].
+    pub raw_events: bool,
 }
 
 impl TurnRequest {
@@ -86,6 +88,7 @@ impl TurnRequest {
             max_tokens: None,
             temperature: None,
             extra: None,
+            raw_events: false,
         }
     }
 }
@@ -105,6 +108,9 @@ pub enum Delta {
     Model(String),
     /// What the backend says of its reply beside the text. The last one counts.
     About(About),
+    /// Something that the backend sent, as it sent it: one JSON text. Only where [`TurnRequest::raw_events`] says so;
+    /// what it means comes beside it.
+    Raw(Extra),
     /// The reply is whole. A stream that ends without it was cut off.
     End(Finish),
 }

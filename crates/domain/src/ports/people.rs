@@ -1,5 +1,6 @@
 //! Whose a credential is.
 
+use super::{Extra, GrantId};
 use crate::{ErrorCode, Timestamp, UserId};
 use async_trait::async_trait;
 use std::time::Duration;
@@ -48,6 +49,8 @@ pub struct Identity {
     pub expires_at: Timestamp,
     /// What it opens.
     pub scope: Scope,
+    /// The sign-in that it comes of.
+    pub grant: GrantId,
 }
 
 /// What a credential opens.
@@ -73,8 +76,9 @@ pub trait Authenticator: Send + Sync + 'static {
     /// Whether there are any such keys: if not, no worker can ever come.
     fn has_service_keys(&self) -> bool;
 
-    /// Issues a token of [`Scope::Sockets`] for a user, good for `ttl` from now. Error: [`ErrorCode::Internal`].
-    async fn issue_socket_token(&self, user: UserId, role: Role, ttl: Duration) -> Result<String, ErrorCode>;
+    /// Issues a token of [`Scope::Sockets`] that comes of the same sign-in as `of`, good for `ttl` from now. Error:
+    /// [`ErrorCode::Internal`].
+    async fn issue_socket_token(&self, of: &Identity, ttl: Duration) -> Result<String, ErrorCode>;
 }
 
 /// A person with an account.
@@ -84,20 +88,33 @@ pub struct User {
     pub id: UserId,
     /// Their address, in lower case: unique.
     pub email: String,
+    /// What they want to be called, if they have said so.
+    pub name: Option<String>,
     /// What they may do.
     pub role: Role,
     /// When the account was made.
     pub created_at: Timestamp,
+    /// What they have said of themselves, for the AI: one JSON object.
+    pub profile: Option<Extra>,
 }
 
 impl User {
-    /// What others see of them: the part of the address before `@`.
+    /// What others see of them: the name that they chose, else the part of the address before `@`.
     pub fn username(&self) -> &str {
-        username_of(&self.email)
+        self.name.as_deref().unwrap_or_else(|| username_of(&self.email))
     }
 }
 
-/// What others see of the user with this address.
+/// What a user changes of themselves. What is none stays.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct UserChange {
+    /// What they want to be called: 1 to 64 bytes, no control characters.
+    pub username: Option<String>,
+    /// One JSON object in the place of the one before, at most 16 KiB.
+    pub profile: Option<Extra>,
+}
+
+/// What others see of the user with this address who has chosen no name.
 pub fn username_of(email: &str) -> &str {
     email.split_once('@').map_or(email, |(name, _)| name)
 }

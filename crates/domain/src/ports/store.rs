@@ -1,8 +1,9 @@
 //! The database.
 
 use super::{
-    Account, AttemptRecord, Balance, ConversationRecord, MemberRecord, NewRoom, OrphanTurn, Reservation,
-    Reserved, Role, RoomRecord, RoomScope, Totals, Unsynced, User, Write, Written,
+    Account, AttemptRecord, AuditStore, Balance, ConversationRecord, ConversationStore, GrantStore,
+    MemberRecord, NewRoom, OrphanTurn, Reservation, Reserved, Role, RoomRecord, RoomScope, Totals, Unsynced,
+    User, UserChange, Write, Written,
 };
 use crate::message::{Fingerprint, Message, Seq};
 use crate::{ConversationId, MessageId, RoomId, Timestamp, UserId};
@@ -23,7 +24,7 @@ pub struct StoreError {
 
 /// The database. Reads see what was committed before they began.
 #[async_trait]
-pub trait Store: Send + Sync + 'static {
+pub trait Store: ConversationStore + AuditStore + GrantStore {
     /// Whether it answers at all.
     async fn health(&self) -> Result<(), StoreError>;
 
@@ -36,6 +37,9 @@ pub trait Store: Send + Sync + 'static {
     /// The user with `email`, made if there is none. Where a role is given the user has it from now on; without one,
     /// a new user is a plain user and an existing one keeps theirs.
     async fn user_ensure(&self, email: &str, role: Option<Role>, now: Timestamp) -> Result<User, StoreError>;
+
+    /// Changes a user. They as they are then; none where there is no such user.
+    async fn user_update(&self, id: UserId, change: UserChange) -> Result<Option<User>, StoreError>;
 
     /// The conversation, if there is one that was not deleted.
     async fn conversation_get(&self, id: ConversationId) -> Result<Option<ConversationRecord>, StoreError>;

@@ -2,7 +2,7 @@
 
 use super::{Session, Target};
 use crate::check;
-use crate::command::{Draft, Place};
+use crate::command::{Draft, Place, TurnOptions};
 use crate::conversation::{ChangeWork, Seed, SendWork, Work};
 use crate::event::{Correlation, Event, EventBody, ReplyBody};
 use crate::message::{Author, Edit, Fingerprint, Message};
@@ -22,8 +22,7 @@ impl Session {
     async fn try_send(&mut self, draft: Draft, correlation: &Correlation) -> Result<(), Refusal> {
         self.limits.check_chat().map_err(|verdict| self.judged(verdict))?;
         check::draft(&draft, self.shared.settings.max_text)?;
-        let fingerprint =
-            draft.client_id.as_deref().map(|id| Fingerprint::of(self.user(), id, &draft.content));
+        let fingerprint = self.fingerprint(&draft);
         let (Target { conversation, room }, creates) = match &draft.place {
             Some(place) => {
                 let target = self.locate(place).await?;
@@ -35,6 +34,26 @@ impl Session {
                 None => Box::pin(self.found_conversation(&draft.content)).await?,
             },
         };
+        let (message, options) = self.message_of(draft, conversation);
+        let (respond, founded) = oneshot::channel();
+        let respond = creates.is_some().then_some(respond);
+        let new = NewMessage { message, fingerprint, creates, turn: None };
+        let origin = self.origin(correlation.clone(), room);
+        let work = SendWork { origin, new, options, respond, follower: None };
+        let waits = work.respond.is_some();
+        self.shared.route(conversation, Work::Send(Box::new(work))).await;
+        if waits {
+            Box::pin(self.follow_founding(conversation, founded)).await;
+        }
+        Ok(())
+    }
+
+    pub(super) fn fingerprint(&self, draft: &Draft) -> Option<Fingerprint> {
+        draft.client_id.as_deref().map(|id| Fingerprint::of(self.user(), id, &draft.content))
+    }
+
+    /// The message that a draft becomes, and how it is to be answered.
+    pub(super) fn message_of(&self, draft: Draft, conversation: ConversationId) -> (Message, TurnOptions) {
         let message = Message {
             content: draft.content,
             content_type: draft.content_type.map(Into::into),
@@ -42,17 +61,7 @@ impl Session {
             author_name: Some(Arc::clone(self.outbox.name())),
             ..Message::new(conversation, Author::User(self.user()), &draft.kind, self.shared.clock.now())
         };
-        let (respond, founded) = oneshot::channel();
-        let respond = creates.is_some().then_some(respond);
-        let new = NewMessage { message, fingerprint, creates, turn: None };
-        let origin = self.origin(correlation.clone(), room);
-        let work = SendWork { origin, new, options: draft.options, respond };
-        let waits = work.respond.is_some();
-        self.shared.route(conversation, Work::Send(Box::new(work))).await;
-        if waits {
-            Box::pin(self.follow_founding(conversation, founded)).await;
-        }
-        Ok(())
+        (message, draft.options)
     }
 
     /// Waits for what became of a message that was to make `conversation`. It may have crossed with an earlier send
@@ -75,7 +84,10 @@ impl Session {
     }
 
     /// The message that was sent before with the same id and content, and made a conversation.
-    async fn earlier_send(&self, fingerprint: Option<Fingerprint>) -> Result<Option<Message>, Refusal> {
+    pub(super) async fn earlier_send(
+        &self,
+        fingerprint: Option<Fingerprint>,
+    ) -> Result<Option<Message>, Refusal> {
         let Some(fingerprint) = fingerprint else { return Ok(None) };
         self.shared.store.message_that_created(fingerprint).await.map_err(|error| Refusal::internal(&error))
     }

@@ -1,7 +1,7 @@
 //! A whole domain in memory.
 
 use super::{ManualClock, MemoryStore, ScriptedBackend};
-use crate::ports::{Authenticator, Backend, Clock, Identity, Role, Scope, Store};
+use crate::ports::{Authenticator, Backend, Clock, GrantId, Identity, Role, Scope, Store};
 use crate::{ErrorCode, Hub, Ports, Provider, Session, Settings, UserId};
 use async_trait::async_trait;
 use std::sync::Arc;
@@ -63,6 +63,7 @@ impl TestHub {
             store: Arc::clone(&store) as Arc<dyn Store>,
             clock: Arc::clone(&clock) as Arc<dyn Clock>,
             authenticator: Arc::new(TrustingAuthenticator { clock: Arc::clone(&clock), expects_workers }),
+            accounts: None,
             providers,
         };
         let hub = Hub::start(ports, settings).await.expect("the store does not fail yet");
@@ -91,7 +92,8 @@ impl TestHub {
     }
 }
 
-/// Takes a user's id for their token. It is good for an hour.
+/// Takes a user's id for their token, with a sign-in behind a colon where there are several (`user:grant`). It is good
+/// for an hour.
 pub struct TrustingAuthenticator {
     /// What tells the time.
     pub clock: Arc<ManualClock>,
@@ -102,9 +104,11 @@ pub struct TrustingAuthenticator {
 #[async_trait]
 impl Authenticator for TrustingAuthenticator {
     async fn authenticate(&self, token: &str) -> Result<Identity, ErrorCode> {
-        let user = token.parse().map_err(|_| ErrorCode::InvalidToken)?;
+        let (user, grant) = token.split_once(':').unwrap_or((token, token));
+        let user: UserId = user.parse().map_err(|_| ErrorCode::InvalidToken)?;
+        let grant = GrantId(grant.parse().map_err(|_| ErrorCode::InvalidToken)?);
         let expires_at = self.clock.now().plus(Duration::from_secs(3600));
-        Ok(Identity { user, role: Role::User, expires_at, scope: Scope::Everything })
+        Ok(Identity { user, role: Role::User, expires_at, scope: Scope::Everything, grant })
     }
 
     fn is_service_key(&self, key: &str) -> bool {
@@ -115,7 +119,7 @@ impl Authenticator for TrustingAuthenticator {
         self.expects_workers
     }
 
-    async fn issue_socket_token(&self, user: UserId, _: Role, _: Duration) -> Result<String, ErrorCode> {
-        Ok(user.to_string())
+    async fn issue_socket_token(&self, of: &Identity, _: Duration) -> Result<String, ErrorCode> {
+        Ok(of.user.to_string())
     }
 }

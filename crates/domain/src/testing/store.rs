@@ -1,18 +1,21 @@
 //! The log in memory: what every [`Store`] must do, in its plainest form, with switches that make it fail or wait.
 
+mod archive;
 mod books;
 mod conversation;
 mod lists;
 mod log;
+mod people;
 
 use self::books::Books;
 use self::conversation::Conversation;
 use self::log::{Log, Turn};
+use self::people::{People, ensured};
 use crate::message::{Fingerprint, Message, Seq};
 use crate::ports::{
     Account, AttemptRecord, Balance, Clock, ConversationRecord, MemberRecord, MembershipChange,
     MembershipStep, NewRoom, OrphanTurn, Reservation, Reserved, Role, RoomRecord, RoomScope, Store,
-    StoreError, SystemClock, Totals, Unsynced, User, Write, Written,
+    StoreError, SystemClock, Totals, Unsynced, User, UserChange, Write, Written,
 };
 use crate::room::MemberRole;
 use crate::{ConversationId, MessageId, RoomId, Timestamp, UserId};
@@ -47,6 +50,7 @@ pub enum WriteFault {
 struct Inner {
     log: Log,
     books: Books,
+    people: People,
     shared: bool,
     closed: bool,
     waiting: VecDeque<Held>,
@@ -83,6 +87,7 @@ impl MemoryStore {
         let inner = Inner {
             log: Log::new(),
             books: Books::default(),
+            people: People::default(),
             shared,
             closed: false,
             waiting: VecDeque::new(),
@@ -183,15 +188,18 @@ impl Store for MemoryStore {
 
     async fn user_ensure(&self, email: &str, role: Option<Role>, now: Timestamp) -> Result<User, StoreError> {
         self.with_log(|log| {
-            let email = email.to_lowercase();
-            let user = log.users.entry(email.clone()).or_insert_with(|| User {
-                id: UserId::new(),
-                email,
-                role: Role::default(),
-                created_at: now,
-            });
+            let user = ensured(&mut log.users, email, None, now);
             user.role = role.unwrap_or(user.role);
             user.clone()
+        })
+    }
+
+    async fn user_update(&self, id: UserId, change: UserChange) -> Result<Option<User>, StoreError> {
+        self.with_log(|log| {
+            let user = log.users.values_mut().find(|user| user.id == id)?;
+            user.name = change.username.or(user.name.take());
+            user.profile = change.profile.or(user.profile.take());
+            Some(user.clone())
         })
     }
 

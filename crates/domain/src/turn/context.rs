@@ -38,7 +38,8 @@ impl From<StoreError> for NoContext {
 /// The context of a turn, oldest first; its last piece is the message to answer.
 pub(super) async fn build(shared: &Shared, job: &Job) -> Result<Vec<ContextMessage>, NoContext> {
     let settings = &shared.settings.turns;
-    let system = job.options.system_prompt.as_deref().or(settings.system_prompt.as_deref());
+    let system = instructions(shared, job).await?;
+    let system = system.as_deref();
     let mut window = Window::new(job.turn.in_reply_to, settings.context_tokens, system);
     window.names_people = job.names_people;
     let mut before = job.answers + 1;
@@ -53,6 +54,17 @@ pub(super) async fn build(shared: &Shared, job: &Job) -> Result<Vec<ContextMessa
         before = oldest;
     }
     window.finish(system).ok_or_else(|| NoContext::Refused(Refusal::of(ErrorCode::ContextTooLong)))
+}
+
+/// What the context begins with: the instructions, what the one who asks has said of themselves, and what their client
+/// said of the request.
+async fn instructions(shared: &Shared, job: &Job) -> Result<Option<String>, StoreError> {
+    let prompt = job.options.system_prompt.as_deref().or(shared.settings.turns.system_prompt.as_deref());
+    let user = if job.tells_profile { shared.store.user_get(job.user).await? } else { None };
+    let profile = user.and_then(|user| user.profile).map(|it| format!("About the user, as JSON: {it}"));
+    let context = job.options.context.as_ref().map(|it| format!("About this request, as JSON: {it}"));
+    let parts: Vec<_> = prompt.map(str::to_owned).into_iter().chain(profile).chain(context).collect();
+    Ok((!parts.is_empty()).then(|| parts.join("\n\n")))
 }
 
 /// Fills from the newest message backwards.
@@ -107,7 +119,8 @@ impl Window {
         }
         match (&message.author, &message.reply) {
             (Author::User(_), _) => {
-                (message.kind == KIND_USER || message.id == self.target).then_some(Speaker::User)
+                let asked = message.id == self.target || self.answered.contains(&message.id);
+                (message.kind == KIND_USER || asked).then_some(Speaker::User)
             }
             (Author::Assistant, Some(reply)) => {
                 let heard = reply.status != TurnStatus::Failed

@@ -8,7 +8,7 @@ use crate::UserId;
 use crate::command::TurnOptions;
 use crate::generation::{self, Order, Outcome, Pieces, Progress};
 use crate::hub::Shared;
-use crate::message::{Confidence, NanoDollars, Seq, TurnStatus, Usage};
+use crate::message::{Attached, Confidence, NanoDollars, Seq, TurnStatus, Usage};
 use crate::ports::{AttemptOutcome, NewTurn};
 use context::NoContext;
 use std::sync::Arc;
@@ -29,6 +29,8 @@ pub(crate) struct Job {
     pub(crate) visible_after: Seq,
     /// Several people may have spoken: the backend is told who did.
     pub(crate) names_people: bool,
+    /// Nobody but the one who asked sees the answer: the backend is told what they have said of themselves.
+    pub(crate) tells_profile: bool,
     /// Who should answer, and how.
     pub(crate) options: TurnOptions,
     /// Where the pieces go.
@@ -50,6 +52,8 @@ pub(crate) struct Ended {
     pub(crate) backend: Option<String>,
     pub(crate) confidence: Option<Confidence>,
     pub(crate) content_type: Option<String>,
+    /// What the backend sent, where that is to be kept.
+    pub(crate) attached: Option<Box<Attached>>,
     pub(crate) refusal: Option<Refusal>,
 }
 
@@ -73,6 +77,7 @@ pub(crate) async fn run(shared: Arc<Shared>, job: Job) -> Ended {
         backend: progress.backend(),
         confidence: progress.confidence(),
         content_type: progress.content_type(),
+        attached: progress.attached(),
         refusal,
     }
 }
@@ -102,6 +107,7 @@ async fn produce(shared: &Shared, job: &Job, progress: &mut Progress) -> Outcome
         temperature: job.options.temperature,
         extra: None,
         restarts: job.options.restarts,
+        raw_events: job.options.raw_events,
     };
     *progress = Progress::new(&order);
     generation::produce(shared, order, &job.pieces, progress).await

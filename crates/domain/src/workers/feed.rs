@@ -113,7 +113,8 @@ fn weight(piece: &Delta) -> usize {
     match piece {
         Delta::Content(text) | Delta::Reasoning(text) | Delta::Model(text) => text.len(),
         Delta::ToolCall(call) => call.arguments.len() + 64,
-        Delta::Usage(_) | Delta::About(_) | Delta::End(_) => 0,
+        // There is one a reply, the frame with the reply's end: it is no longer than a frame, and says nothing new.
+        Delta::Raw(_) | Delta::Usage(_) | Delta::About(_) | Delta::End(_) => 0,
     }
 }
 
@@ -152,6 +153,17 @@ mod tests {
         check(&["all ", "of it"], "", "all of it");
         check(&["the begin"], "the beginning and the end", "the beginning and the end");
         check(&["one"], "another", "one");
+    }
+
+    /// Protects long replies that come whole: that their frame comes beside them makes them no longer.
+    #[test]
+    fn the_frame_of_a_reply_is_no_part_of_it() {
+        let feed = Feed::new(10);
+        let pieces =
+            vec![Delta::Raw("{\"response_content\":\"1234567890\"}".into()), Delta::End(Finish::Stop)];
+        feed.finish("1234567890", pieces.clone());
+        let whole: Vec<_> = [text("1234567890")].into_iter().chain(pieces).map(Ok).collect();
+        assert_eq!(all(&feed), whole);
     }
 
     /// Protects the memory: a worker that says more than anybody takes fails, with what it said before kept.

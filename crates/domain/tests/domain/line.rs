@@ -96,6 +96,11 @@ fn reply_line(reply: &Reply) -> String {
             let EventBody::Message(message) = event.body() else { panic!("not a message: {event:?}") };
             message_line(if *duplicate { "sent before" } else { "sent" }, message)
         }
+        ReplyBody::Answered { message, kind, refusal, .. } => {
+            let status = message.reply.as_ref().unwrap().status.as_str();
+            let refused = refusal.as_ref().map(|it| format!("({})", it.code)).unwrap_or_default();
+            format!("answered {kind} {status} {}{refused}", message.content)
+        }
         ReplyBody::Stopped { status: Some(status), .. } => format!("stopped {}", status.as_str()),
         ReplyBody::Stopped { status: None, .. } => "stopped nothing".into(),
         ReplyBody::History { messages, has_more, .. } => {

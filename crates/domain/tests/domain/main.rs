@@ -9,6 +9,8 @@ mod line;
 mod slow_store;
 mod world;
 
+mod archive;
+mod asking;
 mod backends;
 mod context;
 mod draining;
@@ -16,6 +18,7 @@ mod durability;
 mod history;
 mod limits;
 mod nodes;
+mod people;
 mod places;
 mod properties;
 mod resuming;

@@ -116,7 +116,7 @@ fn turns_of_the_dead_are_looked_for_again_where_the_store_fails() {
     let id = die_in_the_middle(&store, 2_500);
     life(async {
         let server = TestHub::on(Arc::clone(&store), unlimited()).await;
-        store.fail_next_reads(1);
+        store.fail_next_reads(2); // the look at the turns, and the one at what was deleted
         settle().await;
         assert_eq!(ending(&store, id).await, None);
         store.fail_next_reads(2); // the look at the turns succeeds, then the conversation cannot be loaded

@@ -1,11 +1,13 @@
 //! The store in memory, at a distance: its answers take time, as a database's do.
 
+mod rest;
+
 use async_trait::async_trait;
 use parlor_domain::message::{Fingerprint, Message, Seq};
 use parlor_domain::ports::{
     Account, AttemptRecord, Backend, Balance, ConversationRecord, MemberRecord, NewRoom, OrphanTurn,
-    Reservation, Reserved, Role, RoomRecord, RoomScope, Store, StoreError, Totals, Unsynced, User, Write,
-    Written,
+    Reservation, Reserved, Role, RoomRecord, RoomScope, Store, StoreError, Totals, Unsynced, User,
+    UserChange, Write, Written,
 };
 use parlor_domain::testing::{MemoryStore, ScriptedBackend, TestHub, TrustingAuthenticator};
 use parlor_domain::{ConversationId, Hub, MessageId, Ports, Provider, RoomId, Settings, Timestamp, UserId};
@@ -41,6 +43,7 @@ pub(crate) async fn slow_server_on(store: Arc<MemoryStore>, delays: Delays, sett
         store: Arc::new(SlowStore { store: Arc::clone(&store), delays }),
         clock: Arc::clone(&clock) as Arc<_>,
         authenticator: Arc::new(TrustingAuthenticator { clock: Arc::clone(&clock), expects_workers: false }),
+        accounts: None,
         providers: vec![Provider::from(Arc::clone(&backend) as Arc<dyn Backend>)],
     };
     TestHub { hub: Hub::start(ports, settings).await.unwrap(), store, backend, clock }
@@ -62,6 +65,10 @@ impl Store for SlowStore {
 
     async fn user_ensure(&self, email: &str, role: Option<Role>, now: Timestamp) -> Result<User, StoreError> {
         self.store.user_ensure(email, role, now).await
+    }
+
+    async fn user_update(&self, id: UserId, change: UserChange) -> Result<Option<User>, StoreError> {
+        self.store.user_update(id, change).await
     }
 
     async fn conversation_get(&self, id: ConversationId) -> Result<Option<ConversationRecord>, StoreError> {

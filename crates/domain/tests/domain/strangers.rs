@@ -15,6 +15,8 @@ fn actions(id: ConversationId, message: MessageId) -> Vec<Action> {
         Action::Leave(id.into()),
         Action::Send(draft(id, "hello", "note", None)),
         Action::Send(draft(id, "hello", "user", Some("c1"))),
+        Action::Ask { draft: draft(id, "hello", "user", None), pieces: true },
+        Action::Ask { draft: draft(id, "hello", "plan", Some("c1")), pieces: false },
         Action::Stream { place: id.into(), message, options: TurnOptions::default() },
         Action::Stop { place: id.into(), turn: None },
         Action::Stop { place: id.into(), turn: Some(message) },
@@ -39,7 +41,7 @@ fn actions(id: ConversationId, message: MessageId) -> Vec<Action> {
 }
 
 /// How many kinds of actions there are: one more than the highest number in [`kind`].
-const KINDS: usize = 14;
+const KINDS: usize = 15;
 
 fn kind(action: &Action) -> usize {
     match action {
@@ -57,6 +59,7 @@ fn kind(action: &Action) -> usize {
         Action::Change { .. } => 11,
         Action::Sync => 12,
         Action::Hold => 13,
+        Action::Ask { .. } => 14,
         Action::Room(_) => unreachable!("rooms have a matrix of their own"),
     }
 }

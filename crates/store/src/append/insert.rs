@@ -34,7 +34,8 @@ impl QueryFragment<Sqlite> for InsertMessage<'_> {
         out.push_sql(
             "INSERT INTO messages (conversation_id, seq, changed_seq, id, author_id, kind, content, client_id, \
              fingerprint, created_at, in_reply_to, status, model, prompt_tokens, completion_tokens, usage_estimated, \
-             author_name, cost_nano, elapsed_ms, content_type, backend, confidence) VALUES (",
+             author_name, cost_nano, elapsed_ms, content_type, backend, confidence, attached, key_id, \
+             attached_key) VALUES (",
         );
         values! {
             "" sql::Uid, &self.0.conversation;
@@ -59,6 +60,9 @@ impl QueryFragment<Sqlite> for InsertMessage<'_> {
             ", " Nullable<Text>, &self.0.content_type;
             ", " Nullable<Text>, &reply.backend;
             ", " Nullable<Integer>, &reply.confidence;
+            ", " Nullable<Text>, &self.0.attached;
+            ", " Nullable<Text>, &self.0.key;
+            ", " Nullable<Text>, &self.0.attached_key;
         }
         out.push_sql(") ON CONFLICT DO NOTHING");
         Ok(())

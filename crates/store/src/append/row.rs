@@ -1,5 +1,8 @@
 //! A message as a row to insert.
 
+use crate::attached;
+use crate::cipher::{Cipher, Place};
+use crate::error::Result;
 use crate::messages::signed;
 use crate::types::{At, Id};
 use parlor_domain::message::{Author, Fingerprint, Message};
@@ -19,6 +22,10 @@ pub(super) struct Row<'a> {
     pub(super) client_id: Option<&'a str>,
     pub(super) fingerprint: Option<Id>,
     pub(super) created_at: At,
+    pub(super) attached: Option<String>,
+    /// The keys that `content` and `attached` are sealed with.
+    pub(super) key: Option<&'a str>,
+    pub(super) attached_key: Option<&'a str>,
     pub(super) reply: ReplyColumns<'a>,
 }
 
@@ -56,8 +63,24 @@ impl<'a> Row<'a> {
             client_id: message.client_id.as_deref(),
             fingerprint: fingerprint.map(Id::from),
             created_at: message.created_at.into(),
+            attached: message.attached.as_deref().and_then(attached::to_column),
+            key: None,
+            attached_key: None,
             reply: ReplyColumns::of(message),
         }
+    }
+
+    /// Seals what people wrote, when the row is complete.
+    pub(super) fn seal(&mut self, cipher: &'a Cipher) -> Result<()> {
+        let (conversation, message) = (self.conversation, self.id);
+        if let Some(sealed) = cipher.seal(Place::Content { conversation, message }, &self.content)? {
+            (self.content, self.key) = (Cow::Owned(sealed.text), Some(sealed.key));
+        }
+        let Some(attached) = &self.attached else { return Ok(()) };
+        if let Some(sealed) = cipher.seal(Place::Attached { conversation, message }, attached)? {
+            (self.attached, self.attached_key) = (Some(sealed.text), Some(sealed.key));
+        }
+        Ok(())
     }
 }
 

@@ -12,6 +12,7 @@ mod people;
 use super::insert::InsertMessage;
 use super::move_head::MoveHead;
 use super::row::{ReplyColumns, Row};
+use crate::cipher::{Cipher, Place};
 use crate::conversations::NewConversation;
 use crate::error::Result;
 use crate::members::NewParticipant;
@@ -29,8 +30,12 @@ use std::collections::HashMap;
 use std::collections::hash_map::Entry;
 
 /// Does the writes of all calls in their order. Gives one outcome a write.
-pub(crate) fn apply(connection: &mut SqliteConnection, calls: &[Call]) -> Result<Vec<Outcome>> {
-    let mut log = Log { connection, heads: HashMap::new() };
+pub(crate) fn apply(
+    connection: &mut SqliteConnection,
+    cipher: &Cipher,
+    calls: &[Call],
+) -> Result<Vec<Outcome>> {
+    let mut log = Log { connection, cipher, heads: HashMap::new() };
     let writes = calls.iter().flat_map(|call| &call.writes);
     let outcomes = writes.map(|write| log.write(write)).collect::<Result<Vec<_>>>()?;
     log.heads_update()?;
@@ -61,11 +66,12 @@ enum Inserted {
 
 struct Log<'a> {
     connection: &'a mut SqliteConnection,
+    cipher: &'a Cipher,
     /// The conversations that were asked for; none where there is no such.
     heads: HashMap<Id, Option<Head>>,
 }
 
-impl Log<'_> {
+impl<'a> Log<'a> {
     fn write(&mut self, write: &Write) -> Result<Outcome> {
         match write {
             Write::Message(new) => self.message(new),
@@ -112,7 +118,7 @@ impl Log<'_> {
                 .order(messages::conversation_id)
                 .select(MessageRow::as_select());
             if let Some(first) = query.first(self.connection).optional()? {
-                return Ok(Some(duplicate_of(first)?));
+                return self.duplicate_of(first).map(Some);
             }
         }
         if let Some(known) = self.by_id(&new.message)? {
@@ -122,7 +128,7 @@ impl Log<'_> {
             return Ok(Some(Outcome::Refused(ErrorCode::Conflict)));
         };
         let made = diesel::insert_into(conversations::table)
-            .values(&NewConversation::new(id, title, now))
+            .values(&NewConversation::new(self.cipher, id, title, now)?)
             .on_conflict_do_nothing()
             .execute(self.connection)?;
         if made == 0 {
@@ -136,12 +142,16 @@ impl Log<'_> {
     }
 
     /// Puts `row` at the end of its conversation, whose head gives it its seq.
-    fn insert(&mut self, mut row: Row<'_>) -> Result<Inserted> {
+    fn insert<'r>(&mut self, mut row: Row<'r>) -> Result<Inserted>
+    where
+        'a: 'r,
+    {
         let Some(head) = head(self.connection, &mut self.heads, row.conversation)? else {
             return Ok(Inserted::Nowhere);
         };
         let created_at = row.created_at;
         row.seq = head.last_seq + 1;
+        row.seal(self.cipher)?;
         if InsertMessage(row).execute(self.connection)? == 0 {
             return Ok(Inserted::Known);
         }
@@ -161,7 +171,7 @@ impl Log<'_> {
                 .filter(messages::conversation_id.eq(Id::from(new.message.conversation)))
                 .select(MessageRow::as_select());
             if let Some(first) = query.get_result(self.connection).optional()? {
-                return duplicate_of(first);
+                return self.duplicate_of(first);
             }
         }
         let known = self.by_id(&new.message)?;
@@ -174,9 +184,13 @@ impl Log<'_> {
             messages::table.filter(messages::id.eq(Id::from(message.id))).select(MessageRow::as_select());
         let Some(known) = query.get_result(self.connection).optional()? else { return Ok(None) };
         if known.conversation_id == message.conversation.into() {
-            return duplicate_of(known).map(Some);
+            return self.duplicate_of(known).map(Some);
         }
         Ok(Some(Outcome::Refused(ErrorCode::Conflict)))
+    }
+
+    fn duplicate_of(&self, first: MessageRow) -> Result<Outcome> {
+        Ok(Outcome::Duplicate(Box::new(first.into_message(self.cipher)?)))
     }
 
     fn change(&mut self, change: &MessageChange) -> Result<Outcome> {
@@ -188,7 +202,7 @@ impl Log<'_> {
         let Some(known) = query.get_result(self.connection).optional()? else {
             return Ok(Outcome::Refused(ErrorCode::MessageNotFound));
         };
-        let message = known.into_message()?;
+        let message = known.into_message(self.cipher)?;
         let mut changed = match change.apply(&message) {
             Ok(Some(changed)) => changed,
             Ok(None) => return Ok(Outcome::Unchanged(Box::new(message))),
@@ -204,12 +218,19 @@ impl Log<'_> {
 
     fn replace(&mut self, message: &Message) -> Result<()> {
         let row = messages::table.find((Id::from(message.conversation), signed(message.seq)));
+        let place = Place::Content { conversation: message.conversation.into(), message: message.id.into() };
+        let sealed = self.cipher.seal(place, &message.content)?;
         let values = (
             messages::changed_seq.eq(signed(message.changed_seq)),
-            messages::content.eq(&message.content),
+            messages::content.eq(sealed.as_ref().map_or(&*message.content, |sealed| &sealed.text)),
+            messages::key_id.eq(sealed.as_ref().map(|sealed| sealed.key)),
             messages::edited_at.eq(message.edited_at.map(At::from)),
             messages::deleted_at.eq(message.deleted_at.map(At::from)),
             messages::reactions.eq(reactions::to_column(&message.reactions)?),
+            // Of what was deleted nothing stays, nor what a backend said to it word for word.
+            message
+                .deleted_at
+                .map(|_| (messages::attached.eq(None::<&str>), messages::attached_key.eq(None::<&str>))),
         );
         diesel::update(row).set(values).execute(self.connection)?;
         Ok(())
@@ -252,16 +273,23 @@ impl Log<'_> {
             .find(turn)
             .filter(turns::conversation_id.eq(conversation))
             .filter(turns::status.is_null())
-            .select(turns::content);
-        Ok(query.get_result(self.connection).optional()?)
+            .select((turns::content, turns::key_id));
+        let found: Option<(String, Option<String>)> = query.get_result(self.connection).optional()?;
+        let place = Place::Checkpoint(turn);
+        found.map(|(content, key)| self.cipher.open(place, key.as_deref(), content)).transpose()
     }
 
     fn turn_checkpoint(&mut self, checkpoint: &Checkpoint) -> Result<Outcome> {
-        let live = turns::table.find(Id::from(checkpoint.turn)).filter(turns::status.is_null());
+        let turn = Id::from(checkpoint.turn);
+        let live = turns::table.find(turn).filter(turns::status.is_null());
         let lease = turns::lease_until.eq(At::from(checkpoint.lease_until));
         let changed = match &checkpoint.content {
             Some(content) => {
-                diesel::update(live).set((lease, turns::content.eq(content))).execute(self.connection)?
+                let sealed = self.cipher.seal(Place::Checkpoint(turn), content)?;
+                let text = sealed.as_ref().map_or(&**content, |sealed| &sealed.text);
+                let key = sealed.as_ref().map(|sealed| sealed.key);
+                let values = (lease, turns::content.eq(text), turns::key_id.eq(key));
+                diesel::update(live).set(values).execute(self.connection)?
             }
             None => diesel::update(live).set(lease).execute(self.connection)?,
         };
@@ -294,6 +322,7 @@ impl Log<'_> {
         let reply = ReplyColumns::of(message);
         let ended = (
             turns::content.eq(""),
+            turns::key_id.eq(None::<&str>),
             turns::status.eq(reply.status),
             turns::model.eq(reply.model),
             turns::prompt_tokens.eq(reply.prompt_tokens),
@@ -351,8 +380,4 @@ fn head_even_deleted<'a>(
         }
     };
     Ok(slot.as_mut())
-}
-
-fn duplicate_of(first: MessageRow) -> Result<Outcome> {
-    Ok(Outcome::Duplicate(Box::new(first.into_message()?)))
 }

@@ -3,6 +3,7 @@
 mod tls;
 
 use self::tls::{Connector, Tls};
+use crate::cipher::Cipher;
 use crate::error::{Cause, OpenError};
 use crate::options::Options;
 use crate::pools::{LogErrors, Pools};
@@ -119,6 +120,7 @@ impl Server {
         Ok(Pools::Postgres {
             log: pool(options.writers, LOG_SETTINGS).await?,
             general: pool(options.readers, "").await?,
+            cipher: Cipher::new(options.keyring.clone()),
         })
     }
 

@@ -69,12 +69,12 @@ impl Writer {
         let (stop, counters) = (CancellationToken::new(), Arc::<Counters>::default());
         let inbox = Inbox { calls: waiting, stop: stop.clone() };
         match pools {
-            Pools::Sqlite { write, .. } => {
-                tasks.spawn(sqlite::run(inbox, write.clone(), counters.clone()));
+            Pools::Sqlite { write, cipher, .. } => {
+                tasks.spawn(sqlite::run(inbox, write.clone(), cipher.clone(), counters.clone()));
             }
-            Pools::Postgres { log, .. } => {
-                let run = postgres::run(inbox, log.clone(), counters.clone(), writers.max(1), tasks.clone());
-                tasks.spawn(run);
+            Pools::Postgres { log, cipher, .. } => {
+                let log = postgres::Log { pool: log.clone(), cipher: cipher.clone() };
+                tasks.spawn(postgres::run(inbox, log, counters.clone(), writers.max(1), tasks.clone()));
             }
         }
         Self { calls, stop, counters }

@@ -3,6 +3,7 @@
 use super::group::{Group, Outcome};
 use super::{ATTEMPTS, Counters, Inbox};
 use crate::append;
+use crate::cipher::Cipher;
 use crate::error::{Error, Result};
 use diesel::result::{DatabaseErrorKind, Error as Diesel};
 use diesel_async::pooled_connection::PoolableConnection;
@@ -16,10 +17,17 @@ use tokio_util::task::TaskTracker;
 /// The pause before a second try, doubled for each one after it.
 const PAUSE: Duration = Duration::from_millis(5);
 
+/// What a transaction of the log needs.
+#[derive(Clone)]
+pub(super) struct Log {
+    pub(super) pool: Pool<AsyncPgConnection>,
+    pub(super) cipher: Cipher,
+}
+
 /// Commits until no more calls can come, up to `writers` groups at once.
 pub(super) async fn run(
     mut inbox: Inbox,
-    pool: Pool<AsyncPgConnection>,
+    log: Log,
     counters: Arc<Counters>,
     writers: u32,
     tasks: TaskTracker,
@@ -28,9 +36,9 @@ pub(super) async fn run(
     // The slot comes first: while none is free the group grows.
     while let Ok(slot) = slots.clone().acquire_owned().await {
         let Some(group) = inbox.next_group().await else { break };
-        let (pool, counters) = (pool.clone(), counters.clone());
+        let (log, counters) = (log.clone(), counters.clone());
         tasks.spawn(async move {
-            commit(&pool, group, &counters).await;
+            commit(&log, group, &counters).await;
             drop(slot);
         });
     }
@@ -38,8 +46,8 @@ pub(super) async fn run(
 
 /// Commits the group and answers it. Where the whole was refused, each call is tried alone, so that what one of them
 /// has done wrong does not fail the others.
-async fn commit(pool: &Pool<AsyncPgConnection>, group: Group, counters: &Counters) {
-    let failure = match persist(pool, &group).await {
+async fn commit(log: &Log, group: Group, counters: &Counters) {
+    let failure = match persist(log, &group).await {
         Ok(outcomes) => {
             counters.committed(group.size());
             return group.answer(outcomes);
@@ -53,7 +61,7 @@ async fn commit(pool: &Pool<AsyncPgConnection>, group: Group, counters: &Counter
         Err(group) => return group.fail(error),
     };
     for group in groups {
-        match persist(pool, &group).await {
+        match persist(log, &group).await {
             Ok(outcomes) => {
                 counters.committed(group.size());
                 group.answer(outcomes);
@@ -71,10 +79,10 @@ struct Failure {
 }
 
 /// One transaction; again where the reason passes.
-async fn persist(pool: &Pool<AsyncPgConnection>, group: &Group) -> Result<Vec<Outcome>, Failure> {
+async fn persist(log: &Log, group: &Group) -> Result<Vec<Outcome>, Failure> {
     let mut tries = 1;
     loop {
-        let failure = match attempt(pool, group).await {
+        let failure = match attempt(log, group).await {
             Ok(outcomes) => return Ok(outcomes),
             Err(failure) => failure,
         };
@@ -87,12 +95,12 @@ async fn persist(pool: &Pool<AsyncPgConnection>, group: &Group) -> Result<Vec<Ou
     }
 }
 
-async fn attempt(pool: &Pool<AsyncPgConnection>, group: &Group) -> Result<Vec<Outcome>, Failure> {
+async fn attempt(log: &Log, group: &Group) -> Result<Vec<Outcome>, Failure> {
     let undone = |error: Error| Failure { error, undone: true };
-    let mut connection = pool.get().await.map_err(|error| undone(error.into()))?;
+    let mut connection = log.pool.get().await.map_err(|error| undone(error.into()))?;
     let begun = AnsiTransactionManager::begin_transaction(&mut *connection).await;
     begun.map_err(|error| undone(error.into()))?;
-    match append::postgres::apply(&mut connection, group.calls()).await {
+    match append::postgres::apply(&mut connection, &log.cipher, group.calls()).await {
         Ok(outcomes) => match AnsiTransactionManager::commit_transaction(&mut *connection).await {
             Ok(()) => Ok(outcomes),
             Err(error) => {

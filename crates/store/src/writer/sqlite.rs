@@ -3,6 +3,7 @@
 use super::group::{Group, Outcome};
 use super::{ATTEMPTS, Counters, Inbox};
 use crate::append;
+use crate::cipher::Cipher;
 use crate::error::Result;
 use crate::pools::Lite;
 use diesel::SqliteConnection;
@@ -10,7 +11,7 @@ use diesel_async::pooled_connection::bb8::Pool;
 use std::sync::Arc;
 
 /// Commits until no more calls can come.
-pub(super) async fn run(mut inbox: Inbox, pool: Pool<Lite>, counters: Arc<Counters>) {
+pub(super) async fn run(mut inbox: Inbox, pool: Pool<Lite>, cipher: Cipher, counters: Arc<Counters>) {
     while let Some(group) = inbox.next_group().await {
         let mut connection = match pool.get().await {
             Ok(connection) => connection,
@@ -19,10 +20,10 @@ pub(super) async fn run(mut inbox: Inbox, pool: Pool<Lite>, counters: Arc<Counte
                 continue;
             }
         };
-        let counters = counters.clone();
+        let (cipher, counters) = (cipher.clone(), counters.clone());
         // The callers are answered on that thread: waking this task first would only take time.
         let done = connection.spawn_blocking(move |connection| {
-            commit(connection, group, &counters);
+            commit(connection, &cipher, group, &counters);
             Ok(())
         });
         if let Err(error) = done.await {
@@ -33,25 +34,25 @@ pub(super) async fn run(mut inbox: Inbox, pool: Pool<Lite>, counters: Arc<Counte
 
 /// Commits the group and answers it. Where the whole fails, each call is tried alone, so that what one of them has
 /// done wrong does not fail the others.
-fn commit(connection: &mut SqliteConnection, group: Group, counters: &Counters) {
-    match attempt(connection, &group) {
+fn commit(connection: &mut SqliteConnection, cipher: &Cipher, group: Group, counters: &Counters) {
+    match attempt(connection, cipher, &group) {
         Ok(outcomes) => {
             counters.committed(group.size());
             group.answer(outcomes);
         }
         Err(error) => match group.split() {
-            Ok(alone) => alone.for_each(|group| commit(connection, group, counters)),
+            Ok(alone) => alone.for_each(|group| commit(connection, cipher, group, counters)),
             Err(group) => group.fail(error),
         },
     }
 }
 
 /// One transaction; again where another process was writing. (Each try waits up to `busy_timeout` by itself.)
-fn attempt(connection: &mut SqliteConnection, group: &Group) -> Result<Vec<Outcome>> {
+fn attempt(connection: &mut SqliteConnection, cipher: &Cipher, group: &Group) -> Result<Vec<Outcome>> {
     let mut tries = 1;
     loop {
-        let result =
-            connection.immediate_transaction(|connection| append::sqlite::apply(connection, group.calls()));
+        let result = connection
+            .immediate_transaction(|connection| append::sqlite::apply(connection, cipher, group.calls()));
         match result {
             Err(error) if tries < ATTEMPTS && error.passes() => tries += 1,
             other => return other,

@@ -79,6 +79,7 @@ async fn the_log_has_one_name_for_everybody(subject: &Subject) {
 }
 
 suite! {
+    sealed too:
     a_user_is_made_once_and_gets_the_role_that_is_asked_for
     a_user_whom_many_make_at_once_is_one
     a_conversation_begins_empty_with_its_owner

@@ -207,6 +207,7 @@ async fn pages_of_any_size_make_up_the_same_log(subject: &Subject) {
 }
 
 suite! {
+    sealed too:
     a_change_is_an_entry_but_no_message
     a_deleted_message_stays_as_an_empty_place
     reactions_come_and_go_in_their_order

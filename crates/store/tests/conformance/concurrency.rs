@@ -244,6 +244,7 @@ async fn a_large_call_is_one_whole(subject: &Subject) {
 }
 
 suite! {
+    sealed too:
     appends_of_many_tasks_and_nodes_stay_gapless
     entries_of_every_kind_share_one_gapless_row_of_seqs
     of_many_resends_at_once_one_is_stored

@@ -122,6 +122,7 @@ async fn what_was_written_before_it_in_its_call_is_kept(subject: &Subject) {
 }
 
 suite! {
+    sealed too:
     a_deleted_room_is_found_by_nobody
     every_write_to_it_is_refused
     its_live_turns_end_with_it

@@ -5,22 +5,37 @@
 #![allow(missing_docs, unreachable_pub, reason = "a test binary has no readers of its docs, and no users")]
 
 mod accounts;
+mod attached;
+mod audit;
 mod books;
 mod books_at_once;
 mod books_model;
 mod changes;
+mod codes;
 mod concurrency;
+mod counts;
+mod credentials;
 mod deleting;
 mod desk;
+mod encryption;
+mod exchanges;
+mod grants;
+mod identities;
+mod lists;
 mod membership;
 mod messages;
 mod migrations;
 mod model;
 mod opening;
+mod people;
+mod people_at_once;
+mod plans;
 mod postgres;
+mod purging;
 mod receipts;
 mod recovery;
 mod rooms;
+mod search;
 mod subject;
 mod turns;
 mod write;

@@ -163,6 +163,7 @@ async fn two_who_enter_at_once_do_not_both_get_the_last_place(subject: &Subject)
 }
 
 suite! {
+    sealed too:
     who_enters_has_everything_behind_them
     entering_twice_changes_nothing
     a_room_holds_no_more_than_it_may

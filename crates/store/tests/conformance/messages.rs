@@ -333,6 +333,7 @@ async fn nothing_written_is_nothing_done(subject: &Subject) {
 }
 
 suite! {
+    sealed too:
     messages_get_seqs_from_one_and_come_back_as_they_were
     writes_of_one_call_keep_their_order
     any_text_comes_back_unchanged

@@ -244,6 +244,7 @@ impl Ids {
             deleted_at: None,
             reactions: Vec::new(),
             reply: None,
+            attached: None,
         }
     }
 

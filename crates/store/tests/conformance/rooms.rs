@@ -168,6 +168,7 @@ async fn everything_is_counted(subject: &Subject) {
 }
 
 suite! {
+    sealed too:
     a_room_comes_back_as_it_was_made
     a_room_id_is_given_once
     lists_have_pages_by_id

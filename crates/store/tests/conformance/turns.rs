@@ -230,6 +230,7 @@ async fn one_look_gives_at_most_a_thousand_orphans(subject: &Subject) {
 }
 
 suite! {
+    sealed too:
     a_turn_becomes_a_message_when_it_ends
     a_reply_keeps_how_it_ended_and_what_it_cost
     who_made_a_reply_and_how_sure_they_were_comes_back_by_every_way

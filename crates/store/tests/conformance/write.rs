@@ -46,6 +46,13 @@ impl Scene {
         Self { user: self.user, node: self.node, ..Self::new(&self.store).await }
     }
 
+    /// Another conversation that the same user owns, without messages.
+    pub async fn another(&self, title: &str) -> Self {
+        let scene = Self { conversation: ConversationId::new(), ..self.clone() };
+        self.store.conversation_create(scene.conversation, scene.user, title, at(0)).await.unwrap();
+        scene
+    }
+
     /// The same scene on another store of the same data.
     pub fn on(&self, store: &Arc<dyn Store>) -> Self {
         Self { store: store.clone(), ..self.clone() }
@@ -82,6 +89,7 @@ impl Scene {
             deleted_at: None,
             reactions: Vec::new(),
             reply: None,
+            attached: None,
         };
         NewMessage { message, fingerprint: None, creates: None, turn: None }
     }
@@ -210,6 +218,7 @@ pub fn ending(turn: &NewTurn, content: &str) -> TurnEnd {
             backend: Some("demo".to_owned()),
             confidence: Some(Confidence::from_millionths(870_001)),
         }),
+        attached: None,
     };
     TurnEnd { message, from_checkpoint: false }
 }

@@ -4,10 +4,12 @@
 mod broker;
 mod conversations;
 mod rooms;
+mod sessions;
 
 pub(crate) use broker::Broker;
 pub(crate) use conversations::Conversations;
 pub(crate) use rooms::Rooms;
+pub(crate) use sessions::Sessions;
 
 use bytes::Bytes;
 use parlor_domain::message::Seq;
@@ -62,6 +64,11 @@ pub(crate) trait Dialect: Send + Sync + 'static {
     /// What the upgrade's query asks for, its names and values decoded. Nothing, unless the dialect says otherwise.
     fn opening(&self, _query: &[(String, String)]) -> Opening {
         Opening::new()
+    }
+
+    /// Whether its connections get answers to what they ask and hear of nothing else.
+    fn for_answers_alone(&self) -> bool {
+        false
     }
 
     /// What an authenticated connection gets first.
@@ -155,17 +162,17 @@ mod tests {
     use std::sync::atomic::{AtomicUsize, Ordering};
     use std::thread;
 
-    /// Protects the price of a large room: where three dialects meet in one conversation, each encodes an event once,
+    /// Protects the price of a large room: where four dialects meet in one conversation, each encodes an event once,
     /// however many connections write it and on however many threads, and none gets another's bytes.
     #[test]
     fn an_event_is_encoded_once_a_dialect() {
-        let dialects: [&dyn Dialect; 3] = [&Conversations, &Rooms, &Broker];
-        let encoded = [const { AtomicUsize::new(0) }; 3];
+        let dialects: [&dyn Dialect; 4] = [&Conversations, &Rooms, &Broker, &Sessions];
+        let encoded = [const { AtomicUsize::new(0) }; 4];
         let event =
             Event::new(Some(samples::room()), EventBody::Message(Arc::new(samples::message(1, None))));
         let write = || {
             for connection in 0..1_000 {
-                let (dialect, count) = (dialects[connection % 3], &encoded[connection % 3]);
+                let (dialect, count) = (dialects[connection % 4], &encoded[connection % 4]);
                 let bytes = event.encoded(dialect.slot(), |event| {
                     count.fetch_add(1, Ordering::Relaxed);
                     dialect.event(event)
@@ -174,7 +181,7 @@ mod tests {
             }
         };
         thread::scope(|threads| (0..2).for_each(|_| drop(threads.spawn(write))));
-        assert_eq!(encoded.map(AtomicUsize::into_inner), [1, 1, 1]);
+        assert_eq!(encoded.map(AtomicUsize::into_inner), [1, 1, 1, 1]);
     }
 
     /// A message that a thousand liked fits into a frame: they are all counted, and the first are named.

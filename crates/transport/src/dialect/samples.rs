@@ -37,6 +37,7 @@ pub(super) fn message(number: u128, reply: Option<Reply>) -> Message {
         deleted_at: None,
         reactions: Vec::new(),
         reply,
+        attached: None,
     }
 }
 

@@ -7,6 +7,8 @@ use axum::http::request::Parts;
 use axum::http::{HeaderMap, header};
 use parlor_domain::ports::Scope;
 use parlor_domain::{Caller, ErrorCode, Refusal};
+use std::convert::Infallible;
+use std::net::IpAddr;
 use std::sync::Arc;
 
 /// The caller of a route.
@@ -21,12 +23,24 @@ impl FromRequestParts<Arc<State>> for Bearer {
     async fn from_request_parts(parts: &mut Parts, state: &Arc<State>) -> Result<Self, Problem> {
         let token = token(&parts.headers).ok_or_else(|| Refusal::of(ErrorCode::Unauthenticated))?;
         let caller = state.hub.authenticate(token).await?;
+        let caller = caller.at(state.address(&parts.extensions, &parts.headers));
         match caller.identity.scope {
             Scope::Everything => Ok(Self(caller)),
             Scope::Sockets => {
                 Err(Refusal::new(ErrorCode::Forbidden, "this token opens sockets alone").into())
             }
         }
+    }
+}
+
+/// From where a request comes, where that is known.
+pub(super) struct Address(pub(super) Option<IpAddr>);
+
+impl FromRequestParts<Arc<State>> for Address {
+    type Rejection = Infallible;
+
+    async fn from_request_parts(parts: &mut Parts, state: &Arc<State>) -> Result<Self, Infallible> {
+        Ok(Self(state.address(&parts.extensions, &parts.headers)))
     }
 }
 

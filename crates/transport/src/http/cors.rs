@@ -12,9 +12,9 @@ const REMEMBERED: Duration = Duration::from_secs(3_600);
 pub(super) fn layer(origins: &[String]) -> CorsLayer {
     CorsLayer::new()
         .allow_origin(allowed(origins))
-        .allow_methods([Method::GET, Method::POST, Method::DELETE])
+        .allow_methods([Method::GET, Method::POST, Method::PATCH, Method::DELETE])
         .allow_headers([header::AUTHORIZATION, header::CONTENT_TYPE])
-        .expose_headers([header::RETRY_AFTER])
+        .expose_headers([header::CONTENT_DISPOSITION, header::RETRY_AFTER])
         .max_age(REMEMBERED)
 }
 

@@ -6,7 +6,8 @@ use axum::extract::{FromRequest, FromRequestParts, Path, Query, Request};
 use axum::http::StatusCode;
 use axum::http::request::Parts;
 use parlor_domain::{ErrorCode, Refusal};
-use serde::de::DeserializeOwned;
+use serde::de::{self, DeserializeOwned};
+use serde::{Deserialize, Deserializer};
 use serde_json::Value;
 use std::time::Duration;
 use tokio::time::timeout;
@@ -26,16 +27,53 @@ impl<S: Send + Sync, T: DeserializeOwned> FromRequest<S> for Body<T> {
     type Rejection = Problem;
 
     async fn from_request(request: Request, state: &S) -> Result<Self, Problem> {
-        let bytes = timeout(BODY, Bytes::from_request(request, state))
-            .await
-            .map_err(|_| refused(StatusCode::REQUEST_TIMEOUT, "the body did not arrive in time"))?
-            .map_err(|rejection| match rejection.status() {
-                StatusCode::PAYLOAD_TOO_LARGE => {
-                    refused(StatusCode::PAYLOAD_TOO_LARGE, "the body is too large")
-                }
-                _ => refused(StatusCode::BAD_REQUEST, "the body could not be read"),
-            })?;
-        read(&bytes).map(Self).map_err(Problem::from)
+        read(&arrived(request, state).await?).map(Self).map_err(Problem::from)
+    }
+}
+
+/// The same, or nothing at all.
+pub(super) struct OptionalBody<T>(pub(super) T);
+
+impl<S: Send + Sync, T: DeserializeOwned + Default> FromRequest<S> for OptionalBody<T> {
+    type Rejection = Problem;
+
+    async fn from_request(request: Request, state: &S) -> Result<Self, Problem> {
+        let bytes = arrived(request, state).await?;
+        let body = if bytes.is_empty() { Ok(T::default()) } else { read(&bytes) };
+        body.map(Self).map_err(Problem::from)
+    }
+}
+
+/// The bytes of a body.
+async fn arrived<S: Send + Sync>(request: Request, state: &S) -> Result<Bytes, Problem> {
+    timeout(BODY, Bytes::from_request(request, state))
+        .await
+        .map_err(|_| refused(StatusCode::REQUEST_TIMEOUT, "the body did not arrive in time"))?
+        .map_err(|rejection| match rejection.status() {
+            StatusCode::PAYLOAD_TOO_LARGE => refused(StatusCode::PAYLOAD_TOO_LARGE, "the body is too large"),
+            _ => refused(StatusCode::BAD_REQUEST, "the body could not be read"),
+        })
+}
+
+/// A text that no complaint quotes, and that has no `Debug` form.
+pub(super) struct Secret(String);
+
+impl Secret {
+    pub(super) fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+impl From<Secret> for String {
+    fn from(secret: Secret) -> Self {
+        secret.0
+    }
+}
+
+impl<'de> Deserialize<'de> for Secret {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let text = String::deserialize(deserializer);
+        text.map(Self).map_err(|_| de::Error::custom("a credential is a text"))
     }
 }
 

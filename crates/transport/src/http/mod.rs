@@ -2,17 +2,21 @@
 //!
 //! Unlike frames, requests over HTTP are not limited a user: a proxy in front may limit them by address.
 
+mod accounts;
 mod asyncapi;
+mod audit;
 mod auth;
 mod completions;
 mod cors;
 mod documents;
 mod health;
 mod input;
+mod me;
 mod members;
 mod page;
 mod problem;
 mod rooms;
+mod sessions;
 mod stats;
 #[cfg(test)]
 mod tests;
@@ -20,18 +24,22 @@ mod tokens;
 mod upgrade;
 mod words;
 
-use crate::dialect::{Broker, Conversations, Dialect, Rooms};
+use crate::dialect::{Broker, Conversations, Dialect, Rooms, Sessions};
 use crate::server::State;
 use axum::Router;
 use axum::extract::DefaultBodyLimit;
 use axum::routing::get;
 use std::sync::Arc;
-use utoipa_axum::router::{OpenApiRouter, UtoipaMethodRouterExt};
+use utoipa_axum::router::{OpenApiRouter, UtoipaMethodRouter, UtoipaMethodRouterExt};
 use utoipa_axum::routes;
 
 /// The WebSocket endpoints and their dialects.
-const SOCKETS: &[(&str, &dyn Dialect)] =
-    &[("/api/v1/chat/ws", &Conversations), ("/api/v1/ws/ws", &Rooms), ("/ws", &Broker)];
+const SOCKETS: &[(&str, &dyn Dialect)] = &[
+    ("/api/v1/chat/ws", &Conversations),
+    ("/api/v1/ws/ws", &Rooms),
+    ("/ws", &Broker),
+    ("/chat/ws", &Sessions),
+];
 
 /// The HTTP endpoints. What is not in here is neither served nor documented.
 fn routes() -> OpenApiRouter<Arc<State>> {
@@ -40,6 +48,18 @@ fn routes() -> OpenApiRouter<Arc<State>> {
         .routes(routes!(rooms::create, rooms::list))
         .routes(routes!(rooms::get, rooms::delete))
         .routes(routes!(members::list))
+        .routes(account(routes!(accounts::sign_up)))
+        .routes(account(routes!(accounts::verify_email)))
+        .routes(account(routes!(accounts::sign_in)))
+        .routes(account(routes!(accounts::verify_sign_in)))
+        .routes(account(routes!(accounts::refresh)))
+        .routes(account(routes!(accounts::sign_out)))
+        .routes(routes!(me::get, me::change))
+        .routes(routes!(sessions::list))
+        .routes(routes!(sessions::get, sessions::delete))
+        .routes(routes!(sessions::restore))
+        .routes(routes!(sessions::export))
+        .routes(routes!(audit::list))
         .routes(routes!(stats::stats))
         .routes(routes!(completions::complete).layer(DefaultBodyLimit::max(completions::MAX_BODY)))
         .routes(routes!(completions::models))
@@ -48,6 +68,11 @@ fn routes() -> OpenApiRouter<Arc<State>> {
         .routes(routes!(health::ready))
         .routes(routes!(documents::openapi))
         .routes(routes!(documents::asyncapi))
+}
+
+/// A route that takes credentials.
+fn account(routes: UtoipaMethodRouter<Arc<State>>) -> UtoipaMethodRouter<Arc<State>> {
+    routes.layer(DefaultBodyLimit::max(accounts::MAX_BODY))
 }
 
 /// Everything that is served.

@@ -38,8 +38,9 @@ pub(crate) fn upgrade(
     let protocol = offered_protocol(request.headers());
     let (response, upgraded) = fastwebsockets::upgrade::upgrade(&mut request)
         .map_err(|_| invalid("not a WebSocket handshake of version 13"))?;
-    let traffic = Arc::clone(&state.traffic);
-    let connection = Connection { hub: state.hub.clone(), dialect, timing: state.timing, traffic };
+    let (traffic, address) =
+        (Arc::clone(&state.traffic), state.address(request.extensions(), request.headers()));
+    let connection = Connection { hub: state.hub.clone(), dialect, address, timing: state.timing, traffic };
     let place = Arc::clone(&state.unauthenticated).try_acquire_owned().ok();
     state.sockets.spawn(async move {
         match Socket::upgraded(upgraded, Arc::clone(&connection.traffic)).await {

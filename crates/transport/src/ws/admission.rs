@@ -46,7 +46,13 @@ impl Connection {
             },
         };
         let caller = self.hub.authenticate(&token).await.map_err(|refusal| Some(Rejected::of(refusal)))?;
-        let session = self.hub.connect(&caller).map_err(|refusal| Some(Rejected::of(refusal)))?;
+        let caller = caller.at(self.address);
+        let session = if self.dialect.for_answers_alone() {
+            self.hub.connect_for_answers(&caller)
+        } else {
+            self.hub.connect(&caller)
+        };
+        let session = session.map_err(|refusal| Some(Rejected::of(refusal)))?;
         Ok(Admitted::User(session, Life::new(caller.identity.expires_at)))
     }
 

@@ -22,6 +22,7 @@ use parlor_domain::{
 use std::collections::VecDeque;
 use std::convert::Infallible;
 use std::future::pending;
+use std::net::IpAddr;
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::sync::OwnedSemaphorePermit;
@@ -48,6 +49,8 @@ pub(crate) struct Timing {
 pub(crate) struct Connection {
     pub(crate) hub: Hub,
     pub(crate) dialect: &'static dyn Dialect,
+    /// From where its client speaks, where that is known.
+    pub(crate) address: Option<IpAddr>,
     pub(crate) timing: Timing,
     pub(crate) traffic: Arc<Traffic>,
 }
@@ -172,15 +175,12 @@ impl Connection {
 
     /// A new token for the same user keeps the connection going. With any other, the one it has goes on to count.
     async fn extend(&self, token: &str, session: &Session, life: &Life) {
-        let outcome = match self.hub.authenticate(token).await {
-            Ok(caller) if caller.identity.user != session.user() => {
-                Err(Refusal::new(ErrorCode::Forbidden, "the token is another user's"))
-            }
-            outcome => outcome,
-        };
-        let answer = match outcome {
-            Ok(caller) => {
-                life.extend(caller.identity.expires_at);
+        let outcome = self.hub.authenticate(token).await;
+        let extended =
+            outcome.and_then(|caller| session.extend(&caller).map(|()| caller.identity.expires_at));
+        let answer = match extended {
+            Ok(expires_at) => {
+                life.extend(expires_at);
                 self.greeting(session)
             }
             Err(refusal) => self.error(refusal),

@@ -1,6 +1,7 @@
 //! The two halves of an upgraded connection.
 
 use super::scan::Scanner;
+use crate::patience::Patient;
 use crate::traffic::Traffic;
 use bytes::Bytes;
 use fastwebsockets::upgrade::UpgradeFut;
@@ -42,9 +43,9 @@ impl Socket {
     ) -> Result<Self, fastwebsockets::WebSocketError> {
         // Nothing has been read through the WebSocket yet: taking it apart loses no byte.
         let upgraded = upgrade.await?.into_inner().into_inner();
-        let (rest, read, write) = match upgraded.downcast::<TokioIo<TcpStream>>() {
+        let (rest, read, write) = match upgraded.downcast::<TokioIo<Patient<TcpStream>>>() {
             Ok(parts) => {
-                let (read, write) = parts.io.into_inner().into_split();
+                let (read, write) = parts.io.into_inner().into_inner().into_split();
                 // Copied, since even an empty handle keeps the HTTP server's whole read buffer alive.
                 (Bytes::copy_from_slice(&parts.read_buf), ReadSide::Tcp(read), WriteSide::Tcp(write))
             }

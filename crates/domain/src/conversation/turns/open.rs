@@ -1,13 +1,14 @@
 //! One turn that has not ended: what it has said, and what is told of that.
 
 use crate::command::TurnOptions;
-use crate::conversation::Origin;
+use crate::conversation::{Follower, Origin};
 use crate::event::{Event, EventBody, TurnPart, TurnRef};
 use crate::generation::PieceBody;
 use crate::message::Seq;
 use crate::outbox::{Outbox, Outgoing};
 use crate::ports::NewTurn;
 use crate::{Refusal, RoomId, Timestamp, UserId};
+use std::sync::Arc;
 use tokio::task::Id;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::task_tracker::TaskTrackerToken;
@@ -28,6 +29,8 @@ pub(crate) struct OpenTurn {
     pub(super) checkpointing: bool,
     pub(super) stop: CancellationToken,
     pub(super) stoppers: Vec<Origin>,
+    /// Who wants its answer alone.
+    pub(super) followers: Vec<Follower>,
     /// Why it failed, once it has.
     pub(super) refusal: Option<Refusal>,
     pub(super) state: State,
@@ -73,16 +76,30 @@ impl OpenTurn {
 
     /// Shows the turn to one connection from its beginning.
     pub(super) fn show(&self, outbox: &Outbox, room: Option<RoomId>, at: Timestamp) {
+        for event in self.story(room, at) {
+            outbox.push(Outgoing::Event(event));
+        }
+    }
+
+    /// From here on the follower gets the turn, from its beginning.
+    pub(super) fn follow(&mut self, follower: Follower, room: Option<RoomId>, at: Timestamp) {
+        self.story(room, at).iter().for_each(|event| follower.tell(event));
+        self.followers.push(follower);
+    }
+
+    /// What there is to tell of it so far.
+    fn story(&self, room: Option<RoomId>, at: Timestamp) -> Vec<Arc<Event>> {
         if self.state == State::Waiting {
-            return; // its beginning is yet to come
+            return Vec::new(); // its beginning is yet to come
         }
         let turn = self.reference();
-        outbox.push(Outgoing::Event(Event::new(room.clone(), EventBody::TurnStarted(turn))));
+        let mut story = vec![Event::new(room.clone(), EventBody::TurnStarted(turn))];
         if !self.text.is_empty() {
             let body =
                 EventBody::TurnDelta { turn, part: TurnPart::Text, offset: 0, text: self.text.clone(), at };
-            outbox.push(Outgoing::Event(Event::new(room, body)));
+            story.push(Event::new(room, body));
         }
+        story
     }
 }
 

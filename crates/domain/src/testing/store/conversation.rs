@@ -1,11 +1,11 @@
 //! One conversation in memory: its log and its people.
 
-use crate::message::{Author, Fingerprint, Message, Seq, Summary};
+use crate::message::{Attached, Author, Fingerprint, Message, Seq, Summary};
 use crate::ports::{
     ConversationRecord, MemberRecord, MembershipChange, MembershipStep, NewRoom, Receipt, Written,
 };
 use crate::room::{MemberRole, Participant, Room};
-use crate::{ConversationId, ErrorCode, Timestamp, UserId};
+use crate::{ConversationId, ErrorCode, MessageId, Timestamp, UserId};
 use std::cmp::Reverse;
 use std::collections::{BTreeMap, HashMap};
 
@@ -15,11 +15,13 @@ pub(super) struct Conversation {
     title: String,
     pub(super) room: Option<Room>,
     pub(super) created_at: Timestamp,
-    updated_at: Timestamp,
-    pub(super) deleted: bool,
+    pub(super) updated_at: Timestamp,
+    pub(super) deleted_at: Option<Timestamp>,
     people: BTreeMap<UserId, Person>,
     /// By seq. Where a change made an entry there is a seq without a message.
     pub(super) messages: Vec<Message>,
+    /// What is kept beside the messages, by seq. Few reads bring it.
+    attached: BTreeMap<Seq, Box<Attached>>,
     /// The newest entry.
     head: Seq,
     seqs: HashMap<Fingerprint, Seq>,
@@ -46,9 +48,10 @@ impl Conversation {
             room: None,
             created_at: now,
             updated_at: now,
-            deleted: false,
+            deleted_at: None,
             people: BTreeMap::from([(owner, owner_person)]),
             messages: Vec::new(),
+            attached: BTreeMap::new(),
             head: 0,
             seqs: HashMap::new(),
         }
@@ -107,6 +110,17 @@ impl Conversation {
         self.at(*self.seqs.get(&fingerprint)?)
     }
 
+    /// A message with what is kept beside it.
+    pub(super) fn whole(&self, message: &Message) -> Message {
+        Message { attached: self.attached.get(&message.seq).cloned(), ..message.clone() }
+    }
+
+    /// The newest reply to a message, with what is kept beside it.
+    pub(super) fn reply_to(&self, message: MessageId) -> Option<Message> {
+        let answers = |one: &&Message| one.reply.as_ref().is_some_and(|reply| reply.in_reply_to == message);
+        self.messages.iter().rev().find(answers).map(|reply| self.whole(reply))
+    }
+
     /// Puts a message at the end of the log, and gives it with its seq.
     pub(super) fn append(&mut self, mut message: Message, fingerprint: Option<Fingerprint>) -> Message {
         self.head += 1;
@@ -115,8 +129,10 @@ impl Conversation {
         if let Some(fingerprint) = fingerprint {
             self.seqs.insert(fingerprint, message.seq);
         }
-        self.messages.push(message.clone());
-        message
+        let stored = message.clone();
+        self.attached.extend(message.attached.take().map(|attached| (message.seq, attached)));
+        self.messages.push(message);
+        stored
     }
 
     /// Puts a changed message in the place of what it was. The change is an entry.
@@ -126,6 +142,10 @@ impl Conversation {
         self.updated_at = at;
         if let Some(place) = self.place(message.seq) {
             self.messages[place] = message.clone();
+        }
+        // Of what was deleted nothing stays.
+        if message.deleted_at.is_some() {
+            self.attached.remove(&message.seq);
         }
         message
     }
@@ -198,7 +218,7 @@ impl Conversation {
                 let barred = self.newcomer(None, change.at, 0);
                 self.people.entry(user).or_insert(barred).role = None;
             }
-            MembershipStep::Delete => self.deleted = true,
+            MembershipStep::Delete => self.deleted_at = Some(change.at),
         }
         Ok(Written::Done)
     }

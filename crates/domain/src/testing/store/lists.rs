@@ -8,7 +8,7 @@ use crate::{ConversationId, RoomId, UserId};
 
 impl Log {
     fn living(&self) -> impl Iterator<Item = &Conversation> {
-        self.conversations.values().filter(|conversation| !conversation.deleted)
+        self.conversations.values().filter(|conversation| conversation.deleted_at.is_none())
     }
 
     fn room(&self, id: &RoomId) -> Option<&Conversation> {

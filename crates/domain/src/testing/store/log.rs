@@ -46,12 +46,20 @@ impl Log {
 
     /// The conversation, if there is one that was not deleted.
     pub(super) fn conversation(&self, id: ConversationId) -> Option<&Conversation> {
-        self.conversations.get(&id).filter(|conversation| !conversation.deleted)
+        self.conversations.get(&id).filter(|conversation| conversation.deleted_at.is_none())
     }
 
     pub(super) fn conversation_mut(&mut self, id: ConversationId) -> Result<&mut Conversation, ErrorCode> {
-        let found = self.conversations.get_mut(&id).filter(|conversation| !conversation.deleted);
+        let found = self.conversations.get_mut(&id).filter(|conversation| conversation.deleted_at.is_none());
         found.ok_or(ErrorCode::ConversationNotFound)
+    }
+
+    /// Removes a conversation with everything that belongs to it.
+    pub(super) fn forget(&mut self, id: ConversationId) {
+        self.conversations.remove(&id);
+        self.turns.retain(|_, turn| turn.opened.conversation != id);
+        self.places.retain(|_, (conversation, _)| *conversation != id);
+        self.firsts.retain(|(_, conversation)| *conversation != id);
     }
 
     pub(super) fn message(&self, conversation: ConversationId, id: MessageId) -> Option<&Message> {
@@ -90,7 +98,7 @@ impl Log {
     fn message_add(&mut self, new: NewMessage) -> Result<Written, ErrorCode> {
         let NewMessage { message, fingerprint, creates, turn } = new;
         let known = self.conversations.get(&message.conversation);
-        if known.map_or(creates.is_none(), |conversation| conversation.deleted) {
+        if known.map_or(creates.is_none(), |conversation| conversation.deleted_at.is_some()) {
             return Err(ErrorCode::ConversationNotFound);
         }
         if let Some(first) = self.duplicate_of(&message, fingerprint, creates.is_some()) {

@@ -149,7 +149,7 @@ async fn a_message_says_how_it_wants_to_be_answered() {
         system_prompt: Some("be brief".into()),
         temperature: Some(0.5),
         max_tokens: Some(10),
-        restarts: false,
+        ..TurnOptions::default()
     };
     ann.does(ask(options.clone())).await;
     ann.does(ask(TurnOptions { max_tokens: Some(1_000), ..TurnOptions::default() })).await;

@@ -20,7 +20,7 @@ enum Stranger {
 }
 
 /// How many kinds of actions there are. A new kind does not compile in [`kind`], and then needs its row here.
-const KINDS: usize = 19;
+const KINDS: usize = 20;
 
 fn kind(action: &Action) -> usize {
     match action {
@@ -43,6 +43,7 @@ fn kind(action: &Action) -> usize {
         Action::History { .. } => 16,
         Action::Heads => 17,
         Action::Hold => 18,
+        Action::Ask { .. } => 19,
     }
 }
 
@@ -62,7 +63,8 @@ fn rows(place: &Place, message: MessageId, member: UserId) -> Vec<(Action, Stran
     let mut rows = vec![
         (Action::Join(place.clone()), NoRoom),
         (Action::Leave(place.clone()), Nothing("left")),
-        (Action::Send(draft), NoRoom),
+        (Action::Send(draft.clone()), NoRoom),
+        (Action::Ask { draft, pieces: true }, NoRoom),
         (Action::Send(note), NoRoom),
         (edit(message, "mine"), NoMessage),
         (erase(message), NoMessage),

@@ -25,7 +25,7 @@ fn wanted(room: &str, kind: Option<RoomKind>, ai_mode: Option<AiMode>) -> RoomDr
     RoomDraft { id: id(room), name: None, kind, ai_mode }
 }
 
-fn enter(kind: impl Into<Option<RoomKind>>) -> Action {
+pub(crate) fn enter(kind: impl Into<Option<RoomKind>>) -> Action {
     Action::Room(RoomAction::Enter(wanted(ROOM, kind.into(), None)))
 }
 
@@ -57,7 +57,7 @@ fn react(message: MessageId, emoji: &str, add: bool) -> Action {
     Action::Change { message, edit: Edit::React { emoji: emoji.into(), add } }
 }
 
-fn place() -> Place {
+pub(crate) fn place() -> Place {
     Place::Room(id(ROOM))
 }
 

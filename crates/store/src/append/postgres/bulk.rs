@@ -3,6 +3,7 @@
 use super::known::Head;
 use crate::append::row::{ReplyColumns, Row};
 use crate::bulk::bulk;
+use crate::cipher::{Cipher, Place};
 use crate::conversations::NewConversation;
 use crate::error::Result;
 use crate::messages::signed;
@@ -15,6 +16,7 @@ use diesel::sql_types::{Array, BigInt, Bool, Integer, Nullable, Text};
 use diesel_async::{AsyncPgConnection, RunQueryDsl};
 use parlor_domain::message::Message;
 use parlor_domain::ports::NewTurn;
+use std::borrow::Cow;
 use std::collections::HashMap;
 
 mod people;
@@ -23,15 +25,16 @@ pub(super) use self::people::{conversations_delete, parts_delete, parts_set};
 
 bulk! {
     InsertConversations
-    "INSERT INTO conversations (id, title, title_folded, created_at, updated_at) \
-     SELECT id, title, title_folded, created_at, created_at FROM unnest("
+    "INSERT INTO conversations (id, title, title_folded, created_at, updated_at, key_id) \
+     SELECT id, title, title_folded, created_at, created_at, key_id FROM unnest("
     {
         id: sql::Uid = Id,
         title: Text = &'a str,
         title_folded: Text = &'a str,
         created_at: sql::Instant = At,
+        key_id: Nullable<Text> = Option<&'a str>,
     }
-    ") AS new (id, title, title_folded, created_at)"
+    ") AS new (id, title, title_folded, created_at, key_id)"
 }
 
 pub(super) async fn conversations_insert(
@@ -44,9 +47,10 @@ pub(super) async fn conversations_insert(
     let mut insert = InsertConversations::default();
     for conversation in conversations {
         insert.id.push(conversation.id);
-        insert.title.push(conversation.title);
+        insert.title.push(&conversation.title);
         insert.title_folded.push(&conversation.title_folded);
         insert.created_at.push(conversation.created_at);
+        insert.key_id.push(conversation.key_id);
     }
     insert.execute(connection).await?;
     Ok(())
@@ -56,10 +60,10 @@ bulk! {
     InsertMessages
     "INSERT INTO messages (conversation_id, seq, changed_seq, id, author_id, kind, content, client_id, fingerprint, \
      created_at, in_reply_to, status, model, prompt_tokens, completion_tokens, usage_estimated, \
-     author_name, cost_nano, elapsed_ms, content_type, backend, confidence) \
+     author_name, cost_nano, elapsed_ms, content_type, backend, confidence, attached, key_id, attached_key) \
      SELECT conversation_id, seq, seq, id, author_id, kind, content, client_id, fingerprint, created_at, in_reply_to, \
      status, model, prompt_tokens, completion_tokens, usage_estimated, author_name, cost_nano, elapsed_ms, \
-     content_type, backend, confidence FROM unnest("
+     content_type, backend, confidence, attached, key_id, attached_key FROM unnest("
     {
         conversation: sql::Uid = Id,
         seq: BigInt = i64,
@@ -82,10 +86,13 @@ bulk! {
         content_type: Nullable<Text> = Option<&'a str>,
         backend: Nullable<Text> = Option<&'a str>,
         confidence: Nullable<Integer> = Option<i32>,
+        attached: Nullable<Text> = Option<&'a str>,
+        key_id: Nullable<Text> = Option<&'a str>,
+        attached_key: Nullable<Text> = Option<&'a str>,
     }
     ") AS new (conversation_id, seq, id, author_id, kind, content, client_id, fingerprint, created_at, in_reply_to, \
      status, model, prompt_tokens, completion_tokens, usage_estimated, author_name, cost_nano, elapsed_ms, \
-     content_type, backend, confidence)"
+     content_type, backend, confidence, attached, key_id, attached_key)"
 }
 
 pub(super) async fn messages_insert(connection: &mut AsyncPgConnection, rows: &[Row<'_>]) -> Result<()> {
@@ -115,6 +122,9 @@ pub(super) async fn messages_insert(connection: &mut AsyncPgConnection, rows: &[
         insert.content_type.push(row.content_type);
         insert.backend.push(row.reply.backend);
         insert.confidence.push(row.reply.confidence);
+        insert.attached.push(row.attached.as_deref());
+        insert.key_id.push(row.key);
+        insert.attached_key.push(row.attached_key);
     }
     insert.execute(connection).await?;
     Ok(())
@@ -122,28 +132,36 @@ pub(super) async fn messages_insert(connection: &mut AsyncPgConnection, rows: &[
 
 bulk! {
     ChangeMessages
-    "UPDATE messages SET changed_seq = new.changed_seq, content = new.content, edited_at = new.edited_at, \
-     deleted_at = new.deleted_at, reactions = new.reactions FROM unnest("
+    "UPDATE messages SET changed_seq = new.changed_seq, content = new.content, key_id = new.key_id, edited_at = new.edited_at, \
+     deleted_at = new.deleted_at, reactions = new.reactions, \
+     attached = CASE WHEN new.deleted_at IS NULL THEN messages.attached END, \
+     attached_key = CASE WHEN new.deleted_at IS NULL THEN messages.attached_key END FROM unnest("
     {
         id: sql::Uid = Id,
         changed_seq: BigInt = i64,
-        content: Text = &'a str,
+        content: Text = Cow<'a, str>,
+        key_id: Nullable<Text> = Option<&'a str>,
         edited_at: Nullable<sql::Instant> = Option<At>,
         deleted_at: Nullable<sql::Instant> = Option<At>,
         reactions: Nullable<Text> = Option<String>,
     }
-    ") AS new (id, changed_seq, content, edited_at, deleted_at, reactions) WHERE messages.id = new.id"
+    ") AS new (id, changed_seq, content, key_id, edited_at, deleted_at, reactions) WHERE messages.id = new.id"
 }
 
 pub(super) async fn messages_change<'a>(
     connection: &mut AsyncPgConnection,
+    cipher: &'a Cipher,
     messages: impl Iterator<Item = &'a Message>,
 ) -> Result<()> {
     let mut update = ChangeMessages::default();
     for message in messages {
         update.id.push(message.id.into());
         update.changed_seq.push(signed(message.changed_seq));
-        update.content.push(&message.content);
+        let place = Place::Content { conversation: message.conversation.into(), message: message.id.into() };
+        let sealed = cipher.seal(place, &message.content)?;
+        update.key_id.push(sealed.as_ref().map(|sealed| sealed.key));
+        let plain = || Cow::Borrowed(&*message.content);
+        update.content.push(sealed.map_or_else(plain, |sealed| Cow::Owned(sealed.text)));
         update.edited_at.push(message.edited_at.map(At::from));
         update.deleted_at.push(message.deleted_at.map(At::from));
         update.reactions.push(reactions::to_column(&message.reactions)?);
@@ -185,17 +203,20 @@ pub(super) async fn turns_insert(connection: &mut AsyncPgConnection, turns: &[&N
 
 bulk! {
     CheckpointTurns
-    "UPDATE turns SET lease_until = new.lease_until, content = coalesce(new.content, turns.content) FROM unnest("
+    "UPDATE turns SET lease_until = new.lease_until, content = coalesce(new.content, turns.content), \
+     key_id = CASE WHEN new.content IS NULL THEN turns.key_id ELSE new.key_id END FROM unnest("
     {
         id: sql::Uid = Id,
         lease_until: sql::Instant = At,
-        content: Nullable<Text> = Option<&'a str>,
+        content: Nullable<Text> = Option<Cow<'a, str>>,
+        key_id: Nullable<Text> = Option<&'a str>,
     }
-    ") AS new (id, lease_until, content) WHERE turns.id = new.id"
+    ") AS new (id, lease_until, content, key_id) WHERE turns.id = new.id"
 }
 
 pub(super) async fn turns_checkpoint(
     connection: &mut AsyncPgConnection,
+    cipher: &Cipher,
     checkpoints: &HashMap<Id, (At, Option<&str>)>,
 ) -> Result<()> {
     if checkpoints.is_empty() {
@@ -205,7 +226,11 @@ pub(super) async fn turns_checkpoint(
     for (id, (lease_until, content)) in checkpoints {
         update.id.push(*id);
         update.lease_until.push(*lease_until);
-        update.content.push(*content);
+        let place = Place::Checkpoint(*id);
+        let sealed = content.map(|content| cipher.seal(place, content)).transpose()?.flatten();
+        update.key_id.push(sealed.as_ref().map(|sealed| sealed.key));
+        let plain = || content.map(Cow::Borrowed);
+        update.content.push(sealed.map_or_else(plain, |sealed| Some(Cow::Owned(sealed.text))));
     }
     update.execute(connection).await?;
     Ok(())
@@ -213,7 +238,7 @@ pub(super) async fn turns_checkpoint(
 
 bulk! {
     EndTurns
-    "UPDATE turns SET content = '', status = new.status, model = new.model, prompt_tokens = new.prompt_tokens, \
+    "UPDATE turns SET content = '', key_id = NULL, status = new.status, model = new.model, prompt_tokens = new.prompt_tokens, \
      completion_tokens = new.completion_tokens, usage_estimated = new.usage_estimated, ended_at = new.ended_at \
      FROM unnest("
     {

@@ -2,6 +2,7 @@
 
 use super::wanted::Wanted;
 use crate::append::people::{Columns, Part};
+use crate::cipher::{Cipher, Place};
 use crate::error::Result;
 use crate::members::REMOVED;
 use crate::messages::MessageRow;
@@ -59,7 +60,11 @@ pub(super) struct Known {
 }
 
 impl Known {
-    pub(super) async fn load(connection: &mut AsyncPgConnection, wanted: Wanted) -> Result<Self> {
+    pub(super) async fn load(
+        connection: &mut AsyncPgConnection,
+        cipher: &Cipher,
+        wanted: Wanted,
+    ) -> Result<Self> {
         let Wanted {
             creations,
             conversations,
@@ -85,7 +90,7 @@ impl Known {
             turns.extend(live_turns(connection, deletions).await?);
         }
         if !turns.is_empty() {
-            known.turns = turns_of(connection, turns, checkpoints).await?;
+            known.turns = turns_of(connection, cipher, turns, checkpoints).await?;
         }
         if !parts.is_empty() {
             known.parts = parts_of(connection, parts).await?;
@@ -129,6 +134,7 @@ async fn heads(
 
 async fn turns_of(
     connection: &mut AsyncPgConnection,
+    cipher: &Cipher,
     wanted: impl IntoIterator<Item = Id>,
     checkpoints: Vec<Id>,
 ) -> Result<HashMap<Id, Turn>> {
@@ -138,11 +144,16 @@ async fn turns_of(
     let query = turns::table
         .filter(turns::id.eq_any(wanted))
         .order(turns::id)
-        .select((turns::id, turns::conversation_id, turns::status.is_null(), content))
+        .select((turns::id, turns::conversation_id, turns::status.is_null(), content, turns::key_id))
         .for_no_key_update();
-    let rows: Vec<(Id, Id, bool, String)> = query.load(connection).await?;
-    let turn = |(id, conversation, live, content)| (id, Turn { conversation, live, content });
-    Ok(rows.into_iter().map(turn).collect())
+    let rows: Vec<(Id, Id, bool, String, Option<String>)> = query.load(connection).await?;
+    let turn = |(id, conversation, live, content, key): (Id, Id, bool, String, Option<String>)| {
+        // No text: none was asked for.
+        let key = key.filter(|_| !content.is_empty());
+        let content = cipher.open(Place::Checkpoint(id), key.as_deref(), content)?;
+        Ok((id, Turn { conversation, live, content }))
+    };
+    rows.into_iter().map(turn).collect()
 }
 
 async fn live_turns(connection: &mut AsyncPgConnection, conversations: Vec<Id>) -> Result<Vec<Id>> {
@@ -240,7 +251,7 @@ macro_rules! columns {
         "m.conversation_id, m.seq, m.changed_seq, m.id, m.author_id, m.author_name, m.kind, m.content, m.client_id, \
          m.in_reply_to, m.status, m.model, m.prompt_tokens, m.completion_tokens, m.usage_estimated, m.cost_nano, \
          m.elapsed_ms, m.created_at, m.edited_at, m.deleted_at, m.reactions, m.content_type, \
-         m.backend, m.confidence"
+         m.backend, m.confidence, m.key_id"
     };
 }
 

@@ -7,6 +7,7 @@ use super::bulk;
 use super::known::{Found, Head, Known, Turn};
 use crate::append::people::Part;
 use crate::append::row::Row;
+use crate::cipher::Cipher;
 use crate::conversations::NewConversation;
 use crate::error::Result;
 use crate::messages::{MessageRow, signed};
@@ -47,19 +48,19 @@ impl Entry<'_> {
         }
     }
 
-    fn message(&self) -> Result<Message> {
+    fn message(&self, cipher: &Cipher) -> Result<Message> {
         match self {
-            Self::Stored(row) => MessageRow::clone(row).into_message(),
+            Self::Stored(row) => MessageRow::clone(row).into_message(cipher),
             Self::Fresh(message, seq) => {
                 let seq = seq.unsigned_abs();
-                Ok(Message { seq, changed_seq: seq, ..(*message).clone() })
+                Ok(Message { seq, changed_seq: seq, attached: None, ..(*message).clone() })
             }
             Self::Whole(message) => Ok(Message::clone(message)),
         }
     }
 
-    fn duplicate(&self) -> Result<Outcome> {
-        Ok(Outcome::Duplicate(Box::new(self.message()?)))
+    fn duplicate(&self, cipher: &Cipher) -> Result<Outcome> {
+        Ok(Outcome::Duplicate(Box::new(self.message(cipher)?)))
     }
 }
 
@@ -87,6 +88,7 @@ struct PartSlot {
 }
 
 pub(super) struct Ledger<'a> {
+    cipher: &'a Cipher,
     heads: HashMap<Id, Head>,
     turns: HashMap<Id, Turn>,
     entries: Vec<Entry<'a>>,
@@ -103,10 +105,11 @@ pub(super) struct Ledger<'a> {
 }
 
 impl<'a> Ledger<'a> {
-    pub(super) fn new(known: Known) -> Self {
+    pub(super) fn new(cipher: &'a Cipher, known: Known) -> Self {
         let Known { heads, turns, parts, members, messages } = known;
         let slot = |(part, head)| PartSlot { before: Some(part), now: Some(part), head };
         let mut ledger = Self {
+            cipher,
             heads,
             turns,
             entries: Vec::new(),
@@ -178,16 +181,18 @@ impl<'a> Ledger<'a> {
             None => self.by_fingerprint.get(&(fingerprint, conversation)).copied(),
         });
         if let Some(place) = resend {
-            return self.entries[place].duplicate();
+            return self.entries[place].duplicate(self.cipher);
         }
         // A caller that tries again gets the message.
         if let Some(place) = self.by_id.get(&message.id.into()) {
             let known = &self.entries[*place];
-            let same = known.conversation() == conversation;
-            return if same { known.duplicate() } else { Ok(Outcome::Refused(ErrorCode::Conflict)) };
+            if known.conversation() != conversation {
+                return Ok(Outcome::Refused(ErrorCode::Conflict));
+            }
+            return known.duplicate(self.cipher);
         }
         if let Some(title) = &new.creates
-            && !self.conversation_create(message, title)
+            && !self.conversation_create(message, title)?
         {
             return Ok(Outcome::Refused(ErrorCode::Conflict));
         }
@@ -200,11 +205,11 @@ impl<'a> Ledger<'a> {
     }
 
     /// Makes the conversation of a first message. False where there is one, or nobody to own it.
-    fn conversation_create(&mut self, message: &Message, title: &'a str) -> bool {
+    fn conversation_create(&mut self, message: &Message, title: &'a str) -> Result<bool> {
         let (id, now) = (message.conversation.into(), message.created_at.into());
-        let Author::User(owner) = message.author else { return false };
+        let Author::User(owner) = message.author else { return Ok(false) };
         if self.heads.contains_key(&id) {
-            return false;
+            return Ok(false);
         }
         let head = Head {
             last_seq: 0,
@@ -215,9 +220,9 @@ impl<'a> Ledger<'a> {
             changed: false,
         };
         self.heads.insert(id, head);
-        self.changes.conversations.push(NewConversation::new(id, title, now));
+        self.changes.conversations.push(NewConversation::new(self.cipher, id, title, now)?);
         self.part_set((id, owner.into()), Some(Part::owner(now)));
-        true
+        Ok(true)
     }
 
     /// Puts `row`, which is `message`, at the end of its conversation.
@@ -239,7 +244,8 @@ impl<'a> Ledger<'a> {
         let entry = match &content {
             None => Entry::Fresh(message, row.seq),
             Some(content) => {
-                let message = Message { seq, changed_seq: seq, content: content.clone(), ..message.clone() };
+                let content = content.clone();
+                let message = Message { seq, changed_seq: seq, content, attached: None, ..message.clone() };
                 Entry::Whole(Box::new(message))
             }
         };
@@ -256,7 +262,7 @@ impl<'a> Ledger<'a> {
         let Some(place) = self.by_id.get(&change.message.into()).copied() else {
             return refused(ErrorCode::MessageNotFound);
         };
-        let message = self.entries[place].message()?;
+        let message = self.entries[place].message(self.cipher)?;
         let mut changed = match change.apply(&message) {
             Ok(Some(changed)) => Box::new(changed),
             Ok(None) => return Ok(Outcome::Unchanged(Box::new(message))),
@@ -335,7 +341,9 @@ impl<'a> Ledger<'a> {
     }
 
     /// Makes the changes, in an order in which each finds what it refers to.
-    pub(super) async fn flush(self, connection: &mut AsyncPgConnection) -> Result<()> {
+    pub(super) async fn flush(mut self, connection: &mut AsyncPgConnection) -> Result<()> {
+        let cipher = self.cipher;
+        self.changes.messages.iter_mut().try_for_each(|row| row.seal(cipher))?;
         let heads = self.heads.iter().filter(|(_, head)| head.changed);
         let edited = self.changes.edits.iter().filter_map(|place| match &self.entries[*place] {
             Entry::Whole(message) => Some(&**message),
@@ -348,9 +356,9 @@ impl<'a> Ledger<'a> {
         bulk::parts_set(connection, kept).await?;
         bulk::parts_delete(connection, gone).await?;
         bulk::messages_insert(connection, &self.changes.messages).await?;
-        bulk::messages_change(connection, edited).await?;
+        bulk::messages_change(connection, cipher, edited).await?;
         bulk::turns_insert(connection, &self.changes.turns).await?;
-        bulk::turns_checkpoint(connection, &self.changes.checkpoints).await?;
+        bulk::turns_checkpoint(connection, cipher, &self.changes.checkpoints).await?;
         bulk::turns_end(connection, &self.changes.ends).await?;
         bulk::conversations_delete(connection, &self.changes.deletions).await?;
         bulk::heads_update(connection, heads).await

@@ -19,16 +19,21 @@ mod wanted;
 use self::known::Known;
 use self::ledger::Ledger;
 use self::wanted::Wanted;
+use crate::cipher::Cipher;
 use crate::error::Result;
 use crate::writer::{Call, Outcome};
 use diesel_async::AsyncPgConnection;
 
 /// Does the writes of all calls in their order. Gives one outcome a write.
-pub(crate) async fn apply(connection: &mut AsyncPgConnection, calls: &[Call]) -> Result<Vec<Outcome>> {
+pub(crate) async fn apply(
+    connection: &mut AsyncPgConnection,
+    cipher: &Cipher,
+    calls: &[Call],
+) -> Result<Vec<Outcome>> {
     let writes = || calls.iter().flat_map(|call| &call.writes);
     let wanted = Wanted::by(writes());
-    let known = Known::load(connection, wanted).await?;
-    let mut ledger = Ledger::new(known);
+    let known = Known::load(connection, cipher, wanted).await?;
+    let mut ledger = Ledger::new(cipher, known);
     let outcomes = writes().map(|write| ledger.write(write)).collect::<Result<Vec<_>>>()?;
     ledger.flush(connection).await?;
     Ok(outcomes)

@@ -110,6 +110,7 @@ impl Log<'_> {
         let live = turns::table.filter(turns::conversation_id.eq(id)).filter(turns::status.is_null());
         let ended = (
             turns::content.eq(""),
+            turns::key_id.eq(None::<&str>),
             turns::status.eq(TurnStatus::Interrupted.as_str()),
             turns::ended_at.eq(at),
         );

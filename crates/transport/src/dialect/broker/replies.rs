@@ -50,6 +50,7 @@ pub(super) fn frame(reply: &Reply) -> Option<ServerFrame<'_>> {
         ReplyBody::Joined { .. }
         | ReplyBody::Left { .. }
         | ReplyBody::Changed { .. }
+        | ReplyBody::Answered { .. }
         | ReplyBody::RoomJoined(_)
         | ReplyBody::RoomLeft { .. }
         | ReplyBody::RoomDeleted { .. }

@@ -230,15 +230,20 @@ fn refused(text: &str) -> String {
 #[test]
 fn replies_become_reports() {
     let id: MessageId = id(0x1001);
-    let full = report(
-        r#"{"type":"ai_response","message_id":"TASK","response_content":"Hi","content_type":"markdown",
+    let text = r#"{"type":"ai_response","message_id":"TASK","response_content":"Hi","content_type":"markdown",
             "confidence_score":0.5,"model_used":"m","usage":{"prompt_tokens":1,"completion_tokens":2},
-            "finish_reason":"length"}"#,
-    );
+            "finish_reason":"length"}"#;
+    let full = report(text);
     let usage = Usage { prompt_tokens: 1, completion_tokens: 2, estimated: false };
     let about = About { confidence: Confidence::new(0.5), content_type: Some("markdown".into()) };
-    let said =
-        vec![Delta::Usage(usage), Delta::Model("m".into()), Delta::About(about), Delta::End(Finish::Length)];
+    let raw = |text: &str| Delta::Raw(text.replace("TASK", &id.to_string()).into());
+    let said = vec![
+        raw(text),
+        Delta::Usage(usage),
+        Delta::Model("m".into()),
+        Delta::About(about),
+        Delta::End(Finish::Length),
+    ];
     assert_eq!(full, WorkerReport::Done { id, content: "Hi".into(), pieces: said });
 
     let odd = format!(
@@ -246,7 +251,7 @@ fn replies_become_reports() {
             "finish_reason":"tired"}}"#,
         "x".repeat(65)
     );
-    let said = vec![Delta::About(About::default()), Delta::End(Finish::Stop)];
+    let said = vec![raw(&odd), Delta::About(About::default()), Delta::End(Finish::Stop)];
     assert_eq!(report(&odd), WorkerReport::Done { id, content: String::new(), pieces: said });
 }
 

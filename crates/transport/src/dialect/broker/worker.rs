@@ -68,7 +68,7 @@ impl WorkerDialect for BrokerWorkers {
 
     fn decode(&self, text: &str) -> Result<FromWorker, Bytes> {
         match WorkerFrame::parse(text) {
-            Ok(frame) => from_worker(frame),
+            Ok(frame) => from_worker(frame, text),
             Err(error) => Err(unreadable(&error)),
         }
     }
@@ -107,14 +107,14 @@ fn refused(refusal: &Refusal, message_id: Option<&str>) -> Bytes {
     frame::json(&OrderFrame::Error(wire::Error { message_id, ..error(refusal) }))
 }
 
-fn from_worker(frame: WorkerFrame) -> Result<FromWorker, Bytes> {
+fn from_worker(frame: WorkerFrame, text: &str) -> Result<FromWorker, Bytes> {
     let report = match frame {
         WorkerFrame::Ping => return Ok(FromWorker::Ping),
         WorkerFrame::AiAuth(_) => {
             let refusal = Refusal::new(ErrorCode::Forbidden, "this worker is known already");
             return Err(refused(&refusal, None));
         }
-        WorkerFrame::AiResponse(response) => done(response),
+        WorkerFrame::AiResponse(response) => done(response, text),
         WorkerFrame::AiResponseChunk(chunk) => {
             WorkerReport::Pieces { id: chunk.message_id, pieces: pieces(chunk) }
         }
@@ -129,8 +129,8 @@ fn from_worker(frame: WorkerFrame) -> Result<FromWorker, Bytes> {
     Ok(FromWorker::Report(report))
 }
 
-/// A whole reply. What is odd about it beside its text is left out, so that it is not lost.
-fn done(response: wire::WorkerResponse) -> WorkerReport {
+/// A whole reply, with the frame that told it. What is odd about it beside its text is left out, so that it is not lost.
+fn done(response: wire::WorkerResponse, frame: &str) -> WorkerReport {
     let about = About {
         confidence: response.confidence_score.and_then(Confidence::new),
         content_type: response.content_type.filter(|it| it != TEXT && it.len() <= CONTENT_TYPE_MAX),
@@ -144,7 +144,8 @@ fn done(response: wire::WorkerResponse) -> WorkerReport {
     });
     let model = response.model_used.map(Delta::Model);
     let end = Delta::End(finish(response.finish_reason.as_deref()));
-    let pieces = usage.into_iter().chain(model).chain([Delta::About(about), end]).collect();
+    let raw = Delta::Raw(frame.trim().into());
+    let pieces = [raw].into_iter().chain(usage).chain(model).chain([Delta::About(about), end]).collect();
     WorkerReport::Done { id: response.message_id, content: response.response_content, pieces }
 }
 

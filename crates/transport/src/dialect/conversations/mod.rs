@@ -229,6 +229,7 @@ fn reply_frame<'a>(body: &'a ReplyBody, correlation: &'a Correlation) -> Option<
         | ReplyBody::RoomLeft { .. }
         | ReplyBody::RoomDeleted { .. }
         | ReplyBody::Member { .. }
+        | ReplyBody::Answered { .. }
         | ReplyBody::Synced { .. } => return None,
     })
 }

@@ -80,6 +80,7 @@ fn action(frame: ClientFrame) -> Result<Action, Refusal> {
                 temperature: data.temperature,
                 max_tokens: data.max_tokens,
                 restarts: data.restart.unwrap_or_default(),
+                ..TurnOptions::default()
             },
         },
         ClientFrame::Resume(data) => Action::Resume(positions(data.positions)?),
@@ -104,6 +105,7 @@ fn draft(data: wire::SendChat) -> Result<Draft, Refusal> {
             temperature: data.temperature,
             max_tokens: data.max_tokens,
             restarts: data.restart.unwrap_or_default(),
+            ..TurnOptions::default()
         },
     })
 }

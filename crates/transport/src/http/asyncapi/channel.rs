@@ -81,6 +81,20 @@ impl Channel {
         self.add_flat(Sender::Client, kind, about, &value(&T::schema()))
     }
 
+    /// A frame from the client that has the fields of a `T` and no `type`; `kind` is its name here.
+    pub(super) fn untyped_client<T: ToSchema>(self, kind: &str, about: &str) -> Self {
+        let mut channel = self.flat_client::<T>(kind, about);
+        if let Some(message) = channel.messages.last_mut() {
+            if let Some(fields) = message.payload["properties"].as_object_mut() {
+                fields.remove("type");
+            }
+            if let Some(required) = message.payload["required"].as_array_mut() {
+                required.retain(|name| name != "type");
+            }
+        }
+        channel
+    }
+
     /// The frames from the server that are variants of `T`, an enum whose fields stand beside `type`.
     pub(super) fn flat_server<T: ToSchema>(mut self) -> Self {
         self.collect::<T>();

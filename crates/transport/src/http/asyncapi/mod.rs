@@ -7,6 +7,7 @@ mod broker;
 mod channel;
 mod conversations;
 mod rooms;
+mod sessions;
 
 use channel::Channel;
 use parlor_domain::{CloseCode, ErrorCode};
@@ -18,7 +19,13 @@ const ABOUT: &str = "The WebSockets of a chat server between people and AI. Fram
 
 /// The document of all sockets.
 pub(super) fn describe() -> Value {
-    document(&[conversations::channel(), rooms::channel(), broker::users(), broker::workers()])
+    document(&[
+        conversations::channel(),
+        rooms::channel(),
+        broker::users(),
+        broker::workers(),
+        sessions::channel(),
+    ])
 }
 
 fn document(channels: &[Channel]) -> Value {

@@ -1,11 +1,11 @@
 //! What the server says of itself.
 
 use super::super::{asyncapi, documents};
-use super::world::World;
+use super::world::{World, named};
 use axum::body::Body;
 use axum::http::Request;
 use parlor_domain::ErrorCode;
-use parlor_protocol::{broker, conversations, rooms};
+use parlor_protocol::{broker, conversations, rooms, sessions};
 use serde_json::{Value, json};
 use std::collections::BTreeSet;
 
@@ -72,7 +72,7 @@ async fn every_documented_route_is_served() {
     for (path, item) in openapi["paths"].as_object().unwrap() {
         for method in item.as_object().unwrap().keys() {
             let method = method.to_uppercase();
-            let request = Request::builder().method(method.as_str()).uri(path.replace("{room_id}", "r"));
+            let request = Request::builder().method(method.as_str()).uri(named(path));
             let answer = world.send(request.body(Body::empty()).unwrap()).await;
             let unserved = answer.status == 405 || answer.body["code"] == "NOT_FOUND";
             assert!(!unserved, "{method} {path}: {}", answer.status);
@@ -114,6 +114,12 @@ fn every_documented_frame_of_a_client_is_known() {
     let listed = |channel| kinds(&document, channel, "client").into_iter().collect::<BTreeSet<_>>();
     assert_eq!(listed("broker"), sorted(broker::UserFrame::KINDS));
     assert_eq!(listed("workers"), sorted(broker::WorkerFrame::KINDS));
+    // A request has no `type`, and so no word for it.
+    let words: Vec<_> = sessions::ClientFrame::KINDS.iter().copied().chain(["request"]).collect();
+    assert_eq!(listed("sessions"), sorted(&words));
+    let request = &document["components"]["messages"]["sessions.client.request"]["payload"];
+    assert_eq!(request["required"], json!(["message"]));
+    assert!(request["properties"].get("type").is_none(), "{request}");
 }
 
 /// Protects readers from frames that nobody told them of: the enums' own lists are taken over whole.
@@ -125,6 +131,10 @@ fn the_frames_of_the_server_are_those_of_the_enums() {
     }
     let task = &document["components"]["messages"]["workers.server.process_message"]["payload"];
     assert!(task["properties"]["conversation_context"].is_object(), "{task}");
+    assert_eq!(
+        kinds(&document, "sessions", "server"),
+        ["chunk", "connected", "error", "message", "pong", "typing"]
+    );
     for channel in ["conversations", "rooms", "broker"] {
         let kinds = kinds(&document, channel, "server");
         for kind in ["typing", "history", "resumed", "pong", "error"] {

@@ -1,6 +1,6 @@
 //! What is refused, and how: every route, every kind of credential, every kind of bad input.
 
-use super::world::World;
+use super::world::{World, named};
 use axum::body::Body;
 use axum::http::Request;
 use serde_json::{Value, json};
@@ -20,7 +20,7 @@ async fn routes_with_a_caller_refuse_whoever_is_none() {
                 continue;
             }
             seen += 1;
-            let (path, method) = (path.replace("{room_id}", "r"), method.to_uppercase());
+            let (path, method) = (named(path), method.to_uppercase());
             let stranger = Request::builder().method(method.as_str()).uri(path.as_str());
             let stranger = world.send(stranger.body(Body::empty()).unwrap()).await;
             assert_eq!(stranger.refusal(), (401, "UNAUTHENTICATED"), "{method} {path}");
@@ -30,7 +30,7 @@ async fn routes_with_a_caller_refuse_whoever_is_none() {
             assert_eq!(ask(&socket).await.refusal(), (403, "FORBIDDEN"), "{method} {path}");
         }
     }
-    assert!(seen >= 7, "routes that need a caller: {seen}");
+    assert!(seen >= 15, "routes that need a caller: {seen}");
 }
 
 /// Protects what stands in URLs from being worth more than a socket.

@@ -4,10 +4,15 @@ use crate::{Options, Server};
 use async_trait::async_trait;
 use axum::body::{Body, to_bytes};
 use axum::http::{HeaderMap, Request, StatusCode};
-use parlor_domain::ports::{Authenticator, Backend, Clock, Identity, Role, Scope, Store};
+use parking_lot::Mutex;
+use parlor_domain::ports::{
+    Accounts, Authenticator, Backend, Clock, GrantId, Identity, RefreshError, Role, Scope, SignUp, SignedIn,
+    Store, User,
+};
 use parlor_domain::testing::{ManualClock, MemoryStore, ScriptedBackend};
-use parlor_domain::{ErrorCode, Hub, Ports, Provider, Settings, UserId};
+use parlor_domain::{ErrorCode, Hub, Ports, Provider, Refusal, Settings, UserId};
 use serde_json::Value;
+use std::net::IpAddr;
 use std::sync::Arc;
 use std::time::Duration;
 use tower::ServiceExt;
@@ -22,7 +27,8 @@ impl Authenticator for Words {
         let role = if kind == "admin" { Role::Admin } else { Role::User };
         let scope = if kind == "socket" { Scope::Sockets } else { Scope::Everything };
         let user = user.parse().map_err(|_| ErrorCode::InvalidToken)?;
-        Ok(Identity { user, role, scope, expires_at: self.0.now().plus(Duration::from_secs(60)) })
+        let expires_at = self.0.now().plus(Duration::from_secs(60));
+        Ok(Identity { user, role, scope, expires_at, grant: GrantId(user.as_uuid()) })
     }
 
     fn is_service_key(&self, _: &str) -> bool {
@@ -33,15 +39,84 @@ impl Authenticator for Words {
         false
     }
 
-    async fn issue_socket_token(&self, user: UserId, _: Role, _: Duration) -> Result<String, ErrorCode> {
-        Ok(format!("socket:{user}"))
+    async fn issue_socket_token(&self, of: &Identity, _: Duration) -> Result<String, ErrorCode> {
+        Ok(format!("socket:{}", of.user))
+    }
+}
+
+/// Lets everybody in whose password is `password`, whose code is `123456` and whose refresh token is `refresh:` with a
+/// user's id behind it.
+pub(super) struct Trusting {
+    store: Arc<MemoryStore>,
+    clock: Arc<ManualClock>,
+    /// From where it was asked last.
+    pub(super) asked_from: Mutex<Option<IpAddr>>,
+}
+
+impl Trusting {
+    fn signed_in(user: User) -> SignedIn {
+        let (access_token, refresh_token) = (format!("user:{}", user.id), format!("refresh:{}", user.id));
+        let (grant, expires_in) = (GrantId(user.id.as_uuid()), Duration::from_secs(3_600));
+        SignedIn { user, grant, access_token, expires_in, refresh_token }
+    }
+
+    async fn code(&self, email: &str, code: &str, from: Option<IpAddr>) -> Result<SignedIn, Refusal> {
+        *self.asked_from.lock() = from;
+        if code != "123456" {
+            return Err(Refusal::of(ErrorCode::InvalidCode));
+        }
+        Ok(Self::signed_in(self.store.user_ensure(email, None, self.clock.now()).await.unwrap()))
+    }
+}
+
+#[async_trait]
+impl Accounts for Trusting {
+    async fn sign_up(&self, _: SignUp, from: Option<IpAddr>) -> Result<(), Refusal> {
+        *self.asked_from.lock() = from;
+        Ok(())
+    }
+
+    async fn verify_email(&self, email: &str, code: &str, from: Option<IpAddr>) -> Result<SignedIn, Refusal> {
+        self.code(email, code, from).await
+    }
+
+    async fn sign_in(&self, _: &str, password: &str, from: Option<IpAddr>) -> Result<(), Refusal> {
+        *self.asked_from.lock() = from;
+        match password {
+            "password" => Ok(()),
+            "again" => Err(Refusal::retry_after(ErrorCode::RateLimit, Duration::from_secs(7))),
+            _ => Err(Refusal::of(ErrorCode::InvalidCredentials)),
+        }
+    }
+
+    async fn verify_sign_in(
+        &self,
+        email: &str,
+        code: &str,
+        from: Option<IpAddr>,
+    ) -> Result<SignedIn, Refusal> {
+        self.code(email, code, from).await
+    }
+
+    async fn refresh(&self, token: &str, _: Option<IpAddr>) -> Result<SignedIn, RefreshError> {
+        let unknown = || RefreshError::Refused(Refusal::of(ErrorCode::InvalidToken));
+        let user = token.strip_prefix("refresh:").and_then(|id| id.parse().ok()).ok_or_else(unknown)?;
+        let user = self.store.user_get(user).await.unwrap();
+        user.map(Self::signed_in).ok_or_else(unknown)
+    }
+
+    async fn refresh_owner(&self, token: &str) -> Result<Option<(UserId, GrantId)>, Refusal> {
+        let user: Option<UserId> = token.strip_prefix("refresh:").and_then(|id| id.parse().ok());
+        Ok(user.map(|user| (user, GrantId(user.as_uuid()))))
     }
 }
 
 pub(super) struct World {
     pub(super) router: axum::Router,
     pub(super) backend: Arc<ScriptedBackend>,
-    store: Arc<MemoryStore>,
+    pub(super) hub: Hub,
+    pub(super) store: Arc<MemoryStore>,
+    pub(super) accounts: Arc<Trusting>,
     clock: Arc<ManualClock>,
 }
 
@@ -50,6 +125,8 @@ pub(super) struct Answer {
     pub(super) status: StatusCode,
     pub(super) headers: HeaderMap,
     pub(super) body: Value,
+    /// The body as it came.
+    pub(super) text: String,
 }
 
 impl Answer {
@@ -70,16 +147,31 @@ impl World {
     }
 
     pub(super) async fn with(options: Options) -> Self {
+        Self::build(options, true).await
+    }
+
+    /// A server that is embedded by somebody who has accounts already.
+    pub(super) async fn without_accounts() -> Self {
+        Self::build(Options::default(), false).await
+    }
+
+    async fn build(options: Options, has_accounts: bool) -> Self {
         let (store, clock) = (Arc::new(MemoryStore::new()), Arc::new(ManualClock::default()));
         let backend = ScriptedBackend::new();
+        let accounts = Arc::new(Trusting {
+            store: Arc::clone(&store),
+            clock: Arc::clone(&clock),
+            asked_from: Mutex::default(),
+        });
         let ports = Ports {
             store: Arc::clone(&store) as Arc<dyn Store>,
             clock: Arc::clone(&clock) as Arc<dyn Clock>,
             authenticator: Arc::new(Words(Arc::clone(&clock))),
+            accounts: has_accounts.then(|| Arc::clone(&accounts) as Arc<dyn Accounts>),
             providers: vec![Provider::from(Arc::clone(&backend) as Arc<dyn Backend>)],
         };
         let hub = Hub::start(ports, Settings::default()).await.unwrap();
-        Self { router: Server::new(hub, options).router(), backend, store, clock }
+        Self { router: Server::new(hub.clone(), options).router(), backend, hub, store, accounts, clock }
     }
 
     /// The user with this name, made if need be.
@@ -97,7 +189,8 @@ impl World {
         let (head, body) = response.into_parts();
         let bytes = to_bytes(body, usize::MAX).await.unwrap();
         let body = serde_json::from_slice(&bytes).unwrap_or(Value::Null);
-        Answer { status: head.status, headers: head.headers, body }
+        let text = String::from_utf8_lossy(&bytes).into_owned();
+        Answer { status: head.status, headers: head.headers, body, text }
     }
 
     /// A request with a token and, where it is not null, a body.
@@ -110,4 +203,9 @@ impl World {
     pub(super) async fn get(&self, token: &str, path: &str) -> Answer {
         self.ask(token, "GET", path, Value::Null).await
     }
+}
+
+/// A path of the document with names in the place of its parameters.
+pub(super) fn named(path: &str) -> String {
+    path.replace("{room_id}", "r").replace("{session_id}", "01930000-0000-7000-8000-000000000001")
 }

@@ -1,5 +1,6 @@
 //! The loop over a socket, driven from the other end of a real one.
 
+mod sessions;
 mod users;
 mod workers;
 

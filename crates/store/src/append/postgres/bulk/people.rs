@@ -84,7 +84,7 @@ bulk! {
 
 bulk! {
     EndTurnsIn
-    "UPDATE turns SET content = '', status = gone.status, ended_at = gone.at FROM unnest("
+    "UPDATE turns SET content = '', key_id = NULL, status = gone.status, ended_at = gone.at FROM unnest("
     {
         conversation: sql::Uid = Id,
         at: sql::Instant = At,

@@ -1,0 +1,188 @@
+//! Conversations at rest: lists, search, pages, export, deletion and what can be brought back. Who is no participant of a
+//! conversation learns that there is none.
+
+use crate::conversation::{MembershipRequest, MembershipWork, Work};
+use crate::hub::{Caller, Hub, Shared};
+use crate::message::{Message, Seq};
+use crate::ports::{AuditAction, ConversationEntry, Exchange, Found, Page, Paged, StoreError};
+use crate::room::MemberRole;
+use crate::search::{self, Snippet};
+use crate::{ConversationId, ErrorCode, MessageId, Refusal};
+use std::sync::Arc;
+
+/// The most entries of one page of a list.
+const PAGE_MAX: usize = 200;
+/// The longest question of a search, in bytes.
+const QUESTION_MAX: usize = 500;
+/// How many messages of an export are read at once.
+const EXPORT_PAGE: usize = 64;
+
+/// A conversation in which something was found.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct SearchHit {
+    /// The conversation.
+    pub entry: ConversationEntry,
+    /// Its title, with what fits in it.
+    pub title: Snippet,
+    /// The messages that fit best, best first.
+    pub messages: Vec<(MessageId, Seq, Snippet)>,
+}
+
+impl Hub {
+    /// The caller's conversations that are no rooms, or those of them that were deleted, the last changed first; at most
+    /// 200 a page.
+    pub async fn conversation_list(
+        &self,
+        caller: &Caller,
+        deleted: bool,
+        page: Page,
+    ) -> Result<Paged<ConversationEntry>, Refusal> {
+        let listed = self.0.store.conversation_list(caller.identity.user, deleted, bounded(page)).await;
+        listed.map_err(|error| Refusal::internal(&error))
+    }
+
+    /// The caller's conversations in which every word of `question` begins a word of the title or of one message, the
+    /// best first. Errors: `INVALID_REQUEST` for a question without words or of more than 500 bytes, and where there is
+    /// no search because messages are encrypted at rest.
+    pub async fn conversation_search(
+        &self,
+        caller: &Caller,
+        question: &str,
+        page: Page,
+    ) -> Result<Paged<SearchHit>, Refusal> {
+        let asked = search::question(question);
+        if asked.is_empty() || question.len() > QUESTION_MAX {
+            let words = format!("a search has at least one word and at most {QUESTION_MAX} bytes");
+            return Err(Refusal::new(ErrorCode::InvalidRequest, words));
+        }
+        let found =
+            self.0.store.conversation_search(caller.identity.user, asked.clone(), bounded(page)).await;
+        let found = found.map_err(|error| Refusal::internal(&error))?;
+        let Some(Paged { items, total }) = found else {
+            let words = "search is off: messages are encrypted at rest";
+            return Err(Refusal::new(ErrorCode::InvalidRequest, words));
+        };
+        Ok(Paged { items: items.into_iter().map(|found| hit(found, &asked)).collect(), total })
+    }
+
+    /// One conversation of the caller's, with a page of its exchanges, oldest first. Error: `CONVERSATION_NOT_FOUND`,
+    /// also for a stranger and for one that was deleted.
+    pub async fn conversation_read(
+        &self,
+        caller: &Caller,
+        id: ConversationId,
+        page: Page,
+    ) -> Result<(ConversationEntry, Paged<Exchange>), Refusal> {
+        let entry = self.0.present(caller, id).await?;
+        let exchanges = self.0.store.exchange_list(id, entry.visible_after, bounded(page)).await;
+        Ok((entry, exchanges.map_err(|error| Refusal::internal(&error))?))
+    }
+
+    /// Deletes a conversation that is no room; its owner can bring it back until it is removed for good. Errors:
+    /// `CONVERSATION_NOT_FOUND`, also for a stranger; `FORBIDDEN` for who is not its owner.
+    pub async fn conversation_delete(&self, caller: &Caller, id: ConversationId) -> Result<(), Refusal> {
+        let deleted = self.delete(caller, id).await;
+        self.0.audited(caller.into(), AuditAction::ConversationDelete, Some(id.to_string()), deleted).await
+    }
+
+    async fn delete(&self, caller: &Caller, id: ConversationId) -> Result<(), Refusal> {
+        self.0.present(caller, id).await?;
+        let (by, request) = (caller.identity.user, MembershipRequest::Delete);
+        let work = |respond| Work::Membership(Box::new(MembershipWork { by, request, respond }));
+        self.0.ask(id, work).await.map_err(|refusal| refusal.about(false))
+    }
+
+    /// Brings a deleted conversation back. Errors: as of [`Hub::conversation_delete`].
+    pub async fn conversation_restore(
+        &self,
+        caller: &Caller,
+        id: ConversationId,
+    ) -> Result<ConversationEntry, Refusal> {
+        let restored = self.restore(caller, id).await;
+        self.0.audited(caller.into(), AuditAction::ConversationRestore, Some(id.to_string()), restored).await
+    }
+
+    async fn restore(&self, caller: &Caller, id: ConversationId) -> Result<ConversationEntry, Refusal> {
+        let entry = self.0.entry(caller, id).await?;
+        if entry.role != MemberRole::Owner {
+            return Err(Refusal::new(ErrorCode::Forbidden, "only its owner brings a conversation back"));
+        }
+        let restored = self.0.store.conversation_restore(id, caller.identity.user, self.now()).await;
+        restored.map_err(|error| Refusal::internal(&error))?;
+        self.0.present(caller, id).await
+    }
+
+    /// The whole of a conversation, read as it is taken. Errors: as of [`Hub::conversation_read`].
+    pub async fn conversation_export(&self, caller: &Caller, id: ConversationId) -> Result<Export, Refusal> {
+        let entry = self.0.present(caller, id).await;
+        let subject = Some(id.to_string());
+        let entry = self.0.audited(caller.into(), AuditAction::ConversationExport, subject, entry).await?;
+        let (after, through) = (entry.visible_after, entry.summary.last_seq);
+        Ok(Export { shared: Arc::clone(&self.0), entry, after, through, page: Vec::new().into_iter() })
+    }
+}
+
+impl Shared {
+    /// A conversation that the caller takes part in, deleted or not.
+    async fn entry(&self, caller: &Caller, id: ConversationId) -> Result<ConversationEntry, Refusal> {
+        let entry = self.store.conversation_entry(id, caller.identity.user).await;
+        let entry = entry.map_err(|error| Refusal::internal(&error))?;
+        entry.ok_or(Refusal::of(ErrorCode::ConversationNotFound))
+    }
+
+    /// The same, if it was not deleted.
+    async fn present(&self, caller: &Caller, id: ConversationId) -> Result<ConversationEntry, Refusal> {
+        let entry = self.entry(caller, id).await?;
+        if entry.deleted_at.is_some() {
+            return Err(Refusal::of(ErrorCode::ConversationNotFound));
+        }
+        Ok(entry)
+    }
+}
+
+fn bounded(page: Page) -> Page {
+    Page { limit: page.limit.min(PAGE_MAX), ..page }
+}
+
+fn hit(found: Found, asked: &[String]) -> SearchHit {
+    let title = search::snippet(&found.entry.summary.title, asked);
+    let messages = found.messages.into_iter();
+    let messages = messages.map(|it| (it.id, it.seq, search::snippet(&it.content, asked))).collect();
+    SearchHit { entry: found.entry, title, messages }
+}
+
+/// A conversation that is exported: as it was when the export began, a page in memory at a time.
+pub struct Export {
+    shared: Arc<Shared>,
+    entry: ConversationEntry,
+    after: Seq,
+    /// The newest entry that there was at the beginning.
+    through: Seq,
+    page: std::vec::IntoIter<Message>,
+}
+
+impl Export {
+    /// The conversation.
+    pub fn entry(&self) -> &ConversationEntry {
+        &self.entry
+    }
+
+    /// The next message, with what is [attached](Message::attached); none at the end.
+    pub async fn next(&mut self) -> Result<Option<Message>, StoreError> {
+        if let Some(message) = self.page.next() {
+            return Ok(self.within(message));
+        }
+        let page = self.shared.store.log_export(self.entry.summary.id, self.after, EXPORT_PAGE).await?;
+        self.after = page.last().map_or(self.through, |message| message.seq);
+        self.page = page.into_iter();
+        Ok(self.page.next().and_then(|message| self.within(message)))
+    }
+
+    fn within(&mut self, message: Message) -> Option<Message> {
+        if message.seq > self.through {
+            self.page = Vec::new().into_iter();
+            return None;
+        }
+        Some(message)
+    }
+}

@@ -1,0 +1,87 @@
+//! Who did what of consequence. It is written down before it is answered.
+
+use crate::hub::{Caller, Hub, Shared};
+use crate::ports::{AuditAction, AuditEntry, AuditFilter, Role};
+use crate::{ErrorCode, Refusal, UserId};
+use std::net::IpAddr;
+use uuid::Uuid;
+
+/// The longest address of an account that is written down, in bytes (RFC 5321 §4.5.3.1.3).
+const ACCOUNT_MAX: usize = 254;
+
+/// Who did something, as far as is known.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct Doer {
+    pub(crate) actor: Option<UserId>,
+    pub(crate) account: Option<String>,
+    pub(crate) address: Option<IpAddr>,
+}
+
+impl Doer {
+    /// Somebody who has not proved who they are.
+    pub(crate) fn claimed(account: &str, address: Option<IpAddr>) -> Self {
+        let account = account.chars().filter(|it| !it.is_control()).take(ACCOUNT_MAX / 4).collect();
+        Self { actor: None, account: Some(account), address }
+    }
+}
+
+impl From<&Caller> for Doer {
+    fn from(caller: &Caller) -> Self {
+        Self { actor: Some(caller.identity.user), account: None, address: caller.address }
+    }
+}
+
+impl Shared {
+    /// Writes down what was done, or was refused. Error: `INTERNAL`.
+    pub(crate) async fn audit(
+        &self,
+        doer: Doer,
+        action: AuditAction,
+        subject: Option<String>,
+        refused: Option<ErrorCode>,
+    ) -> Result<(), Refusal> {
+        let Doer { actor, account, address } = doer;
+        let entry =
+            AuditEntry { actor, account, address, subject, ..AuditEntry::new(action, self.clock.now()) };
+        let written = self.store.audit_append(vec![entry.refused(refused)]).await;
+        written.map_err(|error| Refusal::internal(&error))
+    }
+
+    /// The same of an outcome, which is given back.
+    pub(crate) async fn audited<T>(
+        &self,
+        doer: Doer,
+        action: AuditAction,
+        subject: Option<String>,
+        outcome: Result<T, Refusal>,
+    ) -> Result<T, Refusal> {
+        let refused = outcome.as_ref().err().map(|refusal| refusal.code);
+        self.audit(doer, action, subject, refused).await?;
+        outcome
+    }
+}
+
+impl Hub {
+    /// The audit log, newest first, at most `limit` entries, those before `before`. This, too, is written down. Error:
+    /// `FORBIDDEN` for who is no admin.
+    pub async fn audit_list(
+        &self,
+        caller: &Caller,
+        filter: AuditFilter,
+        before: Option<Uuid>,
+        limit: usize,
+    ) -> Result<Vec<AuditEntry>, Refusal> {
+        self.admin_reads(caller, AuditAction::AuditRead).await?;
+        let listed = self.0.store.audit_list(filter, before, limit).await;
+        listed.map_err(|error| Refusal::internal(&error))
+    }
+
+    /// Lets admins read, and writes down who did or wanted to.
+    pub(crate) async fn admin_reads(&self, caller: &Caller, action: AuditAction) -> Result<(), Refusal> {
+        let allowed = match caller.identity.role {
+            Role::Admin => Ok(()),
+            Role::User => Err(Refusal::of(ErrorCode::Forbidden)),
+        };
+        self.0.audited(caller.into(), action, None, allowed).await
+    }
+}

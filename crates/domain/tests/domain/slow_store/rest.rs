@@ -1,0 +1,112 @@
+//! What no test wants to be slow.
+
+use super::SlowStore;
+use async_trait::async_trait;
+use parlor_domain::message::{Message, Seq};
+use parlor_domain::ports::{
+    AuditEntry, AuditFilter, AuditStore, ConversationEntry, ConversationStore, Exchange, Found, GrantStore,
+    Page, Paged, Revocation, StoreError,
+};
+use parlor_domain::{ConversationId, MessageId, Timestamp, UserId};
+use tokio::time::sleep;
+use uuid::Uuid;
+
+#[async_trait]
+impl AuditStore for SlowStore {
+    async fn audit_append(&self, entries: Vec<AuditEntry>) -> Result<(), StoreError> {
+        self.store.audit_append(entries).await
+    }
+
+    async fn audit_list(
+        &self,
+        filter: AuditFilter,
+        before: Option<Uuid>,
+        limit: usize,
+    ) -> Result<Vec<AuditEntry>, StoreError> {
+        self.store.audit_list(filter, before, limit).await
+    }
+}
+
+#[async_trait]
+impl GrantStore for SlowStore {
+    async fn grant_revoke(&self, revocation: Revocation) -> Result<(), StoreError> {
+        self.store.grant_revoke(revocation).await
+    }
+
+    async fn grants_revoked(
+        &self,
+        since: Option<Timestamp>,
+        now: Timestamp,
+    ) -> Result<Vec<Revocation>, StoreError> {
+        self.store.grants_revoked(since, now).await
+    }
+}
+
+#[async_trait]
+impl ConversationStore for SlowStore {
+    async fn conversation_entry(
+        &self,
+        id: ConversationId,
+        user: UserId,
+    ) -> Result<Option<ConversationEntry>, StoreError> {
+        self.store.conversation_entry(id, user).await
+    }
+
+    async fn conversation_list(
+        &self,
+        user: UserId,
+        deleted: bool,
+        page: Page,
+    ) -> Result<Paged<ConversationEntry>, StoreError> {
+        self.store.conversation_list(user, deleted, page).await
+    }
+
+    async fn conversation_search(
+        &self,
+        user: UserId,
+        words: Vec<String>,
+        page: Page,
+    ) -> Result<Option<Paged<Found>>, StoreError> {
+        self.store.conversation_search(user, words, page).await
+    }
+
+    async fn conversation_restore(
+        &self,
+        id: ConversationId,
+        owner: UserId,
+        now: Timestamp,
+    ) -> Result<bool, StoreError> {
+        self.store.conversation_restore(id, owner, now).await
+    }
+
+    async fn conversation_purge(&self, before: Timestamp, limit: usize) -> Result<usize, StoreError> {
+        self.store.conversation_purge(before, limit).await
+    }
+
+    async fn exchange_list(
+        &self,
+        conversation: ConversationId,
+        after: Seq,
+        page: Page,
+    ) -> Result<Paged<Exchange>, StoreError> {
+        self.store.exchange_list(conversation, after, page).await
+    }
+
+    async fn log_export(
+        &self,
+        conversation: ConversationId,
+        after: Seq,
+        limit: usize,
+    ) -> Result<Vec<Message>, StoreError> {
+        self.store.log_export(conversation, after, limit).await
+    }
+
+    async fn reply_to(
+        &self,
+        conversation: ConversationId,
+        message: MessageId,
+    ) -> Result<Option<Message>, StoreError> {
+        sleep(self.delays.read).await;
+        self.store.reply_to(conversation, message).await
+    }
+}

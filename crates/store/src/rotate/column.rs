@@ -1,0 +1,140 @@
+//! The columns that hold sealed texts, and the words that both databases ask for them with. (`$1` is a place for a value
+//! in both, as long as the first use of each stands in order.)
+
+use crate::cipher::{Cipher, Place};
+use crate::error::{Error, Result};
+use crate::types::{Id, sql};
+use diesel::prelude::*;
+use diesel::sql_types::{Nullable, Text};
+
+/// What is encrypted.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Column {
+    Title,
+    Content,
+    Attached,
+    Checkpoint,
+    Profile,
+}
+
+/// A text that is due: its row, whose it is, itself, its key.
+#[derive(Debug, QueryableByName)]
+#[diesel(check_for_backend(diesel::sqlite::Sqlite, diesel::pg::Pg))]
+pub(super) struct Due {
+    #[diesel(sql_type = sql::Uid)]
+    pub(super) id: Id,
+    #[diesel(sql_type = sql::Uid)]
+    owner: Id,
+    #[diesel(sql_type = Text)]
+    text: String,
+    #[diesel(sql_type = Nullable<Text>)]
+    key: Option<String>,
+}
+
+/// A text under the current key.
+pub(super) struct Anew<'a> {
+    pub(super) id: Id,
+    pub(super) text: String,
+    pub(super) key: Option<&'a str>,
+}
+
+impl Column {
+    pub(crate) const ALL: [Self; 5] =
+        [Self::Title, Self::Content, Self::Attached, Self::Checkpoint, Self::Profile];
+
+    pub(super) const fn table(self) -> &'static str {
+        match self {
+            Self::Title => "conversations",
+            Self::Content | Self::Attached => "messages",
+            Self::Checkpoint => "turns",
+            Self::Profile => "users",
+        }
+    }
+
+    pub(super) const fn text(self) -> &'static str {
+        match self {
+            Self::Title => "title",
+            Self::Content | Self::Checkpoint => "content",
+            Self::Attached => "attached",
+            Self::Profile => "profile",
+        }
+    }
+
+    pub(super) const fn key(self) -> &'static str {
+        match self {
+            Self::Title | Self::Content | Self::Checkpoint => "key_id",
+            Self::Attached => "attached_key",
+            Self::Profile => "profile_key",
+        }
+    }
+
+    /// What else is set with it: a sealed title is neither folded nor indexed.
+    pub(super) const fn also(self) -> &'static str {
+        match self {
+            Self::Title => ", title_folded = '', indexed_seq = -1",
+            Self::Content | Self::Attached | Self::Checkpoint | Self::Profile => "",
+        }
+    }
+
+    const fn owner(self) -> &'static str {
+        match self {
+            Self::Content | Self::Attached => "conversation_id",
+            Self::Title | Self::Checkpoint | Self::Profile => "id",
+        }
+    }
+
+    const fn place(self, Due { id, owner, .. }: &Due) -> Place {
+        let (conversation, message) = (*owner, *id);
+        match self {
+            Self::Title => Place::Title(*id),
+            Self::Content => Place::Content { conversation, message },
+            Self::Attached => Place::Attached { conversation, message },
+            Self::Checkpoint => Place::Checkpoint(*id),
+            Self::Profile => Place::Profile(*id),
+        }
+    }
+
+    /// The texts that are not under the key `current`, a place for a value.
+    fn is_due(self, current: &str) -> String {
+        let (text, key) = (self.text(), self.key());
+        format!("{text} <> '' AND ({key} IS NULL OR {key} <> {current})")
+    }
+
+    /// The ids of the next rows that are due, behind `$1`; the current key is `$2`.
+    pub(super) fn next(self, limit: usize) -> String {
+        let (table, due) = (self.table(), self.is_due("$2"));
+        format!("SELECT id FROM {table} WHERE id > $1 AND {due} ORDER BY id LIMIT {limit}")
+    }
+
+    /// What is due of the rows that are `which`, which has `$1`; the current key is `$2`.
+    pub(super) fn due(self, which: &str) -> String {
+        let (table, text, key, owner) = (self.table(), self.text(), self.key(), self.owner());
+        let due = self.is_due("$2");
+        format!(
+            "SELECT id, {owner} AS owner, {text} AS text, {key} AS key FROM {table} WHERE {which} AND {due}"
+        )
+    }
+
+    /// How many are due; the current key is `$1`.
+    pub(super) fn count(self) -> String {
+        format!("SELECT count(*) AS left FROM {} WHERE {}", self.table(), self.is_due("$1"))
+    }
+
+    /// The text under the current key. None where it cannot be opened: what stands there stays.
+    pub(super) fn anew(self, cipher: &Cipher, due: Due) -> Result<Option<Anew<'_>>> {
+        let place = self.place(&due);
+        let Due { id, text, key, .. } = due;
+        match cipher.open(place, key.as_deref(), text) {
+            Ok(text) => {
+                let sealed = cipher.seal(place, &text)?;
+                let (text, key) = sealed.map_or((text, None), |sealed| (sealed.text, Some(sealed.key)));
+                Ok(Some(Anew { id, text, key }))
+            }
+            Err(error @ (Error::UnknownKey { .. } | Error::Unsealable(_))) => {
+                tracing::warn!(id = %id.0, %error, "a text stays as it is");
+                Ok(None)
+            }
+            Err(error) => Err(error),
+        }
+    }
+}

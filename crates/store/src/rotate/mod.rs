@@ -1,0 +1,105 @@
+//! Encrypting anew what is plain or under another key, beside a server that goes on writing.
+//!
+//! A batch looks for rows that are due without holding anything, and then does them in one short transaction that reads
+//! them again: what somebody has changed in between is done as it is then, or is no longer due. So nothing is lost, a
+//! second process does no harm, and what dies is gone on with by whoever comes next.
+
+mod column;
+mod postgres;
+mod sqlite;
+
+pub(crate) use self::column::Column;
+
+use crate::error::{Error, Result};
+use crate::pools::{Pools, read};
+use crate::types::{Id, sql};
+use diesel::prelude::*;
+use diesel::sql_types::{BigInt, Text};
+use diesel_async::RunQueryDsl;
+
+/// How many rows a transaction changes: on SQLite the log waits as long.
+const ROWS: usize = 64;
+
+/// What [`Database::rotate_keys`](crate::Database::rotate_keys) has encrypted anew.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Rotated {
+    /// Texts of messages.
+    pub messages: u64,
+    /// What is attached to messages.
+    pub attachments: u64,
+    /// Titles of conversations.
+    pub titles: u64,
+    /// Replies in the making.
+    pub checkpoints: u64,
+    /// Profiles of users.
+    pub profiles: u64,
+    /// When it is done: how many texts are still plain or under another key, because they cannot be read (the log names
+    /// their rows), or because another server goes on to write so. 0: no key but the current one is needed any more.
+    pub left: u64,
+}
+
+impl Rotated {
+    pub(crate) fn count(&mut self, column: Column, changed: u64) {
+        let counter = match column {
+            Column::Content => &mut self.messages,
+            Column::Attached => &mut self.attachments,
+            Column::Title => &mut self.titles,
+            Column::Checkpoint => &mut self.checkpoints,
+            Column::Profile => &mut self.profiles,
+        };
+        *counter += changed;
+    }
+}
+
+/// What became of some rows that were due.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Batch {
+    /// The last of them.
+    pub(crate) through: Id,
+    pub(crate) changed: u64,
+}
+
+#[derive(QueryableByName)]
+#[diesel(check_for_backend(diesel::sqlite::Sqlite, diesel::pg::Pg))]
+struct RowId {
+    #[diesel(sql_type = sql::Uid)]
+    id: Id,
+}
+
+/// Encrypts the next texts of a column that are due anew, those of rows behind `after`. None where no more are due.
+pub(crate) async fn batch(pools: Pools, column: Column, after: Id) -> Result<Option<Batch>> {
+    let current = pools.cipher().current().ok_or(Error::NoKeys)?;
+    let next = diesel::sql_query(column.next(ROWS)).bind::<sql::Uid, _>(after).bind::<Text, _>(current);
+    let rows: Vec<RowId> = read!(&pools, |conn| next.load(conn).await?);
+    let Some(through) = rows.last().map(|row| row.id) else { return Ok(None) };
+    let ids = rows.into_iter().map(|row| row.id).collect();
+    let changed = match &pools {
+        Pools::Sqlite { write, cipher, .. } => sqlite::change(write, cipher.clone(), column, ids).await?,
+        Pools::Postgres { general, cipher, .. } => postgres::change(general, cipher, column, ids).await?,
+    };
+    Ok(Some(Batch { through, changed }))
+}
+
+#[derive(QueryableByName)]
+#[diesel(check_for_backend(diesel::sqlite::Sqlite, diesel::pg::Pg))]
+struct Left {
+    #[diesel(sql_type = BigInt)]
+    left: i64,
+}
+
+/// How many texts of a column are due.
+pub(crate) async fn left(pools: Pools, column: Column) -> Result<u64> {
+    let current = pools.cipher().current().ok_or(Error::NoKeys)?;
+    let count = diesel::sql_query(column.count()).bind::<Text, _>(current);
+    let Left { left } = read!(&pools, |conn| count.get_result(conn).await?);
+    Ok(left.unsigned_abs())
+}
+
+/// Removes what was overwritten from the files of the database, as far as that is ours to do.
+pub(crate) async fn clean(pools: Pools) -> Result<()> {
+    match &pools {
+        Pools::Sqlite { write, .. } => sqlite::clean(write).await,
+        // Its space is its operator's: VACUUM FULL would hold up everybody.
+        Pools::Postgres { .. } => Ok(()),
+    }
+}

@@ -1,0 +1,13 @@
+-- Each of these names the key that the text beside it is encrypted with: `content`, `attached`, `title`, `content`. None:
+-- it is as it was written. The title of a conversation that is encrypted has no folded form.
+ALTER TABLE messages ADD COLUMN key_id TEXT;
+ALTER TABLE messages ADD COLUMN attached_key TEXT;
+ALTER TABLE conversations ADD COLUMN key_id TEXT;
+ALTER TABLE turns ADD COLUMN key_id TEXT;
+
+-- The keys that something here may be encrypted with. `proof` is a constant that was encrypted with the key: whoever
+-- opens the database knows by it whether they have the same one.
+CREATE TABLE encryption_keys (
+    id    TEXT NOT NULL PRIMARY KEY,
+    proof TEXT NOT NULL
+) STRICT, WITHOUT ROWID;
