@@ -20,7 +20,8 @@ pub(crate) struct Doer {
 impl Doer {
     /// Somebody who has not proved who they are.
     pub(crate) fn claimed(account: &str, address: Option<IpAddr>) -> Self {
-        let account = account.chars().filter(|it| !it.is_control()).take(ACCOUNT_MAX / 4).collect();
+        let mut account: String = account.chars().filter(|it| !it.is_control()).take(ACCOUNT_MAX).collect();
+        account.truncate(account.floor_char_boundary(ACCOUNT_MAX));
         Self { actor: None, account: Some(account), address }
     }
 }

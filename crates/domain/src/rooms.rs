@@ -1,15 +1,17 @@
 //! Rooms as a whole: finding them by their ids, making them, and the changes of who takes part. Sockets and HTTP come
 //! here alike; what a room is for its members is its conversation's task's.
 
+use crate::audit::Doer;
 use crate::command::{RoomAction, RoomDraft};
 use crate::conversation::{Access, MembershipRequest, MembershipWork, Work};
 use crate::event::RoomJoined;
 use crate::hub::{Caller, Hub, Shared};
-use crate::ports::{MemberRecord, NewRoom, RoomRecord, RoomScope};
+use crate::ports::{AuditAction, MemberRecord, NewRoom, RoomRecord, RoomScope};
 use crate::room::{MemberRole, Room, RoomKind};
 use crate::{ConversationId, ErrorCode, Refusal, RoomId, UserId, check};
 use parking_lot::Mutex;
 use std::collections::HashMap;
+use std::net::IpAddr;
 use std::sync::Arc;
 use tokio::sync::oneshot;
 
@@ -163,8 +165,21 @@ impl Shared {
         self.ask(conversation, |respond| Work::Look { user, respond }).await
     }
 
-    /// Everything about rooms that does not need a connection, but [`RoomAction::Enter`].
+    /// Everything about rooms that does not need a connection, but [`RoomAction::Enter`]. A deletion, or the wish for one,
+    /// is written down.
     pub(crate) async fn room_change(
+        self: &Arc<Self>,
+        by: UserId,
+        from: Option<IpAddr>,
+        action: &RoomAction,
+    ) -> Result<ConversationId, Refusal> {
+        let changed = self.room_changed(by, action).await;
+        let RoomAction::Delete(room) = action else { return changed };
+        let doer = Doer { actor: Some(by), account: None, address: from };
+        self.audited(doer, AuditAction::RoomDelete, Some(room.to_string()), changed).await
+    }
+
+    async fn room_changed(
         self: &Arc<Self>,
         by: UserId,
         action: &RoomAction,
@@ -263,6 +278,6 @@ impl Hub {
     /// Ends a room. Errors: `ROOM_NOT_FOUND`, also for a stranger; `FORBIDDEN` for who is not its owner.
     pub async fn room_delete(&self, caller: &Caller, id: &RoomId) -> Result<(), Refusal> {
         let action = RoomAction::Delete(id.clone());
-        self.0.room_change(caller.identity.user, &action).await.map(drop)
+        self.0.room_change(caller.identity.user, caller.address, &action).await.map(drop)
     }
 }

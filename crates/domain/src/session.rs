@@ -18,6 +18,7 @@ use crate::joined::Joined;
 use crate::limits::{ConnectionLimits, Verdict};
 use crate::outbox::Outbox;
 use crate::{CloseCode, ConnectionId, ConversationId, ErrorCode, Refusal, RoomId, UserId};
+use std::net::IpAddr;
 use std::sync::Arc;
 
 /// One authenticated connection. Dropping it ends it.
@@ -25,6 +26,8 @@ pub struct Session {
     shared: Arc<Shared>,
     outbox: Arc<Outbox>,
     limits: ConnectionLimits,
+    /// From where it came, for what is audited.
+    address: Option<IpAddr>,
 }
 
 /// A conversation that a command named.
@@ -41,7 +44,7 @@ impl Session {
         let outbox = Outbox::new(ConnectionId::new(), caller, hears, shared.settings.outbox);
         shared.registry.add(&outbox, &shared.settings.limits)?;
         let limits = ConnectionLimits::new(Arc::clone(&shared.user_limits), user, &shared.settings.limits);
-        let session = Self { shared, outbox, limits };
+        let session = Self { shared, outbox, limits, address: caller.address };
         session.still_granted()?;
         Ok(session)
     }

@@ -21,7 +21,7 @@ impl RoomAction {
 impl Session {
     pub(super) async fn room(&mut self, action: RoomAction, correlation: Correlation) {
         let room = action.room().clone();
-        let done = self.shared.room_change(self.user(), &action).await;
+        let done = self.shared.room_change(self.user(), self.address, &action).await;
         let answered = match done {
             Ok(conversation) => self.answer_room(conversation, action, &room, &correlation).await,
             Err(refusal) => Err(refusal),

@@ -3,6 +3,7 @@
 use super::{ROOM, add, enter, exit, forget, id, place, wanted};
 use crate::client::{Client, draft, pass, settle};
 use crate::world::{server, unlimited};
+use parlor_domain::ports::{AuditFilter, AuditStore};
 use parlor_domain::room::{MemberRole, RoomKind};
 use parlor_domain::testing::{MemoryStore, TestHub};
 use parlor_domain::{Action, ErrorCode, HISTORY_MAX, RoomAction, RoomDraft, TurnOptions};
@@ -237,4 +238,10 @@ async fn rooms_are_made_and_found_without_a_socket() {
     hub.room_delete(ann, &id(ROOM)).await.unwrap();
     assert_eq!(code(hub.room_get(ann, &id(ROOM)).await.map(drop)), ErrorCode::RoomNotFound);
     assert!(hub.room_create(bob, group).await.unwrap().created, "the id is free again");
+    let filter = AuditFilter { action: Some("room_delete".into()), ..AuditFilter::default() };
+    let entries = server.store.audit_list(filter, None, 10).await.unwrap();
+    let written: Vec<_> =
+        entries.iter().map(|it| (it.actor, it.subject.as_deref(), it.outcome.as_str())).collect();
+    let [ann, bob] = [ann, bob].map(|it| Some(it.identity.user));
+    assert_eq!(written, [(ann, Some(ROOM), "done"), (bob, Some(ROOM), "ROOM_NOT_FOUND")]);
 }
