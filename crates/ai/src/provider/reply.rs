@@ -5,9 +5,12 @@ use super::config::SECRET_MIN;
 use parlor_domain::message::Usage;
 use parlor_domain::ports::{BackendError, Delta, Finish, ToolCall};
 use serde_json::Value;
-use serde_json::value::RawValue;
 use std::collections::VecDeque;
 use std::sync::Arc;
+
+/// How deep arrays and objects of an event may stand in each other. Readers of JSON take a hundred levels and more, of which
+/// what we put around an event has some.
+const EVENT_DEPTH_MAX: usize = 64;
 
 /// A reply so far. An API's parser tells it what the events say; what is empty or said already is no piece.
 pub(crate) struct Reply {
@@ -41,11 +44,12 @@ impl Reply {
         }
     }
 
-    /// An event of the API, whole. What is no JSON only ends the stream, or was cut; and what repeats a secret, as some
-    /// gateways do in their errors, is for nobody's eyes.
+    /// An event of the API, whole. What is no JSON only ends the stream, or was cut; what not every reader of JSON can read
+    /// would take all else with it that stands beside it; and what repeats a secret, as some gateways do in their errors,
+    /// is for nobody's eyes.
     pub(super) fn raw(&mut self, event: &str) {
         if self.raw_events
-            && serde_json::from_str::<&RawValue>(event).is_ok()
+            && is_readable(event)
             && !self.secrets.iter().any(|it| it.len() >= SECRET_MIN && event.contains(it.as_str()))
         {
             self.ready.push_back(Delta::Raw(event.trim().into()));
@@ -123,5 +127,20 @@ impl Reply {
         // Some servers end a reply that calls tools like any other.
         let finish = if self.calls_tools && finish == Finish::Stop { Finish::ToolCalls } else { finish };
         self.ready.push_back(Delta::End(finish));
+    }
+}
+
+/// Whether an event is JSON that every reader can read: no escape in it stands for nothing (RFC 8259 §8.2), and no number is
+/// out of range.
+fn is_readable(event: &str) -> bool {
+    serde_json::from_str::<Value>(event).is_ok_and(|it| depth(&it) <= EVENT_DEPTH_MAX)
+}
+
+/// Of what was read: the reader has a limit of its own.
+fn depth(value: &Value) -> usize {
+    match value {
+        Value::Array(items) => 1 + items.iter().map(depth).max().unwrap_or(0),
+        Value::Object(fields) => 1 + fields.values().map(depth).max().unwrap_or(0),
+        _ => 0,
     }
 }
