@@ -4,7 +4,7 @@ mod open;
 
 use super::commit::Waiting;
 use super::plans::Plan;
-use super::{Conversation, Follower, Origin};
+use super::{Conversation, Follower, Origin, Standing};
 use crate::event::{Event, EventBody, ReplyBody};
 use crate::generation::Piece;
 use crate::message::{Author, KIND_ASSISTANT, Message, Reply, Seq, TurnStatus, Usage};
@@ -12,7 +12,7 @@ use crate::outbox::{Delivery, Outbox};
 use crate::ports::{Checkpoint, TurnEnd, Write};
 use crate::room::RoomKind;
 use crate::turn::{self, Ended, Job};
-use crate::{MessageId, Refusal};
+use crate::{ErrorCode, MessageId, Refusal};
 use open::{OpenTurn, State, merge};
 use std::sync::Arc;
 use std::time::Duration;
@@ -265,7 +265,12 @@ impl Conversation {
         let Some(index) = self.turns.open.iter().position(|open| open.turn.id == id) else { return };
         let conversation = self.summary.id;
         let open = self.turns.open.remove(index);
-        open.followers.into_iter().for_each(|follower| follower.lose(conversation));
+        let why = match self.standing {
+            // It was deleted, and what was said of it goes with it.
+            Standing::Void => ErrorCode::ConversationNotFound,
+            Standing::Nascent | Standing::Stored => ErrorCode::AiUnavailable,
+        };
+        open.followers.into_iter().for_each(|follower| follower.lose(conversation, why));
         for stopper in open.stoppers {
             stopper.reply(self.room_id(), ReplyBody::Stopped { conversation, turn: Some(id), status: None });
         }

@@ -109,9 +109,9 @@ impl Follower {
         self.origin.reply(room, ReplyBody::Answered { message, user, kind, refusal });
     }
 
-    /// The turn is gone, and nobody knows how it ended.
-    pub(crate) fn lose(self, conversation: ConversationId) {
-        self.origin.refuse(Refusal::of(ErrorCode::AiUnavailable), conversation);
+    /// The turn is gone without a reply that could be told.
+    pub(crate) fn lose(self, conversation: ConversationId, why: ErrorCode) {
+        self.origin.refuse(Refusal::of(why), conversation);
     }
 }
 
