@@ -1,6 +1,6 @@
 //! Accounts of our own: from an address and a password to a pair of tokens.
 //!
-//! Each step here has the same shape. The visitor is counted, what they gave is brought into its form or refused, the
+//! Each step here has the same shape. The visitor has been counted; what they gave is brought into its form or refused, the
 //! address is counted; only then is anything looked up. From there on nothing may differ between an address that is known
 //! and one that is not, save what its owner reads in their mail: the same work, the same answer, after the same time.
 
@@ -134,14 +134,7 @@ impl OwnAccounts {
         Ok(())
     }
 
-    async fn verify(
-        &self,
-        purpose: CodePurpose,
-        email: &str,
-        code: &str,
-        from: Option<IpAddr>,
-    ) -> Result<SignedIn, Refusal> {
-        self.visitors.check(from)?;
+    async fn verify(&self, purpose: CodePurpose, email: &str, code: &str) -> Result<SignedIn, Refusal> {
         let email = normalise_address(email)?;
         // What can be no code is no guess at one either: nobody burns a code by a slip of the keyboard.
         let code = Code::parse(code).ok_or(Refusal::of(ErrorCode::InvalidCode))?;
@@ -191,36 +184,32 @@ impl OwnAccounts {
 
 #[async_trait]
 impl Accounts for OwnAccounts {
-    async fn sign_up(&self, who: SignUp, from: Option<IpAddr>) -> Result<(), Refusal> {
-        self.visitors.check(from)?;
+    fn admit(&self, from: Option<IpAddr>) -> Result<(), Refusal> {
+        self.visitors.check(from)
+    }
+
+    async fn sign_up(&self, who: SignUp) -> Result<(), Refusal> {
         let email = normalise_address(&who.email)?;
         passwords::check_new(&who.password, &email)?;
         check_username(who.username.as_deref())?;
         self.evenly(self.want_account(email, who)).await
     }
 
-    async fn verify_email(&self, email: &str, code: &str, from: Option<IpAddr>) -> Result<SignedIn, Refusal> {
-        self.verify(CodePurpose::SignUp, email, code, from).await
+    async fn verify_email(&self, email: &str, code: &str) -> Result<SignedIn, Refusal> {
+        self.verify(CodePurpose::SignUp, email, code).await
     }
 
-    async fn sign_in(&self, email: &str, password: &str, from: Option<IpAddr>) -> Result<(), Refusal> {
-        self.visitors.check(from)?;
+    async fn sign_in(&self, email: &str, password: &str) -> Result<(), Refusal> {
         let email = normalise_address(email)?;
         passwords::check_given(password)?;
         self.evenly(self.prove_password(email, password)).await
     }
 
-    async fn verify_sign_in(
-        &self,
-        email: &str,
-        code: &str,
-        from: Option<IpAddr>,
-    ) -> Result<SignedIn, Refusal> {
-        self.verify(CodePurpose::SignIn, email, code, from).await
+    async fn verify_sign_in(&self, email: &str, code: &str) -> Result<SignedIn, Refusal> {
+        self.verify(CodePurpose::SignIn, email, code).await
     }
 
-    async fn refresh(&self, refresh_token: &str, from: Option<IpAddr>) -> Result<SignedIn, RefreshError> {
-        self.visitors.check(from).map_err(RefreshError::Refused)?;
+    async fn refresh(&self, refresh_token: &str) -> Result<SignedIn, RefreshError> {
         let Some(token) = RefreshToken::parse(refresh_token) else {
             return Err(RefreshError::Refused(Refusal::of(ErrorCode::InvalidToken)));
         };

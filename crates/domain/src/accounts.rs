@@ -35,10 +35,17 @@ impl Hub {
         self.0.accounts.as_deref().ok_or(Refusal::of(ErrorCode::NotFound))
     }
 
+    /// Our accounts, for one more step of who speaks from there.
+    fn admitted(&self, from: Option<IpAddr>) -> Result<&dyn Accounts, Refusal> {
+        let accounts = self.accounts()?;
+        accounts.admit(from)?;
+        Ok(accounts)
+    }
+
     /// Wants an account; a code goes out by mail. Errors: those of [`Accounts`], and `NOT_FOUND` where there are none.
     pub async fn sign_up(&self, who: SignUp, from: Option<IpAddr>) -> Result<(), Refusal> {
         let doer = Doer::claimed(&who.email, from);
-        let outcome = self.accounts()?.sign_up(who, from).await;
+        let outcome = self.admitted(from)?.sign_up(who).await;
         self.0.audited(doer, AuditAction::SignUp, None, outcome).await
     }
 
@@ -49,13 +56,13 @@ impl Hub {
         code: &str,
         from: Option<IpAddr>,
     ) -> Result<SignedIn, Refusal> {
-        let outcome = self.accounts()?.verify_email(email, code, from).await;
+        let outcome = self.admitted(from)?.verify_email(email, code).await;
         self.signed_in(email, from, AuditAction::EmailVerify, outcome).await
     }
 
     /// Brings a password; a code goes out by mail. Errors: as of [`Hub::sign_up`], and `INVALID_CREDENTIALS`.
     pub async fn sign_in(&self, email: &str, password: &str, from: Option<IpAddr>) -> Result<(), Refusal> {
-        let outcome = self.accounts()?.sign_in(email, password, from).await;
+        let outcome = self.admitted(from)?.sign_in(email, password).await;
         self.0.audited(Doer::claimed(email, from), AuditAction::SignIn, None, outcome).await
     }
 
@@ -66,7 +73,7 @@ impl Hub {
         code: &str,
         from: Option<IpAddr>,
     ) -> Result<SignedIn, Refusal> {
-        let outcome = self.accounts()?.verify_sign_in(email, code, from).await;
+        let outcome = self.admitted(from)?.verify_sign_in(email, code).await;
         self.signed_in(email, from, AuditAction::SignInVerify, outcome).await
     }
 
@@ -85,7 +92,7 @@ impl Hub {
     /// Exchanges a refresh token. One that was used before ends its whole sign-in: whoever has it, one of them stole it.
     /// Errors: as of [`Hub::sign_up`], and `INVALID_TOKEN`.
     pub async fn refresh(&self, refresh_token: &str, from: Option<IpAddr>) -> Result<SignedIn, Refusal> {
-        match self.accounts()?.refresh(refresh_token, from).await {
+        match self.admitted(from)?.refresh(refresh_token).await {
             Ok(signed_in) if self.0.grants.is_revoked(signed_in.grant) => {
                 Err(Refusal::of(ErrorCode::InvalidToken))
             }

@@ -50,31 +50,31 @@ pub enum RefreshError {
 ///
 /// Addresses are compared in lower case. No answer, and no answer's time, tells whether an address is known. Errors of
 /// all: [`ErrorCode::InvalidRequest`](crate::ErrorCode::InvalidRequest) for what can be no address, password or name,
-/// [`ErrorCode::RateLimit`](crate::ErrorCode::RateLimit) for too many from one IP address or for one account, and
+/// [`ErrorCode::RateLimit`](crate::ErrorCode::RateLimit) for too many for one account, and
 /// [`ErrorCode::Internal`](crate::ErrorCode::Internal).
 #[async_trait]
 pub trait Accounts: Send + Sync + 'static {
+    /// Counts one more of the steps below, before it is made, for who speaks from there; none is one of us. Who is refused
+    /// here costs nothing more and is not written down: a flood must fill nothing. Error:
+    /// [`ErrorCode::RateLimit`](crate::ErrorCode::RateLimit).
+    fn admit(&self, from: Option<IpAddr>) -> Result<(), Refusal>;
+
     /// Wants an account; a code goes out by mail. The account comes to be when the code comes back.
-    async fn sign_up(&self, who: SignUp, from: Option<IpAddr>) -> Result<(), Refusal>;
+    async fn sign_up(&self, who: SignUp) -> Result<(), Refusal>;
 
     /// Brings the code of a sign-up. Error: [`ErrorCode::InvalidCode`](crate::ErrorCode::InvalidCode).
-    async fn verify_email(&self, email: &str, code: &str, from: Option<IpAddr>) -> Result<SignedIn, Refusal>;
+    async fn verify_email(&self, email: &str, code: &str) -> Result<SignedIn, Refusal>;
 
     /// Brings a password; a code goes out by mail. Error:
     /// [`ErrorCode::InvalidCredentials`](crate::ErrorCode::InvalidCredentials).
-    async fn sign_in(&self, email: &str, password: &str, from: Option<IpAddr>) -> Result<(), Refusal>;
+    async fn sign_in(&self, email: &str, password: &str) -> Result<(), Refusal>;
 
     /// Brings the code of a sign-in. Error: [`ErrorCode::InvalidCode`](crate::ErrorCode::InvalidCode).
-    async fn verify_sign_in(
-        &self,
-        email: &str,
-        code: &str,
-        from: Option<IpAddr>,
-    ) -> Result<SignedIn, Refusal>;
+    async fn verify_sign_in(&self, email: &str, code: &str) -> Result<SignedIn, Refusal>;
 
     /// Exchanges a refresh token for the next pair. Error in it:
     /// [`ErrorCode::InvalidToken`](crate::ErrorCode::InvalidToken).
-    async fn refresh(&self, refresh_token: &str, from: Option<IpAddr>) -> Result<SignedIn, RefreshError>;
+    async fn refresh(&self, refresh_token: &str) -> Result<SignedIn, RefreshError>;
 
     /// The sign-in that a refresh token belongs to, used or not; none where it is not known.
     async fn refresh_owner(&self, refresh_token: &str) -> Result<Option<(crate::UserId, GrantId)>, Refusal>;

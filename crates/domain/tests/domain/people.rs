@@ -9,10 +9,13 @@ use parlor_domain::ports::{
 };
 use parlor_domain::testing::{MemoryStore, TestHub, TrustingAuthenticator};
 use parlor_domain::{Caller, CloseCode, ErrorCode, Hub, Ports, Refusal, UserId};
-use std::net::IpAddr;
+use std::net::{IpAddr, Ipv4Addr};
 use std::sync::Arc;
 use std::time::Duration;
 use uuid::Uuid;
+
+/// Who asks too often.
+const FLOODING: Option<IpAddr> = Some(IpAddr::V4(Ipv4Addr::new(192, 0, 2, 66)));
 
 fn grant(number: u128) -> GrantId {
     GrantId(Uuid::from_u128(number))
@@ -39,23 +42,27 @@ impl OnePerson {
 
 #[async_trait]
 impl Accounts for OnePerson {
-    async fn sign_up(&self, _: SignUp, _: Option<IpAddr>) -> Result<(), Refusal> {
+    fn admit(&self, from: Option<IpAddr>) -> Result<(), Refusal> {
+        if from == FLOODING { Err(Refusal::of(ErrorCode::RateLimit)) } else { Ok(()) }
+    }
+
+    async fn sign_up(&self, _: SignUp) -> Result<(), Refusal> {
         Ok(())
     }
 
-    async fn verify_email(&self, _: &str, code: &str, _: Option<IpAddr>) -> Result<SignedIn, Refusal> {
+    async fn verify_email(&self, _: &str, code: &str) -> Result<SignedIn, Refusal> {
         self.check(code)
     }
 
-    async fn sign_in(&self, _: &str, password: &str, _: Option<IpAddr>) -> Result<(), Refusal> {
+    async fn sign_in(&self, _: &str, password: &str) -> Result<(), Refusal> {
         if password == "password" { Ok(()) } else { Err(Refusal::of(ErrorCode::InvalidCredentials)) }
     }
 
-    async fn verify_sign_in(&self, _: &str, code: &str, _: Option<IpAddr>) -> Result<SignedIn, Refusal> {
+    async fn verify_sign_in(&self, _: &str, code: &str) -> Result<SignedIn, Refusal> {
         self.check(code)
     }
 
-    async fn refresh(&self, token: &str, _: Option<IpAddr>) -> Result<SignedIn, RefreshError> {
+    async fn refresh(&self, token: &str) -> Result<SignedIn, RefreshError> {
         match token {
             "fresh" => Ok(self.signed_in()),
             "used" => Err(RefreshError::Reused { grant: grant(1), user: self.0.id }),
@@ -198,6 +205,23 @@ async fn every_step_is_written_down() {
     assert_eq!(entries.iter().filter(of_ann).count(), 6);
     server.store.fail_next_reads(1);
     assert_eq!(hub.verify_sign_in(email, "123456", from).await.err().unwrap().code, ErrorCode::Internal);
+}
+
+/// Protects the log, which nobody can shorten, and the disk from a flood: who asks too often is refused without a line.
+#[tokio::test(start_paused = true)]
+async fn a_flood_fills_no_log() {
+    let (server, _) = node(&Arc::new(MemoryStore::new())).await;
+    let (hub, email) = (&server.hub, "ann@example.org");
+    let who = SignUp { email: email.into(), password: "password".into(), username: None };
+    let refused = [
+        hub.sign_up(who, FLOODING).await.err(),
+        hub.verify_email(email, "123456", FLOODING).await.err(),
+        hub.sign_in(email, "password", FLOODING).await.err(),
+        hub.verify_sign_in(email, "123456", FLOODING).await.err(),
+        hub.refresh("used", FLOODING).await.err(),
+    ];
+    assert!(refused.iter().all(|it| it.as_ref().is_some_and(|it| it.code == ErrorCode::RateLimit)));
+    assert_eq!(audited(&server).await, []);
 }
 
 /// Protects the log from readers who are no admins; that they tried is in it.

@@ -69,9 +69,14 @@ impl World {
         self.clock.now()
     }
 
+    /// Where each step is made from anew.
     fn somewhere(&self) -> IpAddr {
         let network = u128::from(self.visitors.fetch_add(1, Ordering::Relaxed));
         Ipv6Addr::from_bits((0x2001_0db8 << 96) | (network << 64)).into()
+    }
+
+    fn admitted(&self) -> Result<(), ErrorCode> {
+        self.accounts.admit(Some(self.somewhere())).map_err(|it| it.code)
     }
 
     pub(super) async fn sign_up(&self, email: &str, password: &str) -> Result<(), ErrorCode> {
@@ -85,24 +90,28 @@ impl World {
         username: Option<&str>,
     ) -> Result<(), ErrorCode> {
         let (email, password, username) = (email.into(), password.into(), username.map(str::to_owned));
-        let done = self.accounts.sign_up(SignUp { email, password, username }, Some(self.somewhere())).await;
-        done.map_err(|it| it.code)
+        self.admitted()?;
+        self.accounts.sign_up(SignUp { email, password, username }).await.map_err(|it| it.code)
     }
 
     pub(super) async fn sign_in(&self, email: &str, password: &str) -> Result<(), ErrorCode> {
-        self.accounts.sign_in(email, password, Some(self.somewhere())).await.map_err(|it| it.code)
+        self.admitted()?;
+        self.accounts.sign_in(email, password).await.map_err(|it| it.code)
     }
 
     pub(super) async fn verify_email(&self, email: &str, code: &str) -> Result<SignedIn, ErrorCode> {
-        self.accounts.verify_email(email, code, Some(self.somewhere())).await.map_err(|it| it.code)
+        self.admitted()?;
+        self.accounts.verify_email(email, code).await.map_err(|it| it.code)
     }
 
     pub(super) async fn verify_sign_in(&self, email: &str, code: &str) -> Result<SignedIn, ErrorCode> {
-        self.accounts.verify_sign_in(email, code, Some(self.somewhere())).await.map_err(|it| it.code)
+        self.admitted()?;
+        self.accounts.verify_sign_in(email, code).await.map_err(|it| it.code)
     }
 
     pub(super) async fn refresh(&self, token: &str) -> Result<SignedIn, RefreshError> {
-        self.accounts.refresh(token, Some(self.somewhere())).await
+        self.accounts.admit(Some(self.somewhere())).map_err(RefreshError::Refused)?;
+        self.accounts.refresh(token).await
     }
 
     /// Signs up, with the code from the mail.
