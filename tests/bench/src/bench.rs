@@ -4,7 +4,7 @@
 use crate::Result;
 use crate::figures::median;
 use crate::report::{Figures, Row};
-use crate::subject::{self, Kind, Parlor, Subject};
+use crate::subject::{self, Data, Kind, Parlor, Subject};
 use std::time::Duration;
 use tokio::time::timeout;
 
@@ -44,7 +44,7 @@ impl Bench {
         environment: &[(&str, String)],
         work: impl AsyncFn(&Subject) -> Result<Figures>,
     ) -> Result<Figures> {
-        let subject = self.start(kind, environment, false).await?;
+        let subject = self.start(kind, environment, Data::Users).await?;
         match timeout(RUN_LIMIT, work(&subject)).await {
             Ok(Ok(figures)) => Ok(figures),
             Ok(Err(error)) => Err(format!("{error}\n{}", subject.process.log_tail()).into()),
@@ -52,17 +52,17 @@ impl Bench {
         }
     }
 
-    /// Starts a server of `kind`. Parlor has the prepared users, or an `empty` data folder.
+    /// Starts a server of `kind`. Only Parlor looks at `data`.
     pub(crate) async fn start(
         &self,
         kind: Kind,
         environment: &[(&str, String)],
-        empty: bool,
+        data: Data<'_>,
     ) -> Result<Subject> {
         match (kind, &self.parlor) {
             (Kind::Bare, _) => subject::start_bare(environment, false).await,
             (Kind::BareDurable, _) => subject::start_bare(environment, true).await,
-            (Kind::Parlor, Some(parlor)) => parlor.start(environment, empty).await,
+            (Kind::Parlor, Some(parlor)) => parlor.start(environment, data).await,
             (Kind::Parlor, None) => Err("the server is not to be run".into()),
         }
     }

@@ -89,6 +89,8 @@ enum Part {
     Joins,
     /// Tokens of a provider or a worker on their way to a client.
     Relay,
+    /// Long sessions as files.
+    Export,
     /// Start to ready, memory without connections, resumes.
     Start,
     /// The reference server; the parts start it themselves.
@@ -104,6 +106,7 @@ impl Part {
             Self::Sends => bench.size(50, 5),
             Self::Relay => parts::relay::USERS,
             Self::Idle | Self::Joins => bench.size(1_000, 50),
+            Self::Export => parts::export::USERS,
             Self::Start | Self::Bare(_) => 1,
         }
     }
@@ -115,6 +118,7 @@ impl Part {
             Self::Idle => parts::idle::run(bench).await,
             Self::Joins => parts::joins::run(bench).await,
             Self::Relay => parts::relay::run(bench).await,
+            Self::Export => parts::export::run(bench).await,
             Self::Start => parts::start::run(bench).await,
             Self::Bare(_) => Ok(Vec::new()),
         }
@@ -160,7 +164,7 @@ async fn run(options: Options) -> Result<()> {
         rounds: if options.quick { 1 } else { options.rounds.max(1) },
         window: Duration::try_from_secs_f64(window)?,
     };
-    let all = [Part::Fanout, Part::Sends, Part::Idle, Part::Joins, Part::Relay, Part::Start];
+    let all = [Part::Fanout, Part::Sends, Part::Idle, Part::Joins, Part::Relay, Part::Export, Part::Start];
     let parts = options.part.map_or_else(|| Vec::from(all), |part| vec![part]);
     if !options.reference_only {
         let binary = match options.server {

@@ -1,6 +1,7 @@
 //! A server under test, as a child process: what it uses, and its certain end.
 
 use crate::Result;
+use rustix::process::{Pid, Signal, kill_process};
 use std::fs;
 use std::net::{Ipv4Addr, SocketAddr, TcpListener};
 use std::path::{Path, PathBuf};
@@ -68,10 +69,42 @@ impl Process {
 
     /// Resident memory, in bytes.
     pub(crate) fn resident(&self) -> Result<u64> {
+        self.memory("VmRSS:")
+    }
+
+    /// The most resident memory since [`Process::forget_peak`], in bytes. The kernel counts, so that nothing is missed.
+    pub(crate) fn peak(&self) -> Result<u64> {
+        self.memory("VmHWM:")
+    }
+
+    /// What there is from now on is the most that there was (`proc_pid_clear_refs(5)`).
+    pub(crate) fn forget_peak(&self) -> Result<()> {
+        Ok(fs::write(format!("/proc/{}/clear_refs", self.pid), "5")?)
+    }
+
+    fn memory(&self, name: &str) -> Result<u64> {
         let status = fs::read_to_string(format!("/proc/{}/status", self.pid))?;
-        let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:")).ok_or("no VmRSS")?;
+        let line =
+            status.lines().find_map(|line| line.strip_prefix(name)).ok_or("no such figure of memory")?;
         let kib: u64 = line.trim().trim_end_matches(" kB").parse()?;
         Ok(kib * 1024)
+    }
+
+    /// Asks it to end, and waits for that. Its folder stays until this is dropped.
+    pub(crate) async fn end(&mut self) -> Result<()> {
+        let pid = i32::try_from(self.pid).ok().and_then(Pid::from_raw).ok_or("no process id")?;
+        kill_process(pid, Signal::TERM)?;
+        let status = timeout(READY_WITHIN, self.child.wait()).await??;
+        if status.success() {
+            Ok(())
+        } else {
+            Err(format!("ended with {status}:\n{}", self.log_tail()).into())
+        }
+    }
+
+    /// Its working folder.
+    pub(crate) fn folder(&self) -> &Path {
+        self.folder.path()
     }
 
     /// The end of its log, to explain a failure.

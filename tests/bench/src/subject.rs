@@ -25,6 +25,8 @@ const LIMITS: [&str; 4] = [
 ];
 /// How many connections are opened at once: a server may cap those that have not authenticated yet.
 const OPENING: usize = 32;
+/// The data folder's name in the server's own folder.
+const DATA: &str = "data";
 
 /// Which server.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -35,6 +37,17 @@ pub(crate) enum Kind {
     Bare,
     /// The bare broadcast with a bare append before it.
     BareDurable,
+}
+
+/// What a server finds in its data folder.
+#[derive(Clone, Copy)]
+pub(crate) enum Data<'a> {
+    /// The prepared users.
+    Users,
+    /// There is no such folder.
+    Nothing,
+    /// What one that has ended has left.
+    Of(&'a Subject),
 }
 
 /// Parlor's binary, and a data folder with users in it that each run gets a copy of.
@@ -56,16 +69,18 @@ impl Parlor {
         Ok(Self { binary, template, tokens })
     }
 
-    /// Starts it on a copy of the folder, or on an empty one.
-    pub(crate) async fn start(&self, environment: &[(&str, String)], empty: bool) -> Result<Subject> {
+    /// Starts it on a data folder of its own.
+    pub(crate) async fn start(&self, environment: &[(&str, String)], data: Data<'_>) -> Result<Subject> {
         let address = free_address()?;
         let folder = TempDir::with_prefix("parlor-bench-")?;
-        let data = folder.path().join("data");
-        if !empty {
-            copy_folder(self.template.path(), &data)?;
+        let own = folder.path().join(DATA);
+        match data {
+            Data::Users => copy_folder(self.template.path(), &own)?,
+            Data::Of(ended) => copy_folder(&ended.process.folder().join(DATA), &own)?,
+            Data::Nothing => {}
         }
         let mut command = Command::new(&self.binary);
-        command.arg("serve").arg("--data-dir").arg(&data).env_clear();
+        command.arg("serve").arg("--data-dir").arg(&own).env_clear();
         command.env("HOST", address.ip().to_string()).env("PORT", address.port().to_string());
         command.env("LOG_LEVEL", "warn");
         for limit in LIMITS {
@@ -111,6 +126,11 @@ pub(crate) struct Subject {
 }
 
 impl Subject {
+    /// The token of the user with this number.
+    pub(crate) fn token(&self, user: usize) -> Result<&str> {
+        Ok(self.tokens.get(user).ok_or("no such user")?)
+    }
+
     /// An authenticated connection of the user with this number.
     ///
     /// Parlor's users are as many as were prepared; the bare servers take anybody.

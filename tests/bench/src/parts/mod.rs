@@ -1,5 +1,6 @@
 //! The parts of the benchmark, each a question of its own.
 
+pub(crate) mod export;
 pub(crate) mod fanout;
 pub(crate) mod idle;
 pub(crate) mod joins;

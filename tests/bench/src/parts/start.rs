@@ -6,7 +6,7 @@ use crate::connection::Connection;
 use crate::figures::micros_each;
 use crate::place::Place;
 use crate::report::{Bound, Figures, Measure, Row};
-use crate::subject::{Kind, Subject, join};
+use crate::subject::{Data, Kind, Subject, join};
 use parlor_protocol::ConversationId;
 use parlor_protocol::conversations::{ClientFrame, Position, Resume, ServerFrame};
 use std::cell::Cell;
@@ -27,7 +27,7 @@ const CPU: Measure = Measure::new("server CPU a resume", "µs");
 pub(crate) async fn run(bench: &Bench) -> Result<Vec<Row>> {
     let mut rows = bench
         .side_by_side("start: empty data folder", bench.rounds, Kind::Bare, async |kind| {
-            let subject = bench.start(kind, &[], true).await?;
+            let subject = bench.start(kind, &[], Data::Nothing).await?;
             sleep(Duration::from_secs(1)).await;
             let memory = subject.process.resident()? as f64 / f64::from(1 << 20);
             let ready = subject.process.ready_after.as_secs_f64() * 1e3;
