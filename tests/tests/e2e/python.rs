@@ -53,16 +53,31 @@ async fn a_python_client_speaks_the_dialect() {
 /// Protects: what the README tells a newcomer to paste works when pasted.
 #[tokio::test(flavor = "multi_thread")]
 async fn the_readmes_client_works() {
+    let said = run_readme("## Try it", "token").await;
+    assert!(said.trim().len() > 10, "it shows a reply: {said:?}");
+}
+
+/// The same of one request and one reply: it ends with where the history is.
+#[tokio::test(flavor = "multi_thread")]
+async fn the_readmes_question_is_answered() {
+    let said = run_readme("### People and history", "ann").await;
+    let lines: Vec<_> = said.lines().collect();
+    assert_eq!(lines[..2], ["connected", "typing"], "{said}");
+    assert!(lines.last().is_some_and(|id| id.len() == 36), "{said}");
+}
+
+/// Runs the client that stands under a heading of the README, which reads a token from `file`.
+async fn run_readme(heading: &str, file: &str) -> String {
     let readme = std::fs::read_to_string(tools::root().join("README.md")).unwrap();
-    let (_, rest) = readme.split_once("```python\n").expect("the README has a client in Python");
+    let (_, rest) = readme.split_once(heading).expect("the README has this heading");
+    let (_, rest) = rest.split_once("```python\n").expect("the README has a client in Python");
     let (script, _) = rest.split_once("\n```").unwrap();
     let app = TestApp::start().await;
-    // The README's second command puts the token into this file.
-    std::fs::write(app.folder().join("token"), app.token("you@example.org") + "\n").unwrap();
+    // The README's commands put the token into this file.
+    std::fs::write(app.folder().join(file), app.token("you@example.org") + "\n").unwrap();
     let file = app.folder().join("readme.py");
     // The one thing that a test must change: this server's port is not the usual one.
     assert!(script.contains("127.0.0.1:8000"), "the README's client connects to the default address");
     std::fs::write(&file, script.replace("127.0.0.1:8000", &app.address().to_string())).unwrap();
-    let said = run(&app, &file).await;
-    assert!(said.trim().len() > 10, "it shows a reply: {said:?}");
+    run(&app, &file).await
 }
