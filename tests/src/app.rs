@@ -5,6 +5,7 @@ use crate::client::{Client, Credential};
 use crate::http::{self, Answer};
 use crate::process::Process;
 use crate::rooms::Rooms;
+use crate::sessions::{Asker, History};
 use crate::{PATIENCE, tools};
 use serde_json::Value;
 use std::collections::BTreeMap;
@@ -93,6 +94,14 @@ impl TestApp {
         self.folder.path()
     }
 
+    /// Changes a setting, or takes it away, for the next start and the next command.
+    pub fn set(&mut self, name: &str, value: Option<&str>) {
+        match value {
+            Some(value) => drop(self.settings.insert(name.to_owned(), value.to_owned())),
+            None => drop(self.settings.remove(name)),
+        }
+    }
+
     /// An access token for `email`, by the real command line.
     pub fn token(&self, email: &str) -> String {
         self.token_for(email, "1h")
@@ -122,6 +131,13 @@ impl TestApp {
         parlor(self.folder.path(), &self.settings).args(arguments).output().unwrap()
     }
 
+    /// The same, and does not wait for its end.
+    pub fn spawn(&self, arguments: &[&str]) -> Process {
+        let mut command = parlor(self.folder.path(), &self.settings);
+        command.args(arguments);
+        Process::start("parlor", command, false)
+    }
+
     /// An authenticated connection.
     pub async fn client(&self, token: &str) -> Client {
         let mut client = Client::connect(self.address, Credential::Query(token)).await;
@@ -140,6 +156,16 @@ impl TestApp {
     /// A user of the `broker` dialect.
     pub async fn broker(&self, token: &str) -> BrokerUser {
         BrokerUser::connect(self.address, token).await
+    }
+
+    /// A connection of the `sessions` dialect.
+    pub async fn asker(&self, token: &str) -> Asker {
+        Asker::connect(self.address, token).await
+    }
+
+    /// What a user said in sessions, over HTTP.
+    pub fn history(&self, token: &str) -> History {
+        History::new(self, token)
     }
 
     /// An AI worker that serves every model.

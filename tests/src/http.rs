@@ -38,10 +38,7 @@ impl Answer {
 
     /// The value of a header, if it is there.
     pub fn header(&self, name: &str) -> Option<&str> {
-        self.head.lines().skip(1).find_map(|line| {
-            let (key, value) = line.split_once(':')?;
-            key.eq_ignore_ascii_case(name).then(|| value.trim())
-        })
+        header(&self.head, name)
     }
 }
 
@@ -69,12 +66,82 @@ pub async fn ask(address: SocketAddr, method: &str, path: &str, token: Option<&s
     answer.expect("an answer in time").unwrap_or_else(|error| panic!("{method} {path}: {error}"))
 }
 
+/// A file that came in chunks.
+#[derive(Debug)]
+pub struct Download {
+    /// The status code.
+    pub status: u16,
+    /// The header lines, as they came.
+    pub head: String,
+    /// The bytes of all chunks.
+    pub body: Vec<u8>,
+    /// Whether the last chunk came, which says that this is all (RFC 9112 §7.1).
+    pub whole: bool,
+}
+
+impl Download {
+    /// The file as text. Panics where it is none.
+    pub fn text(&self) -> String {
+        String::from_utf8(self.body.clone()).unwrap()
+    }
+
+    /// The value of a header, if it is there.
+    pub fn header(&self, name: &str) -> Option<&str> {
+        header(&self.head, name)
+    }
+}
+
+/// `GET path` of a file, with `token` as the bearer.
+pub async fn download(address: SocketAddr, path: &str, token: &str) -> Download {
+    let request = format!(
+        "GET {path} HTTP/1.1\r\nhost: {address}\r\nconnection: close\r\nauthorization: Bearer {token}\r\n\r\n"
+    );
+    let bytes = timeout(PATIENCE, raw_exchange(address, &request)).await.expect("an answer in time").unwrap();
+    let end = bytes.windows(4).position(|it| it == b"\r\n\r\n").expect("the end of a head");
+    let head = String::from_utf8(bytes[..end].to_vec()).unwrap();
+    let status = head.split(' ').nth(1).unwrap().parse().unwrap();
+    let body = &bytes[end + 4..];
+    let (body, whole) = match header(&head, "transfer-encoding") {
+        Some("chunked") => unchunked(body),
+        _ => (body.to_vec(), header(&head, "content-length") == Some(&body.len().to_string())),
+    };
+    Download { status, head, body, whole }
+}
+
+/// What stands in chunks, and whether the last one is there.
+fn unchunked(mut bytes: &[u8]) -> (Vec<u8>, bool) {
+    let mut body = Vec::new();
+    while let Some(end) = bytes.windows(2).position(|it| it == b"\r\n") {
+        let size = std::str::from_utf8(&bytes[..end]).ok().and_then(|it| usize::from_str_radix(it, 16).ok());
+        let Some(size) = size else { break };
+        let Some(chunk) = bytes.get(end + 2..end + 2 + size) else { break };
+        if size == 0 {
+            return (body, true);
+        }
+        body.extend(chunk);
+        bytes = bytes.get(end + 4 + size..).unwrap_or_default();
+    }
+    (body, false)
+}
+
+fn header<'a>(head: &'a str, name: &str) -> Option<&'a str> {
+    head.lines().skip(1).find_map(|line| {
+        let (key, value) = line.split_once(':')?;
+        key.eq_ignore_ascii_case(name).then(|| value.trim())
+    })
+}
+
 async fn exchange(address: SocketAddr, request: &str) -> std::io::Result<Answer> {
+    let bytes = raw_exchange(address, request).await?;
+    parse(&bytes).ok_or_else(|| std::io::Error::other("no HTTP answer"))
+}
+
+async fn raw_exchange(address: SocketAddr, request: &str) -> std::io::Result<Vec<u8>> {
     let mut stream = TcpStream::connect(address).await?;
     stream.write_all(request.as_bytes()).await?;
     let mut bytes = Vec::new();
     stream.read_to_end(&mut bytes).await?;
-    parse(&bytes).ok_or_else(|| std::io::Error::other("no HTTP answer"))
+    Ok(bytes)
 }
 
 /// Reads a whole answer; a chunked body is left as it came.

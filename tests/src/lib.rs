@@ -7,11 +7,14 @@
 //! - [`Client`]: a WebSocket client on an independent implementation; [`raw::RawSocket`] sends what no client would.
 //! - [`Rooms`]: the same in the `rooms` dialect, with [`Reply`] and [`RoomMirror`] for [`Turn`] and [`Mirror`].
 //! - [`BrokerUser`] and [`Worker`]: the two sides of the `broker` dialect.
+//! - [`Asker`] and [`History`]: the `sessions` dialect, and what it leaves over HTTP.
 //! - [`Turn`]: one AI reply as a client sees it.
 //! - [`Mirror`]: what a client knows of a conversation, and whether a frame contradicts it.
 //! - [`FakeProvider`]: an LLM API that fails exactly as it is told; [`tools`] starts other people's programs.
 //! - [`Workers`]: the real `parlor worker`, several processes of it; [`TlsProxy`] stands before their server.
 //! - [`Postgres`]: a database server of the test's own.
+//! - [`Person`]: somebody with an account, who reads their mail in the server's [`Outbox`]; [`MailServer`] is a real one.
+//! - [`Issuer`]: another issuer of tokens, with its keys; [`Visitor`] comes from an IP address of its own.
 //!
 //! ```
 //! use parlor_tests::Mirror;
@@ -35,29 +38,39 @@ pub mod broker;
 pub mod chance;
 pub mod client;
 pub mod http;
+pub mod issuer;
+pub mod mail;
 pub mod mirror;
+pub mod person;
 pub mod postgres;
 pub mod process;
 pub mod provider;
 pub mod raw;
 pub mod room_mirror;
 pub mod rooms;
+pub mod sessions;
 pub mod tls;
 pub mod tools;
 pub mod turn;
+pub mod visitor;
 pub mod workers;
 
 pub use app::{TestApp, TestAppBuilder};
 pub use broker::{BrokerUser, Worker};
 pub use chance::Chance;
 pub use client::{Client, Credential, Incoming};
+pub use issuer::{Issuer, SigningKey};
+pub use mail::{MailServer, Outbox};
 pub use mirror::Mirror;
+pub use person::{Person, Tokens};
 pub use postgres::Postgres;
 pub use provider::FakeProvider;
 pub use room_mirror::RoomMirror;
 pub use rooms::{Reply, Rooms};
+pub use sessions::{Asker, History};
 pub use tls::TlsProxy;
 pub use turn::{LiveTurn, Turn};
+pub use visitor::Visitor;
 pub use workers::Workers;
 
 use std::time::Duration;

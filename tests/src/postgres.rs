@@ -62,6 +62,16 @@ impl Postgres {
         format!("postgres://parlor@127.0.0.1:{}/postgres?sslmode=disable", self.port)
     }
 
+    /// Has `psql` run a statement; gives what it prints, or its complaint.
+    pub fn sql(&self, statement: &str) -> Result<String, String> {
+        let output = program("psql", None)
+            .args(["-X", "-A", "-t", "-v", "ON_ERROR_STOP=1", "-d", &self.url(), "-c", statement])
+            .output()
+            .unwrap();
+        let [said, complaint] = [output.stdout, output.stderr].map(|it| String::from_utf8(it).unwrap());
+        if output.status.success() { Ok(said) } else { Err(complaint) }
+    }
+
     /// What it logged.
     pub fn log(&self) -> String {
         self.process.output()

@@ -1,4 +1,4 @@
-//! Finds what `tests/run` built or installed: the server's binary, a Python with `websockets`, a Node.js, `aimock`.
+//! Finds what `tests/run` built or installed: the server's binary, a Python, a Node.js, `aimock`.
 
 use crate::process::Process;
 use std::path::{Path, PathBuf};
@@ -15,7 +15,7 @@ pub fn parlor_binary() -> PathBuf {
     path
 }
 
-/// A Python interpreter that has `websockets`.
+/// A Python interpreter that has `websockets` and `aiosmtpd`.
 pub fn python() -> PathBuf {
     installed("python/bin/python")
 }

@@ -28,6 +28,7 @@
 //! | `garbage-first` | that line before any token |
 //! | `tool-call` | a call of a tool in three pieces, and that as the reason to finish |
 //! | `odd` | as `plain` by a stranger: comments, CRLF, unknown fields, empty choices, bytes split anywhere |
+//! | `letters` | two words in [`LETTERS`], which no program writes so, between events that not every program can read |
 //! | `events` | as `plain`, with events in between that nobody has heard of |
 
 use serde_json::{Value, json};
@@ -116,6 +117,7 @@ pub fn reply(model: &str, asked_before: usize) -> Reply {
         "garbage" => three_then(&[garbage(), done()]),
         "tool-call" => Reply::Stream(tool_call()),
         "odd" => Reply::Stream(odd()),
+        "letters" => Reply::Stream(letters()),
         _ => Reply::Stream(plain()),
     }
 }
@@ -241,6 +243,21 @@ fn odd() -> Vec<Step> {
     blocks.push("data: [DONE]\r\n\r\n".to_owned());
     let text = blocks.join("\r\n\r\n");
     text.as_bytes().chunks(3).map(|bytes| Step::Send(bytes.to_vec())).collect()
+}
+
+/// Events whose letters do not survive a program that reads and writes them anew.
+pub const LETTERS: &[&str] = &[
+    r#"{"z":1.0, "a":1e2,"choices":[{"index":0,"delta":{"content":"\u0077\u00f6rd "}}],"big":123456789012345678901234567890}"#,
+    r#"{ "choices" : [ { "delta" : { "content" : "two" } , "finish_reason" : "stop" } ] , "a" : null , "é" : "\/" }"#,
+    r#"{"choices":[],"usage":{"prompt_tokens":7,"completion_tokens":2,"total_tokens":9},"x":-0.0}"#,
+];
+
+fn letters() -> Vec<Step> {
+    let deep = format!("{}{}", "[".repeat(500), "]".repeat(500));
+    let unreadable = [r#""\ud800""#, &deep, "1e999"];
+    let unreadable = unreadable.map(|it| format!(r#"{{"choices":[],"x":{it}}}"#));
+    let events = LETTERS.iter().flat_map(|it| [&unreadable[..], &[(*it).to_owned()]].concat());
+    events.map(|it| Step::Send(format!("data: {it}\n\n").into_bytes())).chain([done()]).collect()
 }
 
 fn event(data: &Value) -> Step {

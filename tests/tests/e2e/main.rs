@@ -7,6 +7,7 @@
     reason = "a test fails by panicking, and reads best as one story"
 )]
 
+mod accounts;
 mod broker;
 mod command_line;
 mod completions;
@@ -23,5 +24,6 @@ mod resume;
 mod rooms;
 mod routing;
 mod sending;
+mod sessions;
 mod slow_reader;
 mod turns;

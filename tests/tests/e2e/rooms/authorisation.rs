@@ -7,48 +7,98 @@ use parlor_tests::{Rooms, TestApp};
 use serde_json::{Value, json};
 use std::collections::BTreeSet;
 
-/// What a stranger gets with an access token of their own.
-enum Stranger {
-    /// Everybody may, without a token too.
-    Public,
-    /// It concerns them alone.
+/// What somebody gets: a status, and the code of a refusal or nothing.
+type Gets = (u16, &'static str);
+
+/// Who may do it.
+enum Who {
+    /// Everybody, without a token too.
+    Public(Gets),
+    /// Whoever has a token, for themselves.
     Own(u16),
-    Refused(u16, &'static str),
+    /// It depends on who they are.
+    Each { stranger: Gets, member: Gets, admin: Gets, owner: Gets },
 }
 
 struct Row {
     operation: &'static str,
     body: fn() -> Value,
-    stranger: Stranger,
+    who: Who,
 }
 
-const fn row(operation: &'static str, body: fn() -> Value, stranger: Stranger) -> Row {
-    Row { operation, body, stranger }
+const fn row(operation: &'static str, body: fn() -> Value, who: Who) -> Row {
+    Row { operation, body, who }
 }
+
+/// A room's: its owner may, its members may or are told why not, and for all others it is not there. An admin is nobody
+/// special in it.
+const fn of_room(member: Gets, owner: u16) -> Who {
+    Who::Each { stranger: NO_ROOM, member, admin: NO_ROOM, owner: (owner, "") }
+}
+
+/// A session's: for all but its owner it is not there.
+const fn of_session(owner: u16) -> Who {
+    Who::Each { stranger: NO_SESSION, member: NO_SESSION, admin: NO_SESSION, owner: (owner, "") }
+}
+
+/// The server's own affairs.
+const FOR_ADMINS: Who =
+    Who::Each { stranger: FORBIDDEN, member: FORBIDDEN, admin: (200, ""), owner: FORBIDDEN };
+const NO_ROOM: Gets = (404, "ROOM_NOT_FOUND");
+const NO_SESSION: Gets = (404, "CONVERSATION_NOT_FOUND");
+const FORBIDDEN: Gets = (403, "FORBIDDEN");
+const CONFLICT: Gets = (409, "CONFLICT");
 
 fn nothing() -> Value {
     Value::Null
 }
 
+/// In this order: what deletes comes last of its kind, and what ends the callers' sign-ins last of all.
 const ROUTES: &[Row] = &[
-    row("GET /health", nothing, Stranger::Public),
-    row("GET /health/live", nothing, Stranger::Public),
-    row("GET /health/ready", nothing, Stranger::Public),
-    row("GET /openapi.json", nothing, Stranger::Public),
-    row("GET /asyncapi.json", nothing, Stranger::Public),
-    row("POST /api/v1/ws/token", nothing, Stranger::Own(200)),
-    row("GET /api/v1/ws/rooms", nothing, Stranger::Own(200)),
-    row("POST /api/v1/ws/rooms", || json!({"room_id": "secret"}), Stranger::Refused(409, "CONFLICT")),
-    row("GET /api/v1/ws/rooms/{room_id}", nothing, Stranger::Refused(404, "ROOM_NOT_FOUND")),
-    row("DELETE /api/v1/ws/rooms/{room_id}", nothing, Stranger::Refused(404, "ROOM_NOT_FOUND")),
-    row("GET /api/v1/ws/rooms/{room_id}/members", nothing, Stranger::Refused(404, "ROOM_NOT_FOUND")),
-    row("GET /api/v1/ws/stats", nothing, Stranger::Refused(403, "FORBIDDEN")),
-    row("GET /v1/models", nothing, Stranger::Own(200)),
-    row("POST /v1/chat/completions", completion, Stranger::Own(200)),
+    row("GET /health", nothing, Who::Public((200, ""))),
+    row("GET /health/live", nothing, Who::Public((200, ""))),
+    row("GET /health/ready", nothing, Who::Public((200, ""))),
+    row("GET /openapi.json", nothing, Who::Public((200, ""))),
+    row("GET /asyncapi.json", nothing, Who::Public((200, ""))),
+    row("POST /auth/signup", || credentials("a long enough secret"), Who::Public((201, ""))),
+    row("POST /auth/verify-email", code, Who::Public((401, "INVALID_CODE"))),
+    row("POST /auth/signin", || credentials("not the right one"), Who::Public((401, "INVALID_CREDENTIALS"))),
+    row("POST /auth/verify-signin", code, Who::Public((401, "INVALID_CODE"))),
+    row("POST /auth/refresh", || json!({"refresh_token": "nonsense"}), Who::Public((401, "INVALID_TOKEN"))),
+    row("GET /api/v1/users/me", nothing, Who::Own(200)),
+    row("PATCH /api/v1/users/me", || json!({"profile": {}}), Who::Own(200)),
+    row("POST /api/v1/ws/token", nothing, Who::Own(200)),
+    row("GET /api/v1/ws/rooms", nothing, Who::Own(200)),
+    row(
+        "POST /api/v1/ws/rooms",
+        || json!({"room_id": "secret"}),
+        Who::Each { stranger: CONFLICT, member: CONFLICT, admin: CONFLICT, owner: CONFLICT },
+    ),
+    row("GET /api/v1/ws/rooms/{room_id}", nothing, of_room((200, ""), 200)),
+    row("GET /api/v1/ws/rooms/{room_id}/members", nothing, of_room((200, ""), 200)),
+    row("DELETE /api/v1/ws/rooms/{room_id}", nothing, of_room(FORBIDDEN, 204)),
+    row("GET /chat/sessions", nothing, Who::Own(200)),
+    row("GET /chat/sessions/{session_id}", nothing, of_session(200)),
+    row("GET /chat/sessions/{session_id}/export", nothing, of_session(200)),
+    row("DELETE /chat/sessions/{session_id}", nothing, of_session(204)),
+    row("POST /chat/sessions/{session_id}/restore", nothing, of_session(200)),
+    row("GET /api/v1/ws/stats", nothing, FOR_ADMINS),
+    row("GET /api/v1/admin/audit", nothing, FOR_ADMINS),
+    row("GET /v1/models", nothing, Who::Own(200)),
+    row("POST /v1/chat/completions", completion, Who::Own(200)),
+    row("POST /auth/signout", nothing, Who::Own(204)),
 ];
 
 fn completion() -> Value {
     json!({"messages": [{"role": "user", "content": "echo hello"}]})
+}
+
+fn credentials(password: &str) -> Value {
+    json!({"email": "nobody@example.org", "password": password})
+}
+
+fn code() -> Value {
+    json!({"email": "nobody@example.org", "code": "000000"})
 }
 
 /// The status and the code of a refusal, in the form that the route's clients read.
@@ -59,6 +109,12 @@ fn refusal(path: &str, answer: &Answer) -> (u16, String) {
     let error = &answer.json()["error"];
     assert!(error["message"].is_string() && error["type"].is_string(), "{error}");
     (answer.status, id(&error["code"]))
+}
+
+/// All of an answer but when it was given.
+fn timeless(answer: &Answer) -> (u16, Vec<&str>, &str) {
+    let head = answer.head.lines().filter(|line| !line.to_ascii_lowercase().starts_with("date:"));
+    (answer.status, head.collect(), &answer.body)
 }
 
 /// Every operation of the document, and whether it asks for a token.
@@ -75,47 +131,110 @@ fn operations(openapi: &Value) -> Vec<(String, bool)> {
     found
 }
 
-/// Protects: no route serves who has no token, a token for sockets alone, or no part in the room.
+/// Protects: no route serves who has no token, a token for sockets alone, or no part in what it is about; a member does
+/// not get what is its owner's, nor an admin what is neither's. What one has no part in is, to the letter, not there.
 #[tokio::test(flavor = "multi_thread")]
 async fn every_route_refuses_strangers() {
     let app = TestApp::start().await;
-    let (ann, eve) = (app.token("ann@example.org"), app.token("eve@example.org"));
-    let made =
-        app.ask(&ann, "POST", "/api/v1/ws/rooms", json!({"room_id": "secret", "room_type": "group"})).await;
-    assert_eq!(made.status, 201);
+    let [ann, bob, eve] = ["ann", "bob", "eve"].map(|name| app.token(&format!("{name}@example.org")));
+    let admin = app.admin_token("root@example.org");
+    let (mut ann_rooms, bob_rooms) = (app.rooms(&ann).await, app.rooms(&bob).await);
+    ann_rooms.enter("secret", "group").await;
+    ann_rooms.ask("add_member", json!({"room_id": "secret", "user_id": bob_rooms.user})).await;
+    ann_rooms.until("add_member").await;
+    let session = app.asker(&ann).await.new_session("echo a secret").await;
+    // Of the same form as one that is there, and nobody's.
+    let nobodys = format!("{}{}", &session[..35], if session.ends_with('0') { '1' } else { '0' });
     let issued = app.ask(&ann, "POST", "/api/v1/ws/token", Value::Null).await.json();
     let socket = id(&issued["token"]);
+
     let listed = operations(&app.get("/openapi.json").await.json());
     let known: BTreeSet<&str> = ROUTES.iter().map(|row| row.operation).collect();
     let there: BTreeSet<&str> = listed.iter().map(|(operation, _)| operation.as_str()).collect();
     assert_eq!(there, known, "each route has a row");
-    for (operation, secured) in &listed {
-        let Row { body, stranger, .. } = ROUTES.iter().find(|row| row.operation == operation).unwrap();
-        let (method, path) = operation.split_once(' ').unwrap();
-        let path = path.replace("{room_id}", "secret");
+    for Row { operation, body, who } in ROUTES {
+        let secured = listed.iter().any(|(listed, secured)| listed == operation && *secured);
+        let (method, form) = operation.split_once(' ').unwrap();
+        let path = form.replace("{room_id}", "secret").replace("{session_id}", &session);
+        let absent = form.replace("{room_id}", "nowhere").replace("{session_id}", &nobodys);
         let ask = async |token: Option<&str>| http::ask(app.address(), method, &path, token, &body()).await;
-        let (expect, code) = match stranger {
-            Stranger::Public => {
+        let gets = async |token: Option<&str>, (status, code): Gets| {
+            let answer = ask(token).await;
+            assert_eq!(answer.status, status, "{operation}: {}", answer.body);
+            if !code.is_empty() {
+                assert_eq!(refusal(&path, &answer).1, code, "{operation}");
+            }
+            answer
+        };
+        let (stranger, member, admins, owner) = match who {
+            Who::Public(public) => {
                 assert!(!secured, "{operation} says that it asks for a token");
-                assert_eq!(ask(None).await.status, 200, "{operation}");
+                gets(None, *public).await;
                 continue;
             }
-            Stranger::Own(status) => (*status, None),
-            Stranger::Refused(status, code) => (*status, Some(*code)),
+            Who::Own(status) => ((*status, ""), (*status, ""), (*status, ""), (*status, "")),
+            Who::Each { stranger, member, admin, owner } => (*stranger, *member, *admin, *owner),
         };
         assert!(secured, "{operation} does not say that it asks for a token");
-        let refused = async |token| refusal(&path, &ask(token).await);
-        assert_eq!(refused(None).await, (401, "UNAUTHENTICATED".to_owned()), "{operation}");
-        assert_eq!(refused(Some("nonsense")).await, (401, "INVALID_TOKEN".to_owned()), "{operation}");
-        assert_eq!(refused(Some(&socket)).await, (403, "FORBIDDEN".to_owned()), "{operation}");
-        let answer = ask(Some(&eve)).await;
-        assert_eq!(answer.status, expect, "{operation}: {}", answer.body);
-        assert!(!answer.body.contains("secret") || code.is_some(), "{operation}: {}", answer.body);
-        if let Some(code) = code {
-            assert_eq!(answer.refusal().1, code, "{operation}");
+        gets(None, (401, "UNAUTHENTICATED")).await;
+        gets(Some("nonsense"), (401, "INVALID_TOKEN")).await;
+        gets(Some(&socket), FORBIDDEN).await;
+        for (token, expect) in [(&eve, stranger), (&bob, member), (&admin, admins)] {
+            let answer = gets(Some(token), expect).await;
+            if expect.0 == 404 {
+                let nothing = http::ask(app.address(), method, &absent, Some(token), &body()).await;
+                assert_eq!(timeless(&answer), timeless(&nothing), "{operation}");
+            }
+            assert!(!answer.body.contains("a secret"), "{operation}: {}", answer.body);
+            // A member may know the room, and the audit log names what was deleted.
+            assert!(*token != eve || !answer.body.contains("secret\""), "{operation}: {}", answer.body);
         }
+        gets(Some(&ann), owner).await;
     }
-    assert_eq!(app.room(&ann, "secret").await["participant_count"], 1, "nothing was changed");
+    // Three people tried to export, to delete and to restore the session.
+    let log = app.ask(&app.admin_token("root@example.org"), "GET", AUDIT, Value::Null).await.json();
+    let tries = log["data"].as_array().unwrap().iter().filter(|it| it["subject"] == session.as_str());
+    assert_eq!(tries.filter(|it| it["outcome"] == "CONVERSATION_NOT_FOUND").count(), 9, "{log}");
+}
+
+const AUDIT: &str = "/api/v1/admin/audit?limit=200";
+
+/// The types of the frames that the document lists for a dialect.
+async fn listed_frames(app: &TestApp, dialect: &str) -> BTreeSet<String> {
+    let asyncapi = app.get("/asyncapi.json").await.json();
+    let messages = asyncapi["operations"][format!("{dialect}.receive")]["messages"].as_array().unwrap();
+    messages.iter().map(|it| id(&it["$ref"]).rsplit('.').next().unwrap().to_owned()).collect()
+}
+
+/// Protects: a session that is somebody else's takes no question, whoever asks, and is to the letter not there; nor is a
+/// room for who is no member of it.
+#[tokio::test(flavor = "multi_thread")]
+async fn every_question_refuses_strangers() {
+    let app = TestApp::start().await;
+    let ann = app.token("ann@example.org");
+    let mut rooms = app.rooms(&ann).await;
+    let room = id(&rooms.enter("secret", "group").await["conversation_id"]);
+    let session = app.asker(&ann).await.new_session("echo a secret").await;
+    let before = (app.history(&ann).get(&format!("/{session}")).await, rooms.whole_history("secret").await);
+    // `auth` and `ping` name no session.
+    assert_eq!(listed_frames(&app, "sessions").await, ["auth", "ping", "request"].map(str::to_owned).into());
+    for token in [app.token("eve@example.org"), app.admin_token("root@example.org")] {
+        let mut eve = app.asker(&token).await;
+        for place in [&session, &room] {
+            let nobodys = format!("{}{}", &place[..35], if place.ends_with('0') { '1' } else { '0' });
+            for stream in [false, true] {
+                let request = json!({"message": "tell me", "session_id": place, "stream": stream});
+                let error = eve.refused(request, NO_SESSION.1).await;
+                let request = json!({"message": "tell me", "session_id": nobodys, "stream": stream});
+                let nothing = eve.refused(request, NO_SESSION.1).await;
+                assert_eq!(error.to_string().replace(place, &nobodys), nothing.to_string());
+            }
+        }
+        assert_eq!(eve.pending().await, Vec::<Value>::new());
+        assert_eq!(app.history(&token).list("").await, Vec::<Value>::new());
+    }
+    let after = (app.history(&ann).get(&format!("/{session}")).await, rooms.whole_history("secret").await);
+    assert_eq!(after, before);
 }
 
 /// What a stranger is told for a frame about the room `secret` and a message in it; none for what names no room.
@@ -153,13 +272,7 @@ async fn every_frame_refuses_strangers() {
     let message = id(&ann.say("secret", "between us").await["server_message_id"]);
     let before = (ann.whole_history("secret").await, app.room(&ann_token, "secret").await);
 
-    let asyncapi = app.get("/asyncapi.json").await.json();
-    let listed: BTreeSet<String> = asyncapi["operations"]["rooms.receive"]["messages"]
-        .as_array()
-        .unwrap()
-        .iter()
-        .map(|it| id(&it["$ref"]).rsplit('.').next().unwrap().to_owned())
-        .collect();
+    let listed = listed_frames(&app, "rooms").await;
     let frames = frames(&message, &eve.user);
     let known: BTreeSet<String> = frames.iter().map(|(kind, ..)| (*kind).to_owned()).collect();
     assert_eq!(listed, known, "each frame has a row");
