@@ -51,8 +51,7 @@ impl fmt::Debug for OwnAccounts {
 }
 
 impl OwnAccounts {
-    /// Accounts in `store`, whose tokens `tokens` signs and whose codes go out by `mail`. It makes one hash, which takes
-    /// some 20 ms. Error: [`InvalidHashing`].
+    /// Accounts in `store`, whose tokens `tokens` signs and whose codes go out by `mail`. Error: [`InvalidHashing`].
     pub fn new(
         store: Arc<dyn CredentialStore>,
         clock: Arc<dyn Clock>,

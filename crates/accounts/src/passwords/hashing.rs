@@ -5,6 +5,8 @@ use crate::settings::Hashing;
 use argon2::password_hash::phc::PasswordHash;
 use argon2::password_hash::{PasswordHasher, PasswordVerifier};
 use argon2::{Algorithm, Argon2, Params, Version};
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD_NO_PAD;
 use parlor_domain::{ErrorCode, Refusal};
 use std::fmt;
 use std::sync::Arc;
@@ -56,14 +58,12 @@ impl Passwords {
     pub(crate) fn new(cost: Hashing) -> Result<Self, InvalidHashing> {
         let params = Params::new(cost.memory, cost.passes, 1, None);
         let params = params.map_err(|error| InvalidHashing(error.to_string()))?;
+        let dummy = dummy(&params).map_err(|error| InvalidHashing(error.to_string()))?;
         let argon2 = Argon2::new(Algorithm::Argon2id, Version::V0x13, params);
-        let mut nothing = [0; 32];
-        getrandom::fill(&mut nothing).map_err(|error| InvalidHashing(error.to_string()))?;
-        let dummy = argon2.hash_password(&nothing).map_err(|error| InvalidHashing(error.to_string()))?;
         let at_once = cost.at_once.max(1);
         Ok(Self {
             argon2,
-            dummy: dummy.to_string().into(),
+            dummy: dummy.into(),
             places: Arc::new(Semaphore::new(
                 at_once.saturating_add(cost.waiting).min(Semaphore::MAX_PERMITS),
             )),
@@ -103,6 +103,16 @@ impl Passwords {
         .await
         .map_err(|error| Refusal::internal(&error))
     }
+}
+
+/// A hash of this cost that no password is known for: none was hashed for it, which would take memory at every start.
+fn dummy(params: &Params) -> Result<String, getrandom::Error> {
+    let (mut salt, mut hash) = ([0; 16], [0; Params::DEFAULT_OUTPUT_LEN]);
+    getrandom::fill(&mut salt)?;
+    getrandom::fill(&mut hash)?;
+    let (salt, hash) = (STANDARD_NO_PAD.encode(salt), STANDARD_NO_PAD.encode(hash));
+    let (memory, passes, lanes) = (params.m_cost(), params.t_cost(), params.p_cost());
+    Ok(format!("$argon2id$v=19$m={memory},t={passes},p={lanes}${salt}${hash}"))
 }
 
 /// A hash that we can verify.
@@ -175,6 +185,10 @@ mod tests {
         assert_eq!(check("correct horse", Some(hash.as_str())).await, Verdict::Right);
         assert_eq!(check("Correct horse", Some(hash.as_str())).await, Verdict::Wrong);
         assert_eq!(check("correct horse", None).await, Verdict::Wrong);
+        assert!(is_password_hash(&passwords.dummy), "{}", passwords.dummy);
+        assert_eq!(passwords.dummy.len(), hash.len());
+        let cost = "$argon2id$v=19$m=64,t=1,p=1$".len();
+        assert_eq!(passwords.dummy[..cost], hash[..cost], "the same work");
         assert_eq!(check("x", Some("x")).await, Verdict::Wrong);
         let stronger = Passwords::new(Hashing { memory: 128, ..CHEAP }).unwrap();
         assert_eq!(stronger.verify("correct horse", Some(&hash)).await, Ok(Verdict::Weak));
