@@ -126,6 +126,7 @@ async fn the_server_describes_itself() {
         ("broker", "/ws"),
         ("conversations", "/api/v1/chat/ws"),
         ("rooms", "/api/v1/ws/ws"),
+        ("sessions", "/chat/ws"),
         ("workers", "/ws"),
     ];
     let described = asyncapi["channels"].as_object().unwrap();
