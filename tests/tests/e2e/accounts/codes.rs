@@ -199,15 +199,15 @@ async fn wrong_passwords_are_limited_by_address() {
 /// Protects the server from one visitor, whose limit is over all of these routes, and the others from them.
 #[tokio::test(flavor = "multi_thread")]
 async fn an_address_has_a_limit_of_requests() {
-    let app = TestApp::builder().env("AUTH_RATE_LIMIT_REQUESTS", 6).env("AUTH_MINIMUM_TIME", 0).start().await;
+    let app = TestApp::builder().env("AUTH_RATE_LIMIT_REQUESTS", 3).env("AUTH_MINIMUM_TIME", 0).start().await;
     let asks = [
         ("/auth/verify-email", json!({"email": "ann@example.org", "code": "123456"})),
         ("/auth/verify-signin", json!({"email": "bob@example.org", "code": "123456"})),
         ("/auth/refresh", json!({"refresh_token": "x"})),
     ];
     let mut visitor = Visitor::connect_from(address(0), app.address()).await;
-    for (path, body) in [&asks[..], &asks[..]].concat() {
-        assert_eq!(visitor.post(path, &body).await.status, 401, "{path}");
+    for (path, body) in &asks {
+        assert_eq!(visitor.post(path, body).await.status, 401, "{path}");
     }
     let more = [("/auth/signup", json!({"email": "a@example.org", "password": "correct horse"}))];
     let mut again = Visitor::connect_from(address(0), app.address()).await;
@@ -221,7 +221,7 @@ async fn an_address_has_a_limit_of_requests() {
     assert_eq!(other.post(asks[0].0, &asks[0].1).await.status, 401);
     let admin = app.admin_token("admin@example.org");
     let written = app.ask(&admin, "GET", "/api/v1/admin/audit?action=email_verify", Value::Null).await.json();
-    assert_eq!(written["data"].as_array().unwrap().len(), 3, "a flood fills no log: {written}");
+    assert_eq!(written["data"].as_array().unwrap().len(), 2, "a flood fills no log: {written}");
 }
 
 /// Protects a person's mailbox: nobody has us write to an address without end, whether it has an account or not.

@@ -119,7 +119,6 @@ async fn a_header_of_a_megabyte_is_refused() {
     let app = issuer.trusted_by(quick()).start().await;
     let good = ec.sign(&claims("user_1"));
     assert_eq!(me(&app, &good).await.status, 200);
-    let before = app.resident_bytes();
     let upgrade = "upgrade: websocket\r\nconnection: Upgrade\r\nsec-websocket-version: 13\r\n\
                    sec-websocket-key: dGhlIHNhbXBsZSBub25jZQ==\r\n";
     for (path, more) in [("/api/v1/users/me", ""), ("/chat/ws", upgrade), ("/auth/signup", "")] {
@@ -133,5 +132,4 @@ async fn a_header_of_a_megabyte_is_refused() {
         assert!(answer.is_empty() || answer.starts_with("HTTP/1.1 431"), "{path}: {answer:.200}");
     }
     assert_eq!(me(&app, &good).await.status, 200);
-    assert!(app.resident_bytes() < before + (8 << 20), "{} {}", before, app.resident_bytes());
 }

@@ -5,6 +5,7 @@ use parlor_tests::client::id;
 use parlor_tests::person::{Tokens, post, refresh};
 use parlor_tests::{Client, Credential, Person, Postgres, TestApp, TestAppBuilder};
 use serde_json::{Value, json};
+use std::time::Duration;
 
 async fn socket_token(app: &TestApp, tokens: &Tokens) -> String {
     let answer = app.ask(&tokens.access, "POST", "/api/v1/ws/token", Value::Null).await;
@@ -189,16 +190,27 @@ async fn a_refresh_token_is_good_once_at_the_same_time() {
     refused_all(&app, &tokens.access, "INVALID_TOKEN").await;
 }
 
-/// Protects sign-ins from lasting for ever: an access token and a refresh token end when the operator said.
+/// Protects sockets from outliving their sign-in: an access token ends when the operator said, and a refresh goes on.
 #[tokio::test(flavor = "multi_thread")]
-async fn tokens_end_in_their_time() {
-    let app = quick().env("ACCESS_TOKEN_TTL", "2s").env("REFRESH_TOKEN_TTL", "3s").start().await;
+async fn an_access_token_ends_in_its_time() {
+    let app = quick().env("ACCESS_TOKEN_TTL", "3s").start().await;
     let mut ann = Person::new("ann@example.org");
     let tokens = ann.sign_up(&app).await;
     let sockets = open_all(&app, &tokens.access).await;
     closed_all(sockets).await;
     refused_all(&app, &tokens.access, "TOKEN_EXPIRED").await;
     let next = Tokens::of(&refresh(&app, &tokens.refresh).await);
-    tokio::time::sleep(std::time::Duration::from_millis(3_100)).await;
+    assert_eq!(user(&app, &next.access).await, tokens.user);
+}
+
+/// Protects sign-ins from lasting for ever: a refresh token ends when the operator said, from its own making on.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_refresh_token_ends_in_its_time() {
+    let app = quick().env("REFRESH_TOKEN_TTL", "4s").start().await;
+    let mut ann = Person::new("ann@example.org");
+    let tokens = ann.sign_up(&app).await;
+    let next = Tokens::of(&refresh(&app, &tokens.refresh).await);
+    tokio::time::sleep(Duration::from_millis(4_100)).await;
     assert_eq!(refresh(&app, &next.refresh).await.refusal(), (401, "INVALID_TOKEN".to_owned()));
+    assert_eq!(me(&app, &next.access).await.status, 200, "its access token has a time of its own");
 }
