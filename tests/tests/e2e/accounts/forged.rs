@@ -90,7 +90,7 @@ async fn forged_tokens_open_nothing() {
         ("a changed signature", format!("{first}.{second}.{}", third.chars().rev().collect::<String>())),
         ("padding", format!("{good}=")),
         ("dots", "..".to_owned()),
-        ("garbage", "eyJ.!!.%00".replace('%', "")),
+        ("garbage", "eyJ.!!.00".to_owned()),
     ];
     for (what, token) in &rows {
         eprintln!("{what}"); // shown where it is not refused
