@@ -118,7 +118,10 @@ impl Drop for Process {
     fn drop(&mut self) {
         self.kill();
         if std::thread::panicking() {
-            eprintln!("--- the last lines of {}:\n{}\n---", self.name, self.tail(40));
+            let output = self.output();
+            let errors: Vec<&str> = output.lines().filter(|line| line.contains(" ERROR ")).take(20).collect();
+            eprintln!("--- the errors of {}:\n{}", self.name, errors.join("\n"));
+            eprintln!("--- its last lines:\n{}\n---", self.tail(40));
         }
     }
 }
