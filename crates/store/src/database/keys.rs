@@ -2,7 +2,7 @@
 
 use super::Database;
 use crate::cipher::{proof, words};
-use crate::rotate::{self, Column, Rotated};
+use crate::rotate::{self, Column, Held, Rotated};
 use crate::types::Id;
 use parlor_domain::ports::StoreError;
 use std::time::Duration;
@@ -37,7 +37,8 @@ impl Database {
             if pass > 0 {
                 tokio::time::sleep(PAUSE).await;
             }
-            if !self.rotate_once(&mut rotated, &mut progress).await? {
+            let held = if pass + 1 < PASSES { Held::Skipped } else { Held::Awaited };
+            if !self.rotate_once(held, &mut rotated, &mut progress).await? {
                 break;
             }
         }
@@ -55,6 +56,7 @@ impl Database {
     /// Looks through all columns once. False where nothing was due.
     async fn rotate_once(
         &self,
+        held: Held,
         rotated: &mut Rotated,
         progress: &mut (impl FnMut(&Rotated) + Send),
     ) -> Result<bool, StoreError> {
@@ -62,7 +64,7 @@ impl Database {
         for column in Column::ALL {
             let mut after = Id(Uuid::nil());
             while let Some(batch) =
-                self.repeat(DOING, move |pools| rotate::batch(pools, column, after)).await?
+                self.repeat(DOING, move |pools| rotate::batch(pools, column, after, held)).await?
             {
                 (after, found) = (batch.through, true);
                 rotated.count(column, batch.changed);

@@ -51,6 +51,25 @@ impl Rotated {
     }
 }
 
+/// What is done with rows that others hold.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Held {
+    /// They are left for another look.
+    Skipped,
+    /// They are waited for, one at a time: a conversation in which somebody always writes is held at every look. Who holds
+    /// nothing while they wait is in nobody's way.
+    Awaited,
+}
+
+impl Held {
+    const fn rows(self) -> usize {
+        match self {
+            Self::Skipped => ROWS,
+            Self::Awaited => 1,
+        }
+    }
+}
+
 /// What became of some rows that were due.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Batch {
@@ -67,15 +86,18 @@ struct RowId {
 }
 
 /// Encrypts the next texts of a column that are due anew, those of rows behind `after`. None where no more are due.
-pub(crate) async fn batch(pools: Pools, column: Column, after: Id) -> Result<Option<Batch>> {
+pub(crate) async fn batch(pools: Pools, column: Column, after: Id, held: Held) -> Result<Option<Batch>> {
     let current = pools.cipher().current().ok_or(Error::NoKeys)?;
-    let next = diesel::sql_query(column.next(ROWS)).bind::<sql::Uid, _>(after).bind::<Text, _>(current);
+    let next = column.next(held.rows());
+    let next = diesel::sql_query(next).bind::<sql::Uid, _>(after).bind::<Text, _>(current);
     let rows: Vec<RowId> = read!(&pools, |conn| next.load(conn).await?);
     let Some(through) = rows.last().map(|row| row.id) else { return Ok(None) };
     let ids = rows.into_iter().map(|row| row.id).collect();
     let changed = match &pools {
         Pools::Sqlite { write, cipher, .. } => sqlite::change(write, cipher.clone(), column, ids).await?,
-        Pools::Postgres { general, cipher, .. } => postgres::change(general, cipher, column, ids).await?,
+        Pools::Postgres { general, cipher, .. } => {
+            postgres::change(general, cipher, column, ids, held).await?
+        }
     };
     Ok(Some(Batch { through, changed }))
 }

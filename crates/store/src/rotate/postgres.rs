@@ -1,6 +1,7 @@
-//! A batch on PostgreSQL: the rows are locked, read and written in one transaction. Rows that others hold are left for
-//! the next look: who waits for nobody is in nobody's way, in whatever order they take their locks.
+//! A batch on PostgreSQL: the rows are locked, read and written in one transaction. Several rows
+//! are never waited for: who waits for nobody is in nobody's way, in whatever order they take their locks.
 
+use super::Held;
 use super::column::{Anew, Column, Due};
 use crate::cipher::Cipher;
 use crate::error::{Error, Result};
@@ -15,9 +16,14 @@ pub(super) async fn change(
     cipher: &Cipher,
     column: Column,
     ids: Vec<Id>,
+    held: Held,
 ) -> Result<u64> {
     let current = cipher.current().ok_or(Error::NoKeys)?;
-    let query = format!("{} FOR NO KEY UPDATE SKIP LOCKED", column.due("id = ANY ($1)"));
+    let skip = match held {
+        Held::Skipped => " SKIP LOCKED",
+        Held::Awaited => "",
+    };
+    let query = format!("{} FOR NO KEY UPDATE{skip}", column.due("id = ANY ($1)"));
     let change = async |connection: &mut AsyncPgConnection| -> Result<u64> {
         let query = diesel::sql_query(query).bind::<Array<sql::Uid>, _>(ids).bind::<Text, _>(current);
         let due: Vec<Due> = query.load(connection).await?;
