@@ -10,6 +10,7 @@ use std::path::Path;
 use std::process::Output;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Instant;
 use tokio::task::JoinSet;
 
 const KEY: &str = "ENCRYPTION_KEY";
@@ -240,6 +241,30 @@ async fn keys_change_under_load_on_postgresql() {
         let rows = postgres.sql(&format!("SELECT t::text FROM {table} t")).unwrap();
         assert!(CANARIES.iter().all(|canary| !rows.contains(canary)), "{table}: {rows}");
     }
+}
+
+/// Protects: a conversation that somebody holds at every look is waited for, so that a change of keys ends under load.
+#[tokio::test(flavor = "multi_thread")]
+async fn what_is_held_is_waited_for() {
+    let postgres = Arc::new(Postgres::start());
+    let mut app = on(&postgres).start().await;
+    let token = app.token("ann@example.org");
+    app.asker(&token).await.new_session("echo the first").await;
+    let holder = {
+        let postgres = postgres.clone();
+        let held = "BEGIN; SELECT id FROM conversations FOR UPDATE; SELECT pg_sleep(4); COMMIT";
+        tokio::task::spawn_blocking(move || postgres.sql(held).unwrap())
+    };
+    let start = Instant::now();
+    let holds = "SELECT count(*) FROM pg_stat_activity WHERE wait_event = 'PgSleep'";
+    while postgres.sql(holds).unwrap().trim() != "1" {
+        assert!(start.elapsed() < PATIENCE, "nobody holds it");
+    }
+    app.set(KEY, Some(FIRST));
+    let output = tokio::task::block_in_place(|| app.command(&["rotate-keys"]));
+    assert!(output.status.success(), "{output:?}");
+    assert!(String::from_utf8_lossy(&output.stdout).contains("1 titles"), "{output:?}");
+    holder.await.unwrap();
 }
 
 /// Protects: a change of keys that was killed is gone on with, beside a server that reads both meanwhile.
