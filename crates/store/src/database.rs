@@ -4,7 +4,7 @@ mod archive;
 mod keys;
 mod people;
 
-use crate::cipher::{proof, words};
+use crate::cipher::{Cipher, words};
 use crate::error::{OpenError, Result};
 use crate::options::{Address, Options};
 use crate::pools::Pools;
@@ -52,7 +52,8 @@ impl Database {
     /// and brings its tables up to date, one process at a time.
     ///
     /// Errors: the address makes no sense, the database cannot be reached, another server has the file, the tables
-    /// cannot be changed, or they are encrypted with a key that `options` does not have.
+    /// cannot be changed, they are encrypted with a key that `options` does not have, or what their fingerprints are
+    /// keyed with is lost.
     pub async fn open(url: &str, options: &Options) -> Result<Self, OpenError> {
         let (pools, lock) = match Address::parse(url)? {
             Address::Sqlite(path) => {
@@ -65,7 +66,8 @@ impl Database {
                 (server.pools(options).await?, None)
             }
         };
-        proof::check(&pools).await?;
+        let cipher = Cipher::of(&pools, options.keyring.clone()).await?;
+        let pools = pools.with(cipher);
         if pools.cipher().is_on() {
             words::empty(&pools)
                 .await

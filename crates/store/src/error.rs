@@ -42,6 +42,18 @@ pub enum OpenError {
         "the encryption key {0:?} is not the one that the database was encrypted with: give each key its own id"
     )]
     KeyDiffers(String),
+    /// The database is encrypted, and what its fingerprints are keyed with is gone.
+    #[error(
+        "the database was encrypted, but its table encryption_secrets is empty: put that back from a copy; with a \
+         new secret it would take what is sent again for new"
+    )]
+    SecretMissing,
+    /// What the fingerprints are keyed with was not encrypted with the key of this id.
+    #[error(
+        "what the table encryption_secrets holds was not encrypted with the key {0:?}: it was changed; put it back \
+         from a copy"
+    )]
+    SecretUnreadable(String),
 }
 
 /// The error behind another one.

@@ -182,10 +182,12 @@ pub(crate) async fn before(
 }
 
 pub(crate) async fn that_created(pools: Pools, fingerprint: Fingerprint) -> Result<Option<Message>> {
+    // All forms in one statement: a rotation may change one into the other meanwhile.
+    let forms: Vec<Id> = pools.cipher().fingerprint(fingerprint).forms().collect();
     let row = read!(&pools, |conn| {
         messages::table
             .inner_join(conversations::table)
-            .filter(messages::fingerprint.eq(Id::from(fingerprint)))
+            .filter(messages::fingerprint.eq_any(&forms))
             .filter(messages::seq.eq(1))
             .filter(conversations::deleted_at.is_null())
             .filter(conversations::room_id.is_null())

@@ -29,6 +29,13 @@ pub(crate) enum Pools {
 }
 
 impl Pools {
+    /// The same connections with these keys.
+    pub(crate) fn with(mut self, keys: Cipher) -> Self {
+        let (Self::Sqlite { cipher, .. } | Self::Postgres { cipher, .. }) = &mut self;
+        *cipher = keys;
+        self
+    }
+
     /// What seals and opens what people write.
     pub(crate) fn cipher(&self) -> &Cipher {
         let (Self::Sqlite { cipher, .. } | Self::Postgres { cipher, .. }) = self;

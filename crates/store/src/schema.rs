@@ -92,6 +92,7 @@ diesel::table! {
         attached -> Nullable<Text>,
         key_id -> Nullable<Text>,
         attached_key -> Nullable<Text>,
+        fingerprint_keyed -> Nullable<Bool>,
     }
 }
 
@@ -169,6 +170,14 @@ diesel::table! {
     encryption_keys (id) {
         id -> Text,
         proof -> Text,
+    }
+}
+
+diesel::table! {
+    encryption_secrets (name) {
+        name -> Text,
+        sealed -> Text,
+        key_id -> Text,
     }
 }
 

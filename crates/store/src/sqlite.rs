@@ -76,7 +76,7 @@ pub(crate) fn open(path: &Path, exclusive: bool) -> Result<(Option<FileLock>, Ve
     Ok((lock.take(), done.iter().map(ToString::to_string).collect()))
 }
 
-/// The connections to a file that [`open`] has prepared.
+/// The connections to a file that [`open`] has prepared, without its keys.
 pub(crate) async fn pools(path: &Path, options: &Options) -> Result<Pools, OpenError> {
     let pool = async |size: u32, role: &'static str| {
         Pool::builder()
@@ -91,7 +91,7 @@ pub(crate) async fn pools(path: &Path, options: &Options) -> Result<Pools, OpenE
             .map_err(|error| OpenError::unreachable(name(path), error))
     };
     let (write, read) = (pool(1, WRITER).await?, pool(options.readers, READER).await?);
-    Ok(Pools::Sqlite { write, read, cipher: Cipher::new(options.keyring.clone()) })
+    Ok(Pools::Sqlite { write, read, cipher: Cipher::default() })
 }
 
 fn manager(path: &Path, role: &'static str) -> AsyncDieselConnectionManager<Lite> {

@@ -67,6 +67,12 @@ impl From<Fingerprint> for Id {
     }
 }
 
+impl From<Id> for Fingerprint {
+    fn from(id: Id) -> Self {
+        Self(id.0.into_bytes())
+    }
+}
+
 impl ToSql<sql::Uid, Pg> for Id {
     fn to_sql<'b>(&'b self, out: &mut Output<'b, '_, Pg>) -> serialize::Result {
         out.write_all(self.0.as_bytes())?;

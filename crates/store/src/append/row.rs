@@ -1,11 +1,11 @@
 //! A message as a row to insert.
 
 use crate::attached;
-use crate::cipher::{Cipher, Place};
+use crate::cipher::{Cipher, Kept, Place};
 use crate::error::Result;
 use crate::messages::signed;
 use crate::types::{At, Id};
-use parlor_domain::message::{Author, Fingerprint, Message};
+use parlor_domain::message::{Author, Message};
 use std::borrow::Cow;
 
 /// One row of `messages`, borrowed from the write that it comes from.
@@ -21,6 +21,7 @@ pub(super) struct Row<'a> {
     pub(super) content_type: Option<&'a str>,
     pub(super) client_id: Option<&'a str>,
     pub(super) fingerprint: Option<Id>,
+    pub(super) fingerprint_keyed: Option<bool>,
     pub(super) created_at: At,
     pub(super) attached: Option<String>,
     /// The keys that `content` and `attached` are sealed with.
@@ -46,7 +47,7 @@ pub(super) struct ReplyColumns<'a> {
 }
 
 impl<'a> Row<'a> {
-    pub(super) fn of(message: &'a Message, fingerprint: Option<Fingerprint>, seq: i64) -> Self {
+    pub(super) fn of(message: &'a Message, fingerprint: Option<Kept>, seq: i64) -> Self {
         let author = match message.author {
             Author::User(user) => Some(user.into()),
             Author::Assistant => None,
@@ -61,7 +62,8 @@ impl<'a> Row<'a> {
             content: Cow::Borrowed(&message.content),
             content_type: message.content_type.as_deref(),
             client_id: message.client_id.as_deref(),
-            fingerprint: fingerprint.map(Id::from),
+            fingerprint: fingerprint.map(|it| it.id),
+            fingerprint_keyed: fingerprint.and_then(Kept::keyed),
             created_at: message.created_at.into(),
             attached: message.attached.as_deref().and_then(attached::to_column),
             key: None,

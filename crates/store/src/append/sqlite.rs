@@ -12,7 +12,7 @@ mod people;
 use super::insert::InsertMessage;
 use super::move_head::MoveHead;
 use super::row::{ReplyColumns, Row};
-use crate::cipher::{Cipher, Place};
+use crate::cipher::{Cipher, Kept, Place};
 use crate::conversations::NewConversation;
 use crate::error::Result;
 use crate::members::NewParticipant;
@@ -85,15 +85,19 @@ impl<'a> Log<'a> {
     }
 
     fn message(&mut self, new: &NewMessage) -> Result<Outcome> {
+        let fingerprint = new.fingerprint.map(|plain| self.cipher.fingerprint(plain));
         if let Some(title) = &new.creates
-            && let Some(outcome) = self.conversation_create(new, title)?
+            && let Some(outcome) = self.conversation_create(new, title, fingerprint)?
         {
             return Ok(outcome);
         }
-        let row = Row::of(&new.message, new.fingerprint, 0);
+        if let Some(first) = self.stored_plain(&new.message, fingerprint)? {
+            return self.duplicate_of(first);
+        }
+        let row = Row::of(&new.message, fingerprint, 0);
         let stored = match self.insert(row)? {
             Inserted::At { seq, message_count } => Outcome::Stored { seq, message_count, content: None },
-            Inserted::Known => return self.duplicate(new),
+            Inserted::Known => return self.duplicate(new, fingerprint),
             Inserted::Nowhere => return Ok(Outcome::Refused(ErrorCode::ConversationNotFound)),
         };
         if let Some(turn) = &new.turn {
@@ -103,15 +107,20 @@ impl<'a> Log<'a> {
     }
 
     /// Makes the conversation of a first message; gives an outcome where it must not be made.
-    fn conversation_create(&mut self, new: &NewMessage, title: &str) -> Result<Option<Outcome>> {
+    fn conversation_create(
+        &mut self,
+        new: &NewMessage,
+        title: &str,
+        fingerprint: Option<Kept>,
+    ) -> Result<Option<Outcome>> {
         let (id, now) = (Id::from(new.message.conversation), new.message.created_at.into());
         if head_even_deleted(self.connection, &mut self.heads, id)?.is_some_and(|head| head.deleted) {
             return Ok(Some(Outcome::Refused(ErrorCode::ConversationNotFound)));
         }
-        if let Some(fingerprint) = new.fingerprint {
+        if let Some(fingerprint) = fingerprint {
             let query = messages::table
                 .inner_join(conversations::table)
-                .filter(messages::fingerprint.eq(Id::from(fingerprint)))
+                .filter(messages::fingerprint.eq_any(fingerprint.forms()))
                 .filter(messages::seq.eq(1))
                 .filter(conversations::deleted_at.is_null())
                 .filter(conversations::room_id.is_null())
@@ -164,18 +173,33 @@ impl<'a> Log<'a> {
     }
 
     /// What to answer to a message that the unique indexes refused.
-    fn duplicate(&mut self, new: &NewMessage) -> Result<Outcome> {
-        if let Some(fingerprint) = new.fingerprint {
-            let query = messages::table
-                .filter(messages::fingerprint.eq(Id::from(fingerprint)))
-                .filter(messages::conversation_id.eq(Id::from(new.message.conversation)))
-                .select(MessageRow::as_select());
-            if let Some(first) = query.get_result(self.connection).optional()? {
-                return self.duplicate_of(first);
-            }
+    fn duplicate(&mut self, new: &NewMessage, fingerprint: Option<Kept>) -> Result<Outcome> {
+        if let Some(Kept { id, .. }) = fingerprint
+            && let Some(first) = self.by_fingerprint(&new.message, id)?
+        {
+            return self.duplicate_of(first);
         }
         let known = self.by_id(&new.message)?;
         Ok(known.unwrap_or(Outcome::Refused(ErrorCode::Conflict)))
+    }
+
+    /// The message of which this is a resend, where it was stored before there was a key: no unique index finds that out.
+    fn stored_plain(&mut self, message: &Message, fingerprint: Option<Kept>) -> Result<Option<MessageRow>> {
+        let Some(plain) = fingerprint.and_then(|kept| kept.plain) else { return Ok(None) };
+        // Nobody finds the messages of a conversation that was deleted.
+        if head(self.connection, &mut self.heads, message.conversation.into())?.is_none() {
+            return Ok(None);
+        }
+        self.by_fingerprint(message, plain)
+    }
+
+    /// The message with this fingerprint in the conversation of `message`.
+    fn by_fingerprint(&mut self, message: &Message, fingerprint: Id) -> Result<Option<MessageRow>> {
+        let query = messages::table
+            .filter(messages::fingerprint.eq(fingerprint))
+            .filter(messages::conversation_id.eq(Id::from(message.conversation)))
+            .select(MessageRow::as_select());
+        Ok(query.get_result(self.connection).optional()?)
     }
 
     /// What to answer to a message whose id is taken: a caller that tries again gets the message.

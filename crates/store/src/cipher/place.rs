@@ -18,6 +18,8 @@ pub(crate) enum Place {
     Profile(Id),
     /// `encryption_keys.proof`
     Proof,
+    /// `encryption_secrets.sealed` of the fingerprints
+    Fingerprints,
 }
 
 impl Place {
@@ -32,6 +34,7 @@ impl Place {
             Self::Checkpoint(turn) => (4, turn, none),
             Self::Profile(user) => (5, user, none),
             Self::Proof => (6, none, none),
+            Self::Fingerprints => (7, none, none),
         };
         let mut bytes = [what; 33];
         bytes[1..17].copy_from_slice(outer.0.as_bytes());
@@ -47,6 +50,7 @@ impl Place {
             Self::Checkpoint(_) => "turns",
             Self::Profile(_) => "users",
             Self::Proof => "encryption_keys",
+            Self::Fingerprints => "encryption_secrets",
         }
     }
 }

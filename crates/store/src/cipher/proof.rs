@@ -3,28 +3,29 @@
 //! A key that is missing, or another one under the same id, is noticed when the database is opened, and not by the first
 //! person who finds their conversations gone.
 
-use super::{Cipher, Place, seal};
+use super::keyring::{Key, Keyring};
+use super::{Place, seal, secret};
 use crate::error::{Error, OpenError, Result};
 use crate::pools::{Pools, change, read};
-use crate::schema::encryption_keys;
+use crate::schema::{encryption_keys, encryption_secrets};
 use diesel::prelude::*;
 use diesel_async::{AsyncConnection, RunQueryDsl};
+use std::collections::BTreeSet;
 
 /// What a proof is once it is opened.
 const CONSTANT: &str = "parlor";
 
 /// Checks the proofs that are there, and leaves one of the current key. Errors: [`OpenError::KeyMissing`],
 /// [`OpenError::KeyDiffers`], and where the database cannot be asked.
-pub(crate) async fn check(pools: &Pools) -> Result<(), OpenError> {
-    let cipher = pools.cipher();
-    let known = check_all(pools, cipher).await?;
-    if let Some(current) = cipher.current()
-        && !known.iter().any(|id| id == current)
-    {
-        leave(pools, cipher).await.map_err(unreachable)?;
-        // Another node may have been first, with another key.
-        check_all(pools, cipher).await?;
+pub(crate) async fn check(pools: &Pools, keyring: Option<&Keyring>) -> Result<(), OpenError> {
+    let known = check_all(pools, keyring).await?;
+    let Some(current) = keyring.map(Keyring::current) else { return Ok(()) };
+    if known.contains(&*current.id) {
+        return Ok(());
     }
+    leave(pools, current, known.is_empty()).await.map_err(unreachable)?;
+    // Another node may have been first, with another key.
+    check_all(pools, keyring).await?;
     Ok(())
 }
 
@@ -33,22 +34,35 @@ fn unreachable(error: Error) -> OpenError {
 }
 
 /// Gives the ids of the keys.
-async fn check_all(pools: &Pools, cipher: &Cipher) -> Result<Vec<String>, OpenError> {
+async fn check_all(pools: &Pools, keyring: Option<&Keyring>) -> Result<BTreeSet<String>, OpenError> {
     let proofs = proofs(pools).await.map_err(unreachable)?;
     let check = |(id, proof): (String, String)| {
-        let Some(key) = cipher.find(&id) else { return Err(OpenError::KeyMissing(id)) };
+        let Some(key) = keyring.and_then(|keyring| keyring.find(&id)) else {
+            return Err(OpenError::KeyMissing(id));
+        };
         let proven = seal::open(&key.cipher, Place::Proof, &proof).is_some_and(|it| it == CONSTANT);
         if proven { Ok(id) } else { Err(OpenError::KeyDiffers(id)) }
     };
     proofs.into_iter().map(check).collect()
 }
 
-async fn leave(pools: &Pools, cipher: &Cipher) -> Result<()> {
-    let Some(proof) = cipher.seal(Place::Proof, CONSTANT)? else { return Ok(()) };
-    let row = (encryption_keys::id.eq(proof.key), encryption_keys::proof.eq(&proof.text));
+/// Leaves a proof; with the first one the secret, in the same transaction, so that there is never a key without. Of
+/// several nodes that are first at once one has its way.
+async fn leave(pools: &Pools, key: &Key, first: bool) -> Result<()> {
+    let proof = seal::seal(&key.cipher, Place::Proof, CONSTANT)?;
+    let proof = (encryption_keys::id.eq(&*key.id), encryption_keys::proof.eq(&*proof));
+    let secret = if first { Some(secret::fresh(key)?) } else { None };
+    let secret = secret.as_ref().map(|(name, sealed, id)| {
+        use encryption_secrets as columns;
+        (columns::name.eq(*name), columns::sealed.eq(&**sealed), columns::key_id.eq(*id))
+    });
     change!(pools, |conn| {
-        let insert = diesel::insert_into(encryption_keys::table).values(row).on_conflict_do_nothing();
+        let insert = diesel::insert_into(encryption_keys::table).values(proof).on_conflict_do_nothing();
         insert.execute(conn).await?;
+        if let Some(secret) = secret {
+            let insert = diesel::insert_into(encryption_secrets::table).values(secret);
+            insert.on_conflict_do_nothing().execute(conn).await?;
+        }
         Ok(())
     })
 }

@@ -3,7 +3,7 @@
 use super::*;
 use crate::types::Id;
 use base64::Engine;
-use base64::engine::general_purpose::STANDARD;
+use base64::engine::general_purpose::{STANDARD, STANDARD_NO_PAD};
 use proptest::prelude::*;
 use uuid::Uuid;
 
@@ -14,7 +14,14 @@ fn keyring(ids: &[&str]) -> Keyring {
 }
 
 fn cipher(ids: &[&str]) -> Cipher {
-    Cipher::new(Some(keyring(ids)))
+    Cipher(Some(Keys { keyring: keyring(ids), secret: Arc::new(secret(b'a')) }))
+}
+
+fn secret(byte: u8) -> Secret {
+    let current = keyring(&["a"]);
+    let text = STANDARD_NO_PAD.encode([byte; 32]);
+    let sealed = seal::seal(&current.current().cipher, Place::Fingerprints, &text).unwrap();
+    Secret::open(current.current(), &sealed).unwrap()
 }
 
 fn id(number: u128) -> Id {
@@ -32,6 +39,7 @@ fn places() -> Vec<Place> {
         Place::Title(two),
         Place::Profile(one),
         Place::Proof,
+        Place::Fingerprints,
     ]
 }
 
@@ -135,11 +143,47 @@ fn keyrings_are_understood_or_refused() {
 fn debug_shows_no_key() {
     let options = crate::Options { keyring: Some(keyring(&["a"])), ..crate::Options::default() };
     let shown = format!("{options:?} {:?}", cipher(&["a"]));
-    assert!(shown.contains("Keyring(…)"));
+    assert!(shown.contains("Keyring(…)") && shown.contains("Secret(…)"));
     let bytes = format!("{:?}", [b'a'; 4]);
     for secret in [&STANDARD.encode([b'a'; 32])[..8], bytes.trim_matches(['[', ']']), "61616161"] {
         assert!(!shown.contains(secret), "{shown}");
     }
+}
+
+/// Protects every resend to come: this form stands in databases, and is never made in another way.
+#[test]
+fn a_fingerprint_is_keyed_as_it_always_was() {
+    let plain = Fingerprint(std::array::from_fn(|at| u8::try_from(at).unwrap()));
+    let keyed = secret(b'a').keyed(plain).0;
+    assert_eq!(keyed[..8], plain.0[..8], "the index stays in order");
+    // HMAC-SHA-256 as Python's hmac has it.
+    assert_eq!(keyed[8..], [0x8d, 0x98, 0xbd, 0xa9, 0xa3, 0xfe, 0xde, 0x2f]);
+    assert_ne!(secret(b'b').keyed(plain).0, keyed);
+}
+
+/// Protects those who want no encryption from paying for it, and those who begin with it from messages that come twice.
+#[test]
+fn a_fingerprint_is_looked_up_in_each_form() {
+    let plain = Fingerprint([7; 16]);
+    let off = Cipher::default().fingerprint(plain);
+    assert_eq!((off.forms().collect::<Vec<_>>(), off.keyed()), (vec![plain.into()], None));
+    let on = cipher(&["a"]).fingerprint(plain);
+    let keyed = secret(b'a').keyed(plain);
+    assert_eq!((on.forms().collect::<Vec<_>>(), on.keyed()), (vec![keyed.into(), plain.into()], Some(true)));
+}
+
+/// Protects a secret from being taken for another: each new one is random, comes back with its key, and with no other.
+#[test]
+fn a_secret_comes_back_with_its_key() {
+    let (a, b) = (keyring(&["a"]), keyring(&["b"]));
+    let (one, other) = (Secret::random().unwrap(), Secret::random().unwrap());
+    let print = Fingerprint([7; 16]);
+    assert_ne!(one.keyed(print), other.keyed(print));
+    let sealed = one.seal(a.current()).unwrap();
+    assert_eq!(Secret::open(a.current(), &sealed).unwrap().keyed(print), one.keyed(print));
+    assert!(Secret::open(b.current(), &sealed).is_none());
+    let short = seal::seal(&a.current().cipher, Place::Fingerprints, "c2hvcnQ").unwrap();
+    assert!(Secret::open(a.current(), &short).is_none());
 }
 
 proptest! {

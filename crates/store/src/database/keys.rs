@@ -1,7 +1,7 @@
 //! The change to another key.
 
 use super::Database;
-use crate::cipher::{proof, words};
+use crate::cipher::{proof, secret, words};
 use crate::rotate::{self, Column, Held, Rotated};
 use crate::types::Id;
 use parlor_domain::ports::StoreError;
@@ -16,8 +16,9 @@ const PAUSE: Duration = Duration::from_millis(200);
 const DOING: &str = "encrypt with the current key";
 
 impl Database {
-    /// Encrypts everything that is plain, or under another key, with the current key: a few rows at a time, beside
-    /// servers that go on. It may be broken off, and begun again, at any time. `progress` is told what was done so far.
+    /// Encrypts everything that is plain, or under another key, with the current key, and keys the fingerprints that are
+    /// plain: a few rows at a time, beside servers that go on. It may be broken off, and begun again, at any time.
+    /// `progress` is told what was done so far.
     ///
     /// To change a key, give the new one to every server, behind the old one; then put it in front everywhere; then call
     /// this. When it says that nothing is [left](Rotated::left) the old key can be taken away: the database then asks
@@ -45,6 +46,7 @@ impl Database {
         for column in Column::ALL {
             rotated.left += self.read(DOING, move |pools| rotate::left(pools, column)).await?;
         }
+        self.repeat(DOING, secret::seal_anew).await?;
         self.repeat(DOING, async |pools| words::empty(&pools).await).await?;
         self.repeat("clean the file after its encryption", rotate::clean).await?;
         if rotated.left == 0 {

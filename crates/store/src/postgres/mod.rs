@@ -105,7 +105,7 @@ impl Server {
         Ok(done)
     }
 
-    /// The connections for serving.
+    /// The connections for serving, without the keys.
     pub(crate) async fn pools(&self, options: &Options) -> Result<Pools, OpenError> {
         let pool = async |size: u32, settings: &'static str| {
             Pool::builder()
@@ -120,7 +120,7 @@ impl Server {
         Ok(Pools::Postgres {
             log: pool(options.writers, LOG_SETTINGS).await?,
             general: pool(options.readers, "").await?,
-            cipher: Cipher::new(options.keyring.clone()),
+            cipher: Cipher::default(),
         })
     }
 

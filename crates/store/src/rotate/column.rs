@@ -17,7 +17,7 @@ pub(crate) enum Column {
     Profile,
 }
 
-/// A text that is due: its row, whose it is, itself, its key.
+/// A text that is due: its row, whose it is, itself, its key; and a plain fingerprint.
 #[derive(Debug, QueryableByName)]
 #[diesel(check_for_backend(diesel::sqlite::Sqlite, diesel::pg::Pg))]
 pub(super) struct Due {
@@ -29,13 +29,16 @@ pub(super) struct Due {
     text: String,
     #[diesel(sql_type = Nullable<Text>)]
     key: Option<String>,
+    #[diesel(sql_type = Nullable<sql::Uid>)]
+    plain: Option<Id>,
 }
 
-/// A text under the current key.
+/// A text under the current key, and its fingerprint where that was plain.
 pub(super) struct Anew<'a> {
     pub(super) id: Id,
     pub(super) text: String,
     pub(super) key: Option<&'a str>,
+    pub(super) fingerprint: Option<Id>,
 }
 
 impl Column {
@@ -68,11 +71,34 @@ impl Column {
         }
     }
 
-    /// What else is set with it: a sealed title is neither folded nor indexed.
+    /// What else is set with it, from a row `anew`: a sealed title is neither folded nor indexed, and a fingerprint is
+    /// keyed. Where the keyed one is there already (a server without keys has taken a resend for new) it stays with
+    /// the message that it was first of.
     pub(super) const fn also(self) -> &'static str {
         match self {
             Self::Title => ", title_folded = '', indexed_seq = -1",
-            Self::Content | Self::Attached | Self::Checkpoint | Self::Profile => "",
+            Self::Content => {
+                ", fingerprint = CASE WHEN anew.fingerprint IS NULL THEN messages.fingerprint \
+                 WHEN EXISTS (SELECT 1 FROM messages AS other WHERE other.fingerprint = anew.fingerprint \
+                 AND other.conversation_id = messages.conversation_id) THEN NULL ELSE anew.fingerprint END, \
+                 fingerprint_keyed = CASE WHEN anew.fingerprint IS NULL THEN messages.fingerprint_keyed ELSE true END"
+            }
+            Self::Attached | Self::Checkpoint | Self::Profile => "",
+        }
+    }
+
+    /// What tells a plain fingerprint: it stays when its text is edited or deleted.
+    const fn has_plain(self) -> &'static str {
+        match self {
+            Self::Content => "fingerprint IS NOT NULL AND fingerprint_keyed IS NULL",
+            Self::Title | Self::Attached | Self::Checkpoint | Self::Profile => "false",
+        }
+    }
+
+    const fn plain(self) -> &'static str {
+        match self {
+            Self::Content => "CASE WHEN fingerprint_keyed IS NULL THEN fingerprint END",
+            Self::Title | Self::Attached | Self::Checkpoint | Self::Profile => "NULL",
         }
     }
 
@@ -94,10 +120,10 @@ impl Column {
         }
     }
 
-    /// The texts that are not under the key `current`, a place for a value.
+    /// The texts that are not under the key `current`, a place for a value, or whose fingerprint is plain.
     fn is_due(self, current: &str) -> String {
-        let (text, key) = (self.text(), self.key());
-        format!("{text} <> '' AND ({key} IS NULL OR {key} <> {current})")
+        let (text, key, has_plain) = (self.text(), self.key(), self.has_plain());
+        format!("({text} <> '' AND ({key} IS NULL OR {key} <> {current}) OR {has_plain})")
     }
 
     /// The ids of the next rows that are due, behind `$1`; the current key is `$2`.
@@ -109,9 +135,10 @@ impl Column {
     /// What is due of the rows that are `which`, which has `$1`; the current key is `$2`.
     pub(super) fn due(self, which: &str) -> String {
         let (table, text, key, owner) = (self.table(), self.text(), self.key(), self.owner());
-        let due = self.is_due("$2");
+        let (plain, due) = (self.plain(), self.is_due("$2"));
         format!(
-            "SELECT id, {owner} AS owner, {text} AS text, {key} AS key FROM {table} WHERE {which} AND {due}"
+            "SELECT id, {owner} AS owner, {text} AS text, {key} AS key, {plain} AS plain FROM {table} \
+             WHERE {which} AND {due}"
         )
     }
 
@@ -123,12 +150,13 @@ impl Column {
     /// The text under the current key. None where it cannot be opened: what stands there stays.
     pub(super) fn anew(self, cipher: &Cipher, due: Due) -> Result<Option<Anew<'_>>> {
         let place = self.place(&due);
-        let Due { id, text, key, .. } = due;
+        let Due { id, text, key, plain, .. } = due;
         match cipher.open(place, key.as_deref(), text) {
             Ok(text) => {
                 let sealed = cipher.seal(place, &text)?;
                 let (text, key) = sealed.map_or((text, None), |sealed| (sealed.text, Some(sealed.key)));
-                Ok(Some(Anew { id, text, key }))
+                let fingerprint = plain.map(|plain| cipher.fingerprint(plain.into()).id);
+                Ok(Some(Anew { id, text, key, fingerprint }))
             }
             Err(error @ (Error::UnknownKey { .. } | Error::Unsealable(_))) => {
                 tracing::warn!(id = %id.0, %error, "a text stays as it is");

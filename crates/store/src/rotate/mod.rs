@@ -1,4 +1,5 @@
-//! Encrypting anew what is plain or under another key, beside a server that goes on writing.
+//! Encrypting anew what is plain or under another key, beside a server that goes on writing. The fingerprint of a message
+//! that was plain is keyed in the same statement.
 //!
 //! A batch looks for rows that are due without holding anything, and then does them in one short transaction that reads
 //! them again: what somebody has changed in between is done as it is then, or is no longer due. So nothing is lost, a
@@ -23,7 +24,7 @@ const ROWS: usize = 64;
 /// What [`Database::rotate_keys`](crate::Database::rotate_keys) has encrypted anew.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct Rotated {
-    /// Texts of messages.
+    /// Texts of messages, or their fingerprints.
     pub messages: u64,
     /// What is attached to messages.
     pub attachments: u64,

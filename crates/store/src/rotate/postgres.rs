@@ -39,20 +39,22 @@ async fn update(
     column: Column,
     texts: impl Iterator<Item = Anew<'_>>,
 ) -> Result<u64> {
-    let (mut ids, mut values, mut keys) = (Vec::new(), Vec::new(), Vec::new());
-    for Anew { id, text, key } in texts {
+    let (mut ids, mut values, mut keys, mut fingerprints) = (Vec::new(), Vec::new(), Vec::new(), Vec::new());
+    for Anew { id, text, key, fingerprint } in texts {
         ids.push(id);
         values.push(text);
         keys.push(key);
+        fingerprints.push(fingerprint);
     }
     let (table, text, key, also) = (column.table(), column.text(), column.key(), column.also());
     let changed = diesel::sql_query(format!(
-        "UPDATE {table} SET {text} = anew.text, {key} = anew.key{also} FROM unnest($1, $2, $3) \
-         AS anew (id, text, key) WHERE {table}.id = anew.id"
+        "UPDATE {table} SET {text} = anew.text, {key} = anew.key{also} FROM unnest($1, $2, $3, $4) \
+         AS anew (id, text, key, fingerprint) WHERE {table}.id = anew.id"
     ))
     .bind::<Array<sql::Uid>, _>(ids)
     .bind::<Array<Text>, _>(values)
     .bind::<Array<Nullable<Text>>, _>(keys)
+    .bind::<Array<Nullable<sql::Uid>>, _>(fingerprints)
     .execute(connection)
     .await?;
     Ok(changed as u64)

@@ -29,11 +29,15 @@ fn change_one(connection: &mut SqliteConnection, cipher: &Cipher, column: Column
     let Some(due) = query.get_result::<Due>(connection).optional()? else { return Ok(false) };
     let Some(anew) = column.anew(cipher, due)? else { return Ok(false) };
     let (table, text, key, also) = (column.table(), column.text(), column.key(), column.also());
-    diesel::sql_query(format!("UPDATE {table} SET {text} = $1, {key} = $2{also} WHERE id = $3"))
-        .bind::<Text, _>(anew.text)
-        .bind::<Nullable<Text>, _>(anew.key)
-        .bind::<sql::Uid, _>(id)
-        .execute(connection)?;
+    diesel::sql_query(format!(
+        "UPDATE {table} SET {text} = anew.text, {key} = anew.key{also} \
+         FROM (SELECT $1 AS id, $2 AS text, $3 AS key, $4 AS fingerprint) AS anew WHERE {table}.id = anew.id"
+    ))
+    .bind::<sql::Uid, _>(id)
+    .bind::<Text, _>(anew.text)
+    .bind::<Nullable<Text>, _>(anew.key)
+    .bind::<Nullable<sql::Uid>, _>(anew.fingerprint)
+    .execute(connection)?;
     Ok(true)
 }
 

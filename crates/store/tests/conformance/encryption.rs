@@ -30,7 +30,7 @@ struct Written {
 }
 
 /// The scene without its database, which can be closed then.
-fn nowhere(scene: &Scene) -> Scene {
+pub fn nowhere(scene: &Scene) -> Scene {
     scene.on(&(Arc::new(MemoryStore::new()) as _))
 }
 
@@ -111,22 +111,23 @@ fn checkpoint(turn: &NewTurn, content: &str) -> Checkpoint {
 }
 
 /// The files of an SQLite database in which `needle` stands.
-fn files_with(folder: &Path, needle: &str) -> Vec<String> {
+pub fn files_with(folder: &Path, needle: impl AsRef<[u8]>) -> Vec<String> {
+    let needle = needle.as_ref();
     let holds = |path: &Path| {
         let bytes = std::fs::read(path).unwrap();
-        bytes.windows(needle.len()).any(|window| window == needle.as_bytes())
+        bytes.windows(needle.len()).any(|window| window == needle)
     };
     let files = std::fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path());
     files.filter(|path| holds(path)).map(|path| path.display().to_string()).collect()
 }
 
-async fn open(url: &str, keys: &[&str]) -> Result<Database, OpenError> {
+pub async fn open(url: &str, keys: &[&str]) -> Result<Database, OpenError> {
     let options = if keys.is_empty() { Options::default() } else { sealed(keys) };
     Database::open(url, &options).await
 }
 
 /// Two empty databases, closed, and what holds them.
-async fn databases() -> (tempfile::TempDir, [String; 2]) {
+pub async fn databases() -> (tempfile::TempDir, [String; 2]) {
     let folder = tempfile::tempdir().unwrap();
     let file = format!("sqlite://{}", folder.path().join("parlor.db").display());
     let server = Server::shared();
@@ -134,7 +135,7 @@ async fn databases() -> (tempfile::TempDir, [String; 2]) {
     (folder, [file, url])
 }
 
-async fn rotate(database: &Database) -> Rotated {
+pub async fn rotate(database: &Database) -> Rotated {
     database.rotate_keys(|_| ()).await.unwrap()
 }
 
@@ -239,7 +240,7 @@ async fn a_text_under_an_unknown_key_is_an_error() {
 }
 
 /// Runs `statement` on a database behind the back of its server.
-async fn behind_its_back(url: &str, statement: &str) {
+pub async fn behind_its_back(url: &str, statement: &str) {
     if let Some(path) = url.strip_prefix("sqlite://") {
         rusqlite::Connection::open(path).unwrap().execute_batch(statement).unwrap();
     } else {

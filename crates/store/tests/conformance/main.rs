@@ -19,6 +19,7 @@ mod deleting;
 mod desk;
 mod encryption;
 mod exchanges;
+mod fingerprints;
 mod grants;
 mod identities;
 mod lists;

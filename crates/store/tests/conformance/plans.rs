@@ -13,7 +13,15 @@ struct Question {
     postgres: &'static str,
 }
 
-const QUESTIONS: [Question; 7] = [
+const QUESTIONS: [Question; 8] = [
+    Question {
+        query: "SELECT messages.id FROM messages INNER JOIN conversations ON messages.conversation_id = conversations.id \
+                WHERE messages.fingerprint IN ({message}, {place}) AND messages.seq = 1 \
+                AND conversations.deleted_at IS NULL AND conversations.room_id IS NULL \
+                ORDER BY messages.conversation_id LIMIT 1",
+        sqlite: "INDEX messages_by_fingerprint (fingerprint=?",
+        postgres: "messages_by_fingerprint",
+    },
     Question {
         query: "SELECT conversations.id FROM participants INNER JOIN conversations \
                 ON participants.conversation_id = conversations.id WHERE participants.user_id = {user} \

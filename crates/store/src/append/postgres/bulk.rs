@@ -60,10 +60,10 @@ bulk! {
     InsertMessages
     "INSERT INTO messages (conversation_id, seq, changed_seq, id, author_id, kind, content, client_id, fingerprint, \
      created_at, in_reply_to, status, model, prompt_tokens, completion_tokens, usage_estimated, \
-     author_name, cost_nano, elapsed_ms, content_type, backend, confidence, attached, key_id, attached_key) \
+     author_name, cost_nano, elapsed_ms, content_type, backend, confidence, attached, key_id, attached_key, fingerprint_keyed) \
      SELECT conversation_id, seq, seq, id, author_id, kind, content, client_id, fingerprint, created_at, in_reply_to, \
      status, model, prompt_tokens, completion_tokens, usage_estimated, author_name, cost_nano, elapsed_ms, \
-     content_type, backend, confidence, attached, key_id, attached_key FROM unnest("
+     content_type, backend, confidence, attached, key_id, attached_key, fingerprint_keyed FROM unnest("
     {
         conversation: sql::Uid = Id,
         seq: BigInt = i64,
@@ -89,10 +89,11 @@ bulk! {
         attached: Nullable<Text> = Option<&'a str>,
         key_id: Nullable<Text> = Option<&'a str>,
         attached_key: Nullable<Text> = Option<&'a str>,
+        fingerprint_keyed: Nullable<Bool> = Option<bool>,
     }
     ") AS new (conversation_id, seq, id, author_id, kind, content, client_id, fingerprint, created_at, in_reply_to, \
      status, model, prompt_tokens, completion_tokens, usage_estimated, author_name, cost_nano, elapsed_ms, \
-     content_type, backend, confidence, attached, key_id, attached_key)"
+     content_type, backend, confidence, attached, key_id, attached_key, fingerprint_keyed)"
 }
 
 pub(super) async fn messages_insert(connection: &mut AsyncPgConnection, rows: &[Row<'_>]) -> Result<()> {
@@ -125,6 +126,7 @@ pub(super) async fn messages_insert(connection: &mut AsyncPgConnection, rows: &[
         insert.attached.push(row.attached.as_deref());
         insert.key_id.push(row.key);
         insert.attached_key.push(row.attached_key);
+        insert.fingerprint_keyed.push(row.fingerprint_keyed);
     }
     insert.execute(connection).await?;
     Ok(())

@@ -7,7 +7,7 @@ use super::bulk;
 use super::known::{Found, Head, Known, Turn};
 use crate::append::people::Part;
 use crate::append::row::Row;
-use crate::cipher::Cipher;
+use crate::cipher::{Cipher, Kept};
 use crate::conversations::NewConversation;
 use crate::error::Result;
 use crate::messages::{MessageRow, signed};
@@ -143,12 +143,18 @@ impl<'a> Ledger<'a> {
     }
 
     /// The message with this fingerprint that made its conversation; of several the one in the oldest, as everywhere.
-    fn first_with(&self, fingerprint: Id) -> Option<usize> {
-        let firsts =
-            self.firsts.range((fingerprint, Id(uuid::Uuid::nil()))..=(fingerprint, Id(uuid::Uuid::max())));
+    fn first_with(&self, fingerprint: Kept) -> Option<usize> {
+        let (least, most) = (Id(uuid::Uuid::nil()), Id(uuid::Uuid::max()));
+        let firsts = fingerprint.forms().flat_map(|form| self.firsts.range((form, least)..=(form, most)));
         let deleted = |conversation| self.heads.get(conversation).is_some_and(|head| head.deleted);
-        let mut living = firsts.filter(|((_, conversation), _)| !deleted(conversation));
-        living.next().map(|(_, place)| *place)
+        let living = firsts.filter(|((_, conversation), _)| !deleted(conversation));
+        living.min_by_key(|((_, conversation), _)| *conversation).map(|(_, place)| *place)
+    }
+
+    /// The message with this fingerprint in a conversation.
+    fn in_conversation_with(&self, fingerprint: Kept, conversation: Id) -> Option<usize> {
+        let mut found = fingerprint.forms().filter_map(|form| self.by_fingerprint.get(&(form, conversation)));
+        found.next().copied()
     }
 
     /// The head of a conversation that was not deleted.
@@ -175,10 +181,10 @@ impl<'a> Ledger<'a> {
         if self.heads.get(&conversation).map_or(new.creates.is_none(), |head| head.deleted) {
             return Ok(Outcome::Refused(ErrorCode::ConversationNotFound));
         }
-        let fingerprint = new.fingerprint.map(Id::from);
+        let fingerprint = new.fingerprint.map(|plain| self.cipher.fingerprint(plain));
         let resend = fingerprint.and_then(|fingerprint| match new.creates {
             Some(_) => self.first_with(fingerprint),
-            None => self.by_fingerprint.get(&(fingerprint, conversation)).copied(),
+            None => self.in_conversation_with(fingerprint, conversation),
         });
         if let Some(place) = resend {
             return self.entries[place].duplicate(self.cipher);
@@ -196,8 +202,8 @@ impl<'a> Ledger<'a> {
         {
             return Ok(Outcome::Refused(ErrorCode::Conflict));
         }
-        let row = Row::of(message, new.fingerprint, 0);
-        let stored = self.append(row, message, fingerprint, None);
+        let row = Row::of(message, fingerprint, 0);
+        let stored = self.append(row, message, None);
         if let Some(turn) = &new.turn {
             self.turn_insert(turn);
         }
@@ -230,7 +236,6 @@ impl<'a> Ledger<'a> {
         &mut self,
         mut row: Row<'a>,
         message: &'a Message,
-        fingerprint: Option<Id>,
         content: Option<String>,
     ) -> Result<Outcome, ErrorCode> {
         let head = self.head(row.conversation)?;
@@ -249,7 +254,7 @@ impl<'a> Ledger<'a> {
                 Entry::Whole(Box::new(message))
             }
         };
-        self.enter(entry, row.id, fingerprint, first);
+        self.enter(entry, row.id, row.fingerprint, first);
         self.changes.messages.push(row);
         Ok(Outcome::Stored { seq, message_count, content })
     }
@@ -335,7 +340,7 @@ impl<'a> Ledger<'a> {
         if let Some(content) = &content {
             row.content = Cow::Owned(content.clone());
         }
-        let stored = self.append(row, message, None, content)?;
+        let stored = self.append(row, message, content)?;
         self.changes.ends.push(message);
         Ok(stored)
     }

@@ -31,7 +31,7 @@ pub(crate) async fn apply(
     calls: &[Call],
 ) -> Result<Vec<Outcome>> {
     let writes = || calls.iter().flat_map(|call| &call.writes);
-    let wanted = Wanted::by(writes());
+    let wanted = Wanted::by(cipher, writes());
     let known = Known::load(connection, cipher, wanted).await?;
     let mut ledger = Ledger::new(cipher, known);
     let outcomes = writes().map(|write| ledger.write(write)).collect::<Result<Vec<_>>>()?;

@@ -1,7 +1,7 @@
 //! What a group of writes depends on.
 
+use crate::cipher::{Cipher, Kept};
 use crate::types::Id;
-use parlor_domain::message::Fingerprint;
 use parlor_domain::ports::{MembershipChange, MembershipStep, NewMessage, NewTurn, TurnEnd, Write};
 use std::collections::BTreeSet;
 
@@ -30,11 +30,11 @@ pub(super) struct Wanted {
 }
 
 impl Wanted {
-    pub(super) fn by<'a>(writes: impl Iterator<Item = &'a Write>) -> Self {
+    pub(super) fn by<'a>(cipher: &Cipher, writes: impl Iterator<Item = &'a Write>) -> Self {
         let mut wanted = Self::default();
         for write in writes {
             match write {
-                Write::Message(new) => wanted.message(new),
+                Write::Message(new) => wanted.message(cipher, new),
                 Write::Change(change) => {
                     wanted.conversations.insert(change.conversation.into());
                     wanted.messages.push(change.message.into());
@@ -57,23 +57,25 @@ impl Wanted {
         wanted
     }
 
-    fn message(&mut self, new: &NewMessage) {
+    fn message(&mut self, cipher: &Cipher, new: &NewMessage) {
         let conversation = new.message.conversation.into();
         self.conversations.insert(conversation);
         self.messages.push(new.message.id.into());
-        match new.fingerprint {
-            Some(fingerprint) if new.creates.is_some() => {
-                self.creations.insert(lock_of(fingerprint));
-                self.firsts.push(fingerprint.into());
-            }
-            Some(fingerprint) => {
-                self.fingerprints.push(fingerprint.into());
-                self.fingerprints_in.push(conversation);
-            }
-            None => {}
+        if let Some(fingerprint) = new.fingerprint {
+            self.fingerprint(cipher.fingerprint(fingerprint), conversation, new.creates.is_some());
         }
         if let Some(turn) = &new.turn {
             self.turn_insert(turn);
+        }
+    }
+
+    fn fingerprint(&mut self, kept: Kept, conversation: Id, creates: bool) {
+        if creates {
+            self.creations.insert(lock_of(kept.id));
+            self.firsts.extend(kept.forms());
+        } else {
+            self.fingerprints.extend(kept.forms());
+            self.fingerprints_in.resize(self.fingerprints.len(), conversation);
         }
     }
 
@@ -107,7 +109,8 @@ impl Wanted {
     }
 }
 
-/// The advisory lock of a fingerprint. Two that share one only wait for each other.
-fn lock_of(fingerprint: Fingerprint) -> i64 {
-    Id::from(fingerprint).0.as_u64_pair().0.cast_signed()
+/// The advisory lock of a fingerprint, in each of its forms: they begin alike. Two that share one only wait for each
+/// other.
+fn lock_of(fingerprint: Id) -> i64 {
+    fingerprint.0.as_u64_pair().0.cast_signed()
 }
