@@ -2,8 +2,9 @@
 //! consequences for what is open.
 
 use crate::audit::Doer;
+use crate::caller::Caller;
 use crate::check;
-use crate::hub::{Caller, Hub};
+use crate::hub::Hub;
 use crate::ports::{
     Account, Accounts, AuditAction, Balance, RefreshError, Revocation, SignUp, SignedIn, User, UserChange,
 };

@@ -1,8 +1,9 @@
 //! Conversations at rest: lists, search, pages, export, deletion and what can be brought back. Who is no participant of a
 //! conversation learns that there is none.
 
+use crate::caller::Caller;
 use crate::conversation::{MembershipRequest, MembershipWork, Work};
-use crate::hub::{Caller, Hub, Shared};
+use crate::hub::{Hub, Shared};
 use crate::message::{Message, Seq};
 use crate::ports::{AuditAction, ConversationEntry, Exchange, Found, Page, Paged, StoreError};
 use crate::room::MemberRole;

@@ -1,6 +1,7 @@
 //! Who did what of consequence. It is written down before it is answered.
 
-use crate::hub::{Caller, Hub, Shared};
+use crate::caller::Caller;
+use crate::hub::{Hub, Shared};
 use crate::ports::{AuditAction, AuditEntry, AuditFilter, Role};
 use crate::{ErrorCode, Refusal, UserId};
 use std::net::IpAddr;

@@ -2,10 +2,11 @@
 
 mod spool;
 
+use crate::caller::Caller;
 use crate::check;
 use crate::command::TurnOptions;
 use crate::generation::{self, Order, Piece, Progress};
-use crate::hub::{Caller, Hub, Shared};
+use crate::hub::{Hub, Shared};
 use crate::message::{TurnStatus, Usage};
 use crate::ports::{ContextMessage, Extra, Finish, ToolCall};
 use crate::turn::{estimate_context, outcome_of};

@@ -1,10 +1,11 @@
 //! The domain as one value: what a transport holds, and what the binary builds.
 
+use crate::caller::Caller;
 use crate::directory::Directory;
 use crate::generation::Books;
 use crate::grants::Grants;
 use crate::limits::UserLimits;
-use crate::ports::{Accounts, AuditAction, Authenticator, Clock, Identity, Store, StoreError, Totals};
+use crate::ports::{Accounts, AuditAction, Authenticator, Clock, Store, StoreError, Totals};
 use crate::receipts::Receipts;
 use crate::registry::Registry;
 use crate::room::{MemberRole, Participant};
@@ -17,7 +18,6 @@ use crate::{
 };
 use parking_lot::Mutex;
 use std::collections::HashMap;
-use std::net::IpAddr;
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::time::Instant;
@@ -85,25 +85,6 @@ pub(crate) struct Shared {
 /// One server's domain. Cheap to clone.
 #[derive(Clone)]
 pub struct Hub(pub(crate) Arc<Shared>);
-
-/// Somebody who was recognised by their credential.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Caller {
-    /// Who, and what they may do.
-    pub identity: Identity,
-    /// What others see of them.
-    pub username: Arc<str>,
-    /// From where they speak, where a transport has said so: for the audit log.
-    pub address: Option<IpAddr>,
-}
-
-impl Caller {
-    /// The same, who speaks from here.
-    #[must_use]
-    pub fn at(self, address: Option<IpAddr>) -> Self {
-        Self { address, ..self }
-    }
-}
 
 /// A token that opens sockets and nothing else.
 #[derive(Debug, Clone, PartialEq, Eq)]

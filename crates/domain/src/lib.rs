@@ -72,6 +72,7 @@
 mod accounts;
 mod archive;
 mod audit;
+mod caller;
 mod check;
 mod command;
 mod completion;
@@ -105,6 +106,7 @@ mod workers;
 
 pub use accounts::Me;
 pub use archive::{Export, SearchHit};
+pub use caller::Caller;
 pub use command::{
     Action, CONTENT_TYPE_MAX, Command, Draft, HISTORY_MAX, Place, Position, REQUEST_CONTEXT_MAX,
     RESUME_MAX_POSITIONS, RoomAction, RoomDraft, TurnOptions,
@@ -114,7 +116,7 @@ pub use error::Refusal;
 pub use event::{
     Correlation, EncodingSlot, Event, EventBody, Presence, Reply, ReplyBody, RoomJoined, TurnPart, TurnRef,
 };
-pub use hub::{Caller, Figures, Hub, Ports, SocketToken, Stats};
+pub use hub::{Figures, Hub, Ports, SocketToken, Stats};
 pub use joined::Joined;
 pub use models::ModelNames;
 pub use outbox::{Close, Outbox, Outgoing};

@@ -13,8 +13,8 @@ pub use self::items::{Close, Outgoing};
 
 use self::progress::Progress;
 use self::replay::Replay;
+use crate::caller::Caller;
 use crate::event::{Event, EventBody, Reply, TurnPart};
-use crate::hub::Caller;
 use crate::joined::Joined;
 use crate::message::Seq;
 use crate::ports::GrantId;

@@ -2,10 +2,11 @@
 //! here alike; what a room is for its members is its conversation's task's.
 
 use crate::audit::Doer;
+use crate::caller::Caller;
 use crate::command::{RoomAction, RoomDraft};
 use crate::conversation::{Access, MembershipRequest, MembershipWork, Work};
 use crate::event::RoomJoined;
-use crate::hub::{Caller, Hub, Shared};
+use crate::hub::{Hub, Shared};
 use crate::ports::{AuditAction, MemberRecord, NewRoom, RoomRecord, RoomScope};
 use crate::room::{MemberRole, Room, RoomKind};
 use crate::{ConversationId, ErrorCode, Refusal, RoomId, UserId, check};

@@ -10,10 +10,11 @@ mod rooms;
 mod sending;
 mod turns;
 
+use crate::caller::Caller;
 use crate::command::{Action, Command, Place};
 use crate::conversation::{Access, Origin, Start, Work};
 use crate::event::{Correlation, Reply, ReplyBody};
-use crate::hub::{Caller, Shared};
+use crate::hub::Shared;
 use crate::joined::Joined;
 use crate::limits::{ConnectionLimits, Verdict};
 use crate::outbox::Outbox;

@@ -27,6 +27,7 @@ pub mod codes;
 pub mod completions;
 pub mod conversations;
 mod envelope;
+mod field;
 pub mod ids;
 pub mod json;
 mod names;

@@ -1,19 +1,11 @@
-//! Readers of single fields, for which a value of the wrong form is refused by the field's name.
+//! Readers of this dialect's fields.
 
+use crate::field::named_fields;
 use crate::{ConversationId, Json};
 use serde::de::Error as _;
 use serde::{Deserialize, Deserializer};
 
-macro_rules! named {
-    ($($name:ident: $type:ty),* $(,)?) => {
-        $(pub(super) fn $name<'de, D: Deserializer<'de>>(deserializer: D) -> Result<$type, D::Error> {
-            <$type>::deserialize(deserializer)
-                .map_err(|error| D::Error::custom(format_args!("`{}`: {error}", stringify!($name))))
-        })*
-    };
-}
-
-named! {
+named_fields! {
     message: String,
     message_type: Option<String>,
     session_id: Option<ConversationId>,
