@@ -1,78 +1,17 @@
-//! What a backend is told: the instructions, then the newest messages that fit the budget, in whole exchanges.
+//! The newest messages that fit into a context, in whole exchanges.
 
-use super::Job;
-use crate::hub::Shared;
+use super::estimate_tokens;
+use crate::MessageId;
 use crate::message::{Author, KIND_USER, Message, TurnStatus};
-use crate::ports::{ContextMessage, Extra, Speaker, StoreError};
-use crate::{ErrorCode, MessageId, Refusal};
+use crate::ports::{ContextMessage, Speaker};
 use std::collections::{HashSet, VecDeque};
 
-/// How many messages are read from the log at once.
-const PAGE: usize = 64;
-
-/// About how many tokens a text has: a third of its bytes, and 4 for what stands around it. English has about four
-/// bytes a token and other languages about three, so that the estimate errs on the long side.
-pub(crate) fn estimate_tokens(text: &str) -> usize {
-    text.len().div_ceil(3) + 4
-}
-
-/// The same of a whole context, with all that a client gave beside its texts.
-pub(crate) fn estimate_context(context: &[ContextMessage], extra: Option<&Extra>) -> usize {
-    let beside = |extra: Option<&Extra>| extra.map_or(0, |extra| estimate_tokens(extra));
-    let piece = |piece: &ContextMessage| estimate_tokens(&piece.content) + beside(piece.extra.as_ref());
-    context.iter().map(piece).sum::<usize>() + beside(extra)
-}
-
-/// Why there is no context.
-pub(super) enum NoContext {
-    Store(StoreError),
-    Refused(Refusal),
-}
-
-impl From<StoreError> for NoContext {
-    fn from(error: StoreError) -> Self {
-        Self::Store(error)
-    }
-}
-
-/// The context of a turn, oldest first; its last piece is the message to answer.
-pub(super) async fn build(shared: &Shared, job: &Job) -> Result<Vec<ContextMessage>, NoContext> {
-    let settings = &shared.settings.turns;
-    let system = instructions(shared, job).await?;
-    let system = system.as_deref();
-    let mut window = Window::new(job.turn.in_reply_to, settings.context_tokens, system);
-    window.names_people = job.names_people;
-    let mut before = job.answers + 1;
-    'pages: loop {
-        let page = shared.store.log_before(job.turn.conversation, Some(before), PAGE).await?;
-        let Some(oldest) = page.first().map(|message| message.seq) else { break };
-        for message in page.into_iter().rev() {
-            if message.seq <= job.visible_after || !window.take(message) {
-                break 'pages;
-            }
-        }
-        before = oldest;
-    }
-    window.finish(system).ok_or_else(|| NoContext::Refused(Refusal::of(ErrorCode::ContextTooLong)))
-}
-
-/// What the context begins with: the instructions, what the one who asks has said of themselves, and what their client
-/// said of the request.
-async fn instructions(shared: &Shared, job: &Job) -> Result<Option<String>, StoreError> {
-    let prompt = job.options.system_prompt.as_deref().or(shared.settings.turns.system_prompt.as_deref());
-    let user = if job.tells_profile { shared.store.user_get(job.user).await? } else { None };
-    let profile = user.and_then(|user| user.profile).map(|it| format!("About the user, as JSON: {it}"));
-    let context = job.options.context.as_ref().map(|it| format!("About this request, as JSON: {it}"));
-    let parts: Vec<_> = prompt.map(str::to_owned).into_iter().chain(profile).chain(context).collect();
-    Ok((!parts.is_empty()).then(|| parts.join("\n\n")))
-}
-
 /// Fills from the newest message backwards.
-struct Window {
+pub(super) struct Window {
     target: MessageId,
     left: usize,
     /// Whether it is said who spoke.
-    names_people: bool,
+    pub(super) names_people: bool,
     /// The messages that have a newer answer in the window: of alternatives, only the newest counts.
     answered: HashSet<MessageId>,
     /// Each with the question that it is or answers.
@@ -80,13 +19,13 @@ struct Window {
 }
 
 impl Window {
-    fn new(target: MessageId, budget: usize, system: Option<&str>) -> Self {
+    pub(super) fn new(target: MessageId, budget: usize, system: Option<&str>) -> Self {
         let left = budget.saturating_sub(system.map_or(0, estimate_tokens));
         Self { target, left, names_people: false, answered: HashSet::new(), pieces: VecDeque::new() }
     }
 
     /// Takes one more message. False where it does not fit.
-    fn take(&mut self, message: Message) -> bool {
+    pub(super) fn take(&mut self, message: Message) -> bool {
         let Some(speaker) = self.speaker(&message) else { return true };
         let cost = estimate_tokens(&message.content);
         if cost > self.left {
@@ -134,7 +73,7 @@ impl Window {
     }
 
     /// The whole context; none where not even the message to answer fits.
-    fn finish(mut self, system: Option<&str>) -> Option<Vec<ContextMessage>> {
+    pub(super) fn finish(mut self, system: Option<&str>) -> Option<Vec<ContextMessage>> {
         let asked = self.pieces.iter().filter(|(_, piece)| piece.speaker == Speaker::User);
         let asked: HashSet<_> = asked.map(|(question, _)| *question).collect();
         if !asked.contains(&self.target) {

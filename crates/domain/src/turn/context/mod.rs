@@ -1,0 +1,59 @@
+//! What a backend is told: the instructions, then the newest messages that fit the budget, in whole exchanges.
+
+mod instructions;
+mod window;
+
+use super::Job;
+use crate::hub::Shared;
+use crate::ports::{ContextMessage, Extra, StoreError};
+use crate::{ErrorCode, Refusal};
+use window::Window;
+
+/// How many messages are read from the log at once.
+const PAGE: usize = 64;
+
+/// About how many tokens a text has: a third of its bytes, and 4 for what stands around it. English has about four
+/// bytes a token and other languages about three, so that the estimate errs on the long side.
+pub(crate) fn estimate_tokens(text: &str) -> usize {
+    text.len().div_ceil(3) + 4
+}
+
+/// The same of a whole context, with all that a client gave beside its texts.
+pub(crate) fn estimate_context(context: &[ContextMessage], extra: Option<&Extra>) -> usize {
+    let beside = |extra: Option<&Extra>| extra.map_or(0, |extra| estimate_tokens(extra));
+    let piece = |piece: &ContextMessage| estimate_tokens(&piece.content) + beside(piece.extra.as_ref());
+    context.iter().map(piece).sum::<usize>() + beside(extra)
+}
+
+/// Why there is no context.
+pub(super) enum NoContext {
+    Store(StoreError),
+    Refused(Refusal),
+}
+
+impl From<StoreError> for NoContext {
+    fn from(error: StoreError) -> Self {
+        Self::Store(error)
+    }
+}
+
+/// The context of a turn, oldest first; its last piece is the message to answer.
+pub(super) async fn build(shared: &Shared, job: &Job) -> Result<Vec<ContextMessage>, NoContext> {
+    let settings = &shared.settings.turns;
+    let system = instructions::build(shared, job).await?;
+    let system = system.as_deref();
+    let mut window = Window::new(job.turn.in_reply_to, settings.context_tokens, system);
+    window.names_people = job.names_people;
+    let mut before = job.answers + 1;
+    'pages: loop {
+        let page = shared.store.log_before(job.turn.conversation, Some(before), PAGE).await?;
+        let Some(oldest) = page.first().map(|message| message.seq) else { break };
+        for message in page.into_iter().rev() {
+            if message.seq <= job.visible_after || !window.take(message) {
+                break 'pages;
+            }
+        }
+        before = oldest;
+    }
+    window.finish(system).ok_or_else(|| NoContext::Refused(Refusal::of(ErrorCode::ContextTooLong)))
+}
