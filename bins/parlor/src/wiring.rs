@@ -94,6 +94,7 @@ pub(crate) fn domain_settings(settings: &Settings) -> parlor_domain::Settings {
             user_frames: quota(limits.user_frames),
             flooding: limits.flooding,
             completions: limits.completions.and_then(|it| Quota::new(it, limits.completion_window)),
+            ai_chats: limits.ai_chats.and_then(|it| Quota::new(it, limits.ai_chat_window)),
             chats: limits.chats.and_then(|chats| Quota::new(chats, limits.chat_window)),
         },
         turns: parlor_domain::TurnSettings {

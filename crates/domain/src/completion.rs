@@ -7,6 +7,7 @@ use crate::check;
 use crate::command::TurnOptions;
 use crate::generation::{self, Order, Piece, Progress};
 use crate::hub::{Hub, Shared};
+use crate::limits::Counted;
 use crate::message::{TurnStatus, Usage};
 use crate::ports::{ContextMessage, Extra, Finish, ToolCall};
 use crate::turn::{estimate_context, outcome_of};
@@ -95,7 +96,7 @@ impl Hub {
             return Err(Refusal::retry_after(ErrorCode::AiUnavailable, Duration::from_secs(1)));
         }
         let user = caller.identity.user;
-        shared.user_limits.check_completion(user)?;
+        shared.user_limits.check(Counted::Completions, user)?;
         check(&draft, shared.settings.turns.context_tokens)?;
         let order = order_of(user, draft);
         let id = order.turn;

@@ -11,7 +11,7 @@ use crate::registry::Registry;
 use crate::room::{MemberRole, Participant};
 use crate::rooms::RoomIndex;
 use crate::router::{BackendState, ModelEntry, Provider, Router};
-use crate::session::Session;
+use crate::session::{Manner, Session};
 use crate::settings::Settings;
 use crate::{
     ConversationId, ErrorCode, Refusal, UserId, generation, grants, purge, reaper, receipts, workers,
@@ -206,13 +206,13 @@ impl Hub {
     /// Opens a connection for a caller. Errors: `TOO_MANY_CONNECTIONS`; `INVALID_TOKEN` where their sign-in has just
     /// ended.
     pub fn connect(&self, caller: &Caller) -> Result<Session, Refusal> {
-        Session::open(Arc::clone(&self.0), caller, true)
+        Session::open(Arc::clone(&self.0), caller, Manner::Client)
     }
 
     /// The same for a connection that gets answers to what it asks, and hears of nothing else: what it did not get is
     /// not taken for delivered.
     pub fn connect_for_answers(&self, caller: &Caller) -> Result<Session, Refusal> {
-        Session::open(Arc::clone(&self.0), caller, false)
+        Session::open(Arc::clone(&self.0), caller, Manner::Asker)
     }
 
     /// The time, by the domain's clock.

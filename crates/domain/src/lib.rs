@@ -73,6 +73,7 @@ mod accounts;
 mod archive;
 mod audit;
 mod caller;
+mod chat;
 mod check;
 mod command;
 mod completion;

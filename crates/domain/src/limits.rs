@@ -36,8 +36,8 @@ fn governor_quota(quota: Quota) -> Option<governor::Quota> {
     governor::Quota::with_period(interval).map(|it| it.allow_burst(quota.requests))
 }
 
-fn refusal(clock: &GovernorClock, until: &NotUntil<Duration>) -> Refusal {
-    Refusal::retry_after(ErrorCode::RateLimit, until.wait_time_from(clock.now()))
+fn refusal(code: ErrorCode, clock: &GovernorClock, until: &NotUntil<Duration>) -> Refusal {
+    Refusal::retry_after(code, until.wait_time_from(clock.now()))
 }
 
 /// What a refused frame means for its connection.
@@ -49,42 +49,61 @@ pub(crate) enum Verdict {
     Flooding,
 }
 
-/// The limits of all users, kept by user.
+/// What is counted by user, each with a limit of its own.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Counted {
+    /// Frames, over all connections.
+    Frames,
+    /// Completions that belong to no conversation.
+    Completions,
+    /// Messages that come by the AI API, over HTTP and over sockets together.
+    AiChats,
+}
+
+impl Counted {
+    /// What is counted, and how much of it there may be.
+    fn quotas(limits: &Limits) -> [(Self, Option<Quota>); 3] {
+        [
+            (Self::Frames, limits.user_frames),
+            (Self::Completions, limits.completions),
+            (Self::AiChats, limits.ai_chats),
+        ]
+    }
+
+    fn code(self) -> ErrorCode {
+        match self {
+            Self::Frames | Self::Completions => ErrorCode::RateLimit,
+            Self::AiChats => ErrorCode::ChatRateLimitExceeded,
+        }
+    }
+}
+
+/// The limits of all users, kept by user. What has no limit is not in it.
 pub(crate) struct UserLimits {
     clock: GovernorClock,
-    frames: Option<UserLimiter>,
-    completions: Option<UserLimiter>,
+    limiters: Vec<(Counted, UserLimiter)>,
 }
 
 impl UserLimits {
     pub(crate) fn new(clock: Arc<dyn Clock>, limits: &Limits) -> Self {
         let clock = GovernorClock(clock);
-        let limiter = |quota: Option<Quota>| {
+        let limiter = |(counted, quota): (Counted, Option<Quota>)| {
             let quota = quota.and_then(governor_quota)?;
-            Some(RateLimiter::new(quota, HashMapStateStore::default(), clock.clone()))
+            Some((counted, RateLimiter::new(quota, HashMapStateStore::default(), clock.clone())))
         };
-        let (frames, completions) = (limiter(limits.user_frames), limiter(limits.completions));
-        Self { clock, frames, completions }
+        let limiters = Counted::quotas(limits).into_iter().filter_map(limiter).collect();
+        Self { clock, limiters }
     }
 
-    fn check(&self, user: UserId) -> Result<(), Refusal> {
-        self.check_in(self.frames.as_ref(), user)
-    }
-
-    /// Counts one completion that belongs to no conversation.
-    pub(crate) fn check_completion(&self, user: UserId) -> Result<(), Refusal> {
-        self.check_in(self.completions.as_ref(), user)
-    }
-
-    fn check_in(&self, limiter: Option<&UserLimiter>, user: UserId) -> Result<(), Refusal> {
-        let Some(limiter) = limiter else { return Ok(()) };
-        limiter.check_key(&user).map_err(|until| refusal(&self.clock, &until))
+    /// Counts one of these. Error: there were too many.
+    pub(crate) fn check(&self, counted: Counted, user: UserId) -> Result<(), Refusal> {
+        let Some((_, limiter)) = self.limiters.iter().find(|(it, _)| *it == counted) else { return Ok(()) };
+        limiter.check_key(&user).map_err(|until| refusal(counted.code(), &self.clock, &until))
     }
 
     /// Forgets the users that have their whole quota again.
     pub(crate) fn forget_rested(&self) {
-        let limiters = [&self.frames, &self.completions];
-        limiters.into_iter().flatten().for_each(UserLimiter::retain_recent);
+        self.limiters.iter().for_each(|(_, limiter)| limiter.retain_recent());
     }
 }
 
@@ -120,20 +139,24 @@ impl ConnectionLimits {
     pub(crate) fn check(&self) -> Result<(), Verdict> {
         let clock = &self.users.clock;
         let own = match &self.frames {
-            Some(limiter) => limiter.check().map_err(|until| refusal(clock, &until)),
+            Some(limiter) => limiter.check().map_err(|until| refusal(ErrorCode::RateLimit, clock, &until)),
             None => Ok(()),
         };
-        own.and_then(|()| self.users.check(self.user)).map_err(|refusal| self.refused(refusal))
+        own.and_then(|()| self.users.check(Counted::Frames, self.user))
+            .map_err(|refusal| self.refused(refusal))
     }
 
     /// Counts one message, in a frame that was counted.
     pub(crate) fn check_chat(&self) -> Result<(), Verdict> {
         let clock = &self.users.clock;
         let Some(limiter) = &self.chats else { return Ok(()) };
-        limiter.check().map_err(|until| {
-            let wait = until.wait_time_from(clock.now());
-            self.refused(Refusal::retry_after(ErrorCode::ChatRateLimitExceeded, wait))
-        })
+        let refusal = |until| refusal(ErrorCode::ChatRateLimitExceeded, clock, &until);
+        limiter.check().map_err(|until| self.refused(refusal(until)))
+    }
+
+    /// The same, where messages count by user and not by connection.
+    pub(crate) fn check_user_chat(&self) -> Result<(), Verdict> {
+        self.users.check(Counted::AiChats, self.user).map_err(|refusal| self.refused(refusal))
     }
 
     fn refused(&self, refusal: Refusal) -> Verdict {
@@ -164,16 +187,19 @@ mod tests {
         let clock = Arc::new(ManualClock::default());
         let users = UserLimits::new(Arc::clone(&clock) as Arc<dyn Clock>, &limits(2, 10));
         let (one, two) = (UserId::new(), UserId::new());
-        users.check(one).unwrap();
+        users.check(Counted::Frames, one).unwrap();
         clock.advance(Duration::from_secs(20));
-        users.check(two).unwrap();
+        users.check(Counted::Frames, two).unwrap();
         users.forget_rested();
-        assert_eq!(users.frames.as_ref().unwrap().len(), 1, "the first has rested");
-        users.check(two).unwrap();
-        assert!(users.check(two).is_err());
+        let frames = |users: &UserLimits| {
+            users.limiters.iter().find(|(counted, _)| *counted == Counted::Frames).unwrap().1.len()
+        };
+        assert_eq!(frames(&users), 1, "the first has rested");
+        users.check(Counted::Frames, two).unwrap();
+        assert!(users.check(Counted::Frames, two).is_err());
         clock.advance(Duration::from_secs(60));
         users.forget_rested();
-        assert!(users.frames.as_ref().unwrap().is_empty());
+        assert_eq!(frames(&users), 0);
     }
 
     /// Protects a client that was refused long ago: the window of its refusals begins with the first of them.

@@ -137,6 +137,15 @@ impl Message {
         self.changed_seq > self.seq
     }
 
+    /// Whether a reply answers anything: one that failed, or was cut off before its first word, does not.
+    pub fn is_answer(&self) -> bool {
+        self.reply.as_ref().is_some_and(|reply| match reply.status {
+            TurnStatus::Complete | TurnStatus::Stopped => true,
+            TurnStatus::Interrupted => !self.content.is_empty() || self.deleted_at.is_some(),
+            TurnStatus::Failed => false,
+        })
+    }
+
     /// Where in the log a reader who has everything up to `after` meets it: as a new message, else as a change.
     pub const fn position(&self, after: Seq) -> Seq {
         if self.seq > after { self.seq } else { self.changed_seq }

@@ -22,10 +22,29 @@ use crate::{CloseCode, ConnectionId, ConversationId, ErrorCode, Refusal, RoomId,
 use std::net::IpAddr;
 use std::sync::Arc;
 
+/// What a session is for. It decides what the session hears, and by which limit its messages count.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Manner {
+    /// A client that takes part: it hears of everything of its user's.
+    Client,
+    /// A client that hears answers alone.
+    Asker,
+    /// One request of the AI API: it hears its answer, and is no connection.
+    Request,
+}
+
+impl Manner {
+    /// Whether its messages count with all others that its user sends by the AI API, over HTTP and over sockets.
+    fn counts_by_user(self) -> bool {
+        self == Self::Request
+    }
+}
+
 /// One authenticated connection. Dropping it ends it.
 pub struct Session {
     shared: Arc<Shared>,
     outbox: Arc<Outbox>,
+    manner: Manner,
     limits: ConnectionLimits,
     /// From where it came, for what is audited.
     address: Option<IpAddr>,
@@ -40,12 +59,15 @@ struct Target {
 }
 
 impl Session {
-    pub(crate) fn open(shared: Arc<Shared>, caller: &Caller, hears: bool) -> Result<Self, Refusal> {
+    pub(crate) fn open(shared: Arc<Shared>, caller: &Caller, manner: Manner) -> Result<Self, Refusal> {
         let user = caller.identity.user;
+        let hears = manner == Manner::Client;
         let outbox = Outbox::new(ConnectionId::new(), caller, hears, shared.settings.outbox);
-        shared.registry.add(&outbox, &shared.settings.limits)?;
+        if manner != Manner::Request {
+            shared.registry.add(&outbox, &shared.settings.limits)?;
+        }
         let limits = ConnectionLimits::new(Arc::clone(&shared.user_limits), user, &shared.settings.limits);
-        let session = Self { shared, outbox, limits, address: caller.address };
+        let session = Self { shared, outbox, manner, limits, address: caller.address };
         session.still_granted()?;
         Ok(session)
     }
@@ -151,6 +173,16 @@ impl Session {
 
     fn admit(&self) -> Result<(), Refusal> {
         self.limits.check().map_err(|verdict| self.judged(verdict))
+    }
+
+    /// Counts a message, in a frame that was counted.
+    fn admit_chat(&self) -> Result<(), Refusal> {
+        let checked = if self.manner.counts_by_user() {
+            self.limits.check_user_chat()
+        } else {
+            self.limits.check_chat()
+        };
+        checked.map_err(|verdict| self.judged(verdict))
     }
 
     fn judged(&self, verdict: Verdict) -> Refusal {

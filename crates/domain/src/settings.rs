@@ -45,6 +45,8 @@ pub struct Limits {
     pub chats: Option<Quota>,
     /// Completions of one user that belong to no conversation.
     pub completions: Option<Quota>,
+    /// Messages of one user that come by the AI API, over HTTP and over Socket.IO together.
+    pub ai_chats: Option<Quota>,
     /// How many refused frames in one window of `frames` are flooding.
     pub flooding: Option<u32>,
 }
@@ -183,6 +185,7 @@ impl Default for Limits {
             user_frames: None,
             chats: Quota::new(60, Duration::from_secs(60)),
             completions: Quota::new(60, Duration::from_secs(60)),
+            ai_chats: Quota::new(20, Duration::from_secs(60)),
             flooding: Some(1_000),
         }
     }

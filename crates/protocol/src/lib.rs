@@ -11,6 +11,7 @@
 //! - [`completions`]: the bodies of `OpenAI`'s chat completions.
 //! - [`broker`]: the frames of the `broker` dialect, of users and of AI workers.
 //! - [`sessions`]: the frames of the `sessions` dialect.
+//! - [`ai`]: the bodies of the AI API over HTTP.
 //! - [`json`]: JSON that passes through as it came.
 //!
 //! With the feature `schema` all of them describe themselves to `utoipa`, of which documents of an API are made.
@@ -22,6 +23,7 @@
 //! assert_eq!(frame.unwrap_err().code, ErrorCode::InvalidRequest);
 //! ```
 
+pub mod ai;
 pub mod broker;
 pub mod codes;
 pub mod completions;

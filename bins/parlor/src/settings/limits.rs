@@ -21,6 +21,10 @@ pub(crate) struct Limits {
     pub(crate) completions: Option<u32>,
     /// In which so many completions may come. Not zero.
     pub(crate) completion_window: Duration,
+    /// Messages of one user by the AI API.
+    pub(crate) ai_chats: Option<u32>,
+    /// In which so many of these may come. Not zero.
+    pub(crate) ai_chat_window: Duration,
     /// Refused frames in one window that are flooding.
     pub(crate) flooding: Option<u32>,
 }
@@ -38,6 +42,8 @@ impl Limits {
             chat_window: values.above_zero(Key::WsChatRateLimitWindow)?,
             completions: values.limit(Key::CompletionsRateLimitRequests)?,
             completion_window: values.above_zero(Key::CompletionsRateLimitWindow)?,
+            ai_chats: values.limit(Key::AiChatRateLimitRequests)?,
+            ai_chat_window: values.above_zero(Key::AiChatRateLimitWindow)?,
             flooding: values.limit(Key::WsFloodingRefusals)?,
         })
     }

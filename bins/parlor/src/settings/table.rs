@@ -197,6 +197,10 @@ settings! {
         "Completions of one user over HTTP in a window.";
     CompletionsRateLimitWindow "completions_rate_limit_window" Is("60") Open TIME,
         "That window.";
+    AiChatRateLimitRequests "ai_chat_rate_limit_requests" Is("20") Open LIMIT,
+        "Messages of one user in a window by the AI API, over HTTP and over Socket.IO together.";
+    AiChatRateLimitWindow "ai_chat_rate_limit_window" Is("60") Open TIME,
+        "That window.";
 
     WebsocketMaxConnections "websocket_max_connections" Is("10000") Open LIMIT,
         "Authenticated sockets in all.";

@@ -186,7 +186,9 @@ fn what_is_set_of_turns_reaches_the_domain() {
         .variable("AI_BREAKER_FAILURES", "100")
         .variable("AI_BREAKER_COOLDOWN", "5")
         .variable("COMPLETIONS_RATE_LIMIT_REQUESTS", "3")
-        .variable("COMPLETIONS_RATE_LIMIT_WINDOW", "5");
+        .variable("COMPLETIONS_RATE_LIMIT_WINDOW", "5")
+        .variable("AI_CHAT_RATE_LIMIT_REQUESTS", "6")
+        .variable("AI_CHAT_RATE_LIMIT_WINDOW", "7");
     let parlor_domain::Settings { turns, limits, .. } = crate::wiring::domain_settings(&world.settings());
     assert_eq!((turns.budgets.user, turns.budgets.user_day), (Some(100_000), None));
     assert_eq!(turns.budgets.model_day, [("gpt-4o*".to_owned(), 7)]);
@@ -195,6 +197,7 @@ fn what_is_set_of_turns_reaches_the_domain() {
     assert_eq!((turns.breaker.window, turns.breaker.cooldown), (seconds(60), seconds(5)));
     assert_eq!((turns.breaker.minimum, turns.breaker.failures), (9, 100));
     assert_eq!(limits.completions, parlor_domain::Quota::new(3, seconds(5)));
+    assert_eq!(limits.ai_chats, parlor_domain::Quota::new(6, seconds(7)));
 }
 
 #[test]

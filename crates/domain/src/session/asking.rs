@@ -20,7 +20,7 @@ impl Session {
     }
 
     async fn try_ask(&mut self, draft: Draft, asks: Asks, correlation: &Correlation) -> Result<(), Refusal> {
-        self.limits.check_chat().map_err(|verdict| self.judged(verdict))?;
+        self.admit_chat()?;
         check::draft(&draft, self.shared.settings.max_text)?;
         let fingerprint = self.fingerprint(&draft);
         let (Target { conversation, room }, creates) = match &draft.place {

@@ -12,6 +12,7 @@ mod world;
 mod archive;
 mod asking;
 mod backends;
+mod chatting;
 mod context;
 mod draining;
 mod durability;

@@ -12,6 +12,7 @@ pub(crate) fn unlimited() -> Settings {
     let mut settings = Settings::default();
     settings.limits.frames = None;
     settings.limits.chats = None;
+    settings.limits.ai_chats = None;
     settings.limits.connections_per_user = None;
     settings
 }

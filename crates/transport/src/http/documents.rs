@@ -15,7 +15,7 @@ const OPENAPI: &str = "/openapi.json";
 
 const ABOUT: &str = "The HTTP side of a chat server between people and AI. What happens in conversations and rooms \
                      goes over WebSockets, which /asyncapi.json describes. Every refusal is a Problem (RFC 9457); its \
-                     code says what to do. Frames are limited, a connection and a user; requests are not.";
+                     code says what to do. Frames are limited, a connection and a user; of requests, those that have something made are, a user.";
 
 /// A document as it is sent. It does not change while the server runs.
 type Document = ([(HeaderName, &'static str); 1], &'static str);

@@ -1,8 +1,10 @@
 //! The HTTP routes: thin handlers over the domain, in one table of which the router and its document are both made.
 //!
-//! Unlike frames, requests over HTTP are not limited a user: a proxy in front may limit them by address.
+//! Unlike frames, requests over HTTP are not limited a user, but for those that have something made by an AI: a proxy in
+//! front may limit them by address.
 
 mod accounts;
+mod ai;
 mod asyncapi;
 mod audit;
 mod auth;
@@ -59,6 +61,7 @@ fn routes() -> OpenApiRouter<Arc<State>> {
         .routes(routes!(sessions::get, sessions::delete))
         .routes(routes!(sessions::restore))
         .routes(routes!(sessions::export))
+        .routes(routes!(ai::chat))
         .routes(routes!(audit::list))
         .routes(routes!(stats::stats))
         .routes(routes!(completions::complete).layer(DefaultBodyLimit::max(completions::MAX_BODY)))

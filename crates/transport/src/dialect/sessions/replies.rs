@@ -1,6 +1,6 @@
 //! From answers to frames.
 
-use parlor_domain::message::{Message, Reply as AiReply, TurnStatus};
+use parlor_domain::message::{Message, Reply as AiReply};
 use parlor_domain::{ErrorCode, Refusal, Reply, ReplyBody, UserId};
 use parlor_protocol::Json;
 use parlor_protocol::sessions as wire;
@@ -57,12 +57,7 @@ fn answered<'a>(
         // `Answered` holds what a turn became by its contract.
         return ServerFrame::Error(error(to, &UNEXPECTED));
     };
-    let failed = match reply.status {
-        TurnStatus::Failed => true,
-        TurnStatus::Interrupted => message.content.is_empty() && message.deleted_at.is_none(),
-        TurnStatus::Complete | TurnStatus::Stopped => false,
-    };
-    if failed {
+    if !message.is_answer() {
         return ServerFrame::Error(wire::Error {
             session_id: Some(message.conversation),
             message_id: Some(message.id),
