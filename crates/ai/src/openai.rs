@@ -28,13 +28,18 @@ use reqwest::header::HeaderMap;
 /// The API.
 pub(crate) struct ChatCompletions;
 
+/// What `OpenAI`'s APIs want.
+pub(crate) fn headers() -> ApiHeaders {
+    ApiHeaders { key_name: "authorization", key_scheme: "Bearer ", fixed: HeaderMap::new() }
+}
+
 impl Api for ChatCompletions {
     fn endpoint(&self, base: &Url, _model: &str) -> Url {
         under(base, &["chat", "completions"])
     }
 
     fn headers(&self) -> ApiHeaders {
-        ApiHeaders { key_name: "authorization", key_scheme: "Bearer ", fixed: HeaderMap::new() }
+        headers()
     }
 
     fn body(&self, question: &Question<'_>) -> Result<Vec<u8>, BackendError> {

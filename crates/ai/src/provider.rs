@@ -7,7 +7,7 @@
 
 pub(crate) mod answer;
 pub(crate) mod api;
-mod client;
+pub(crate) mod client;
 mod config;
 pub(crate) mod extra;
 mod kind;

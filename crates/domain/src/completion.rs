@@ -136,6 +136,8 @@ fn order_of(user: UserId, draft: CompletionDraft) -> Order {
         user,
         model: draft.model,
         context: draft.context,
+        trusted: 0,
+        beside: None,
         max_tokens: draft.max_tokens,
         temperature: draft.temperature,
         extra: draft.extra,

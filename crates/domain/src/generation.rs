@@ -9,12 +9,14 @@ mod budget;
 mod plan;
 mod progress;
 mod raw;
+mod screen;
 
 pub(crate) use books::{Books, channel, run};
 pub(crate) use progress::Progress;
 
 use crate::hub::Shared;
 use crate::message::TurnStatus;
+use crate::moderation::{self, Moderation};
 use crate::ports::{ContextMessage, Extra, ToolCall, TurnRequest};
 use crate::router::{Denied, Lease, full_jitter};
 use crate::{ConversationId, ErrorCode, MessageId, Refusal, UserId};
@@ -34,6 +36,10 @@ pub(crate) struct Order {
     pub(crate) user: UserId,
     pub(crate) model: Option<String>,
     pub(crate) context: Vec<ContextMessage>,
+    /// How many bytes at the beginning of its instructions are the operator's own, and not moderated.
+    pub(crate) trusted: usize,
+    /// What is moderated with the context, though it stands elsewhere in it.
+    pub(crate) beside: Option<Extra>,
     pub(crate) max_tokens: Option<u32>,
     pub(crate) temperature: Option<f64>,
     pub(crate) extra: Option<Extra>,
@@ -74,12 +80,48 @@ pub(crate) async fn produce(
 ) -> Outcome {
     let deadline = Instant::now() + shared.settings.turns.total;
     let turn = order.turn;
-    let tried = timeout_at(deadline, attempts(shared, &order, pieces, progress)).await;
+    let tried = match &shared.moderation {
+        None => timeout_at(deadline, attempts(shared, &order, pieces, progress)).await,
+        Some(moderation) => {
+            timeout_at(deadline, moderated(shared, moderation, order, pieces, progress)).await
+        }
+    };
     tried.unwrap_or_else(|_| {
         tracing::warn!(%turn, "turn took too long");
         progress.close_as_silent();
         progress.broken(Refusal::of(ErrorCode::AiUnavailable))
     })
+}
+
+/// The same where texts are moderated: nobody is asked with what may not pass, and nothing is shown before it may.
+async fn moderated(
+    shared: &Shared,
+    moderation: &Moderation,
+    mut order: Order,
+    pieces: &Pieces,
+    progress: &mut Progress,
+) -> Outcome {
+    if let Err(refusal) = moderation::admit(shared, moderation, &mut order).await {
+        return (TurnStatus::Failed, Some(refusal));
+    }
+    progress.withhold(&order);
+    let (inlet, outlet) = mpsc::channel(screen::PIECES);
+    let making = async {
+        let outcome = attempts(shared, &order, &inlet, progress).await;
+        drop(inlet); // what is held back is judged now
+        outcome
+    };
+    let screening = screen::run(moderation, outlet, pieces);
+    match screen::both(making, screening).await {
+        Ok(outcome) => {
+            progress.release();
+            outcome
+        }
+        Err(objection) => {
+            let refusal = moderation::refuse(shared, &order, "reply", objection).await;
+            (TurnStatus::Failed, Some(refusal))
+        }
+    }
 }
 
 async fn attempts(shared: &Shared, order: &Order, pieces: &Pieces, progress: &mut Progress) -> Outcome {

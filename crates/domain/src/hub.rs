@@ -5,7 +5,8 @@ use crate::directory::Directory;
 use crate::generation::Books;
 use crate::grants::Grants;
 use crate::limits::UserLimits;
-use crate::ports::{Accounts, AuditAction, Authenticator, Clock, Store, StoreError, Totals};
+use crate::moderation::Moderation;
+use crate::ports::{Accounts, AuditAction, Authenticator, Clock, Moderator, Store, StoreError, Totals};
 use crate::receipts::Receipts;
 use crate::registry::Registry;
 use crate::room::{MemberRole, Participant};
@@ -44,6 +45,8 @@ pub struct Ports {
     pub accounts: Option<Arc<dyn Accounts>>,
     /// Who answers, beside the workers that come.
     pub providers: Vec<Provider>,
+    /// Who judges texts; none where they are not moderated.
+    pub moderator: Option<Arc<dyn Moderator>>,
 }
 
 /// What every task of one server shares.
@@ -56,6 +59,7 @@ pub(crate) struct Shared {
     pub(crate) router: Arc<Router>,
     pub(crate) books: Books,
     pub(crate) workers_asked: workers::Asked,
+    pub(crate) moderation: Option<Moderation>,
     pub(crate) settings: Settings,
     pub(crate) registry: Registry,
     pub(crate) directory: Directory,
@@ -146,6 +150,7 @@ impl Hub {
             router,
             books,
             workers_asked: workers::asked(),
+            moderation: ports.moderator.map(|it| Moderation::new(it, settings.moderation)),
             settings,
             registry: Registry::default(),
             directory: Directory::default(),

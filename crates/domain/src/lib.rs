@@ -88,6 +88,7 @@ mod joined;
 mod limits;
 pub mod message;
 mod models;
+mod moderation;
 mod outbox;
 pub mod ports;
 mod prices;
@@ -128,7 +129,9 @@ pub use prices::{Price, Prices};
 pub use rooms::{MemberEntry, RoomMade};
 pub use router::{BackendState, ModelEntry, Provider};
 pub use session::Session;
-pub use settings::{BreakerSettings, Budgets, Limits, Quota, Retries, Settings, TurnSettings};
+pub use settings::{
+    BreakerSettings, Budgets, Limits, ModerationSettings, Quota, Retries, Settings, TurnSettings, Unjudged,
+};
 pub use workers::{
     WorkerAnswer, WorkerHello, WorkerLink, WorkerOrder, WorkerOrders, WorkerReport, WorkerStatus, WorkerTask,
 };

@@ -7,6 +7,7 @@ mod backend;
 mod conversations;
 mod credentials;
 mod grants;
+mod moderation;
 mod people;
 mod records;
 mod store;
@@ -25,6 +26,7 @@ pub use credentials::{
     NewRefreshToken, Rotated,
 };
 pub use grants::{GrantId, GrantStore, Revocation};
+pub use moderation::{Judgement, ModerationError, Moderator, Window};
 pub use people::{Authenticator, Identity, Role, Scope, UnknownRole, User, UserChange, username_of};
 pub use records::{
     ConversationRecord, MemberRecord, NewRoom, OrphanTurn, RoomRecord, RoomScope, Totals, Unsynced,

@@ -26,6 +26,8 @@ pub struct Settings {
     /// How many entries of a conversation a resume brings at most, or a new connection that missed them; who misses
     /// more loads the history.
     pub resume_max: u64,
+    /// How texts are moderated, where they are.
+    pub moderation: ModerationSettings,
     /// How long a deleted conversation can be brought back, before it is removed for good; none keeps them for ever.
     pub deleted_kept: Option<Duration>,
 }
@@ -148,6 +150,24 @@ pub struct BreakerSettings {
     pub cooldown: Duration,
 }
 
+/// How texts are moderated, where there is a [`Moderator`](crate::ports::Moderator).
+#[derive(Debug, Clone, Copy)]
+pub struct ModerationSettings {
+    /// How long one question to it may take; it is asked twice.
+    pub timeout: Duration,
+    /// What becomes of texts that it could not judge.
+    pub unjudged: Unjudged,
+}
+
+/// What becomes of texts that a moderator could not judge.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Unjudged {
+    /// They do not pass: the turn ends with `AI_UNAVAILABLE`.
+    Refused,
+    /// They pass.
+    Pass,
+}
+
 /// What an outbox needs for a message beside its text. Bytes.
 const MESSAGE_ENVELOPE: usize = 1_024;
 
@@ -171,6 +191,7 @@ impl Default for Settings {
             update_interval: Duration::from_secs(1),
             presence_interval: Duration::from_millis(250),
             resume_max: 1_000,
+            moderation: ModerationSettings::default(),
             deleted_kept: Some(Duration::from_hours(30 * 24)),
         }
     }
@@ -201,6 +222,12 @@ impl Default for BreakerSettings {
     fn default() -> Self {
         let (window, cooldown) = (Duration::from_secs(30), Duration::from_secs(15));
         Self { window, minimum: 5, failures: 50, cooldown }
+    }
+}
+
+impl Default for ModerationSettings {
+    fn default() -> Self {
+        Self { timeout: Duration::from_secs(5), unjudged: Unjudged::Refused }
     }
 }
 

@@ -13,7 +13,7 @@ const BODY_TIME: Duration = Duration::from_secs(5);
 const MESSAGE_MAX: usize = 500;
 
 /// A failure to connect, to send or to read.
-pub(super) fn unreachable(error: Error) -> BackendError {
+pub(crate) fn unreachable(error: Error) -> BackendError {
     // The URL may hold a password.
     let error = error.without_url();
     let mut text = error.to_string();
@@ -26,7 +26,7 @@ pub(super) fn unreachable(error: Error) -> BackendError {
 }
 
 /// An answer that is not a success.
-pub(super) async fn refusal(response: Response, secrets: &[String]) -> BackendError {
+pub(crate) async fn refusal(response: Response, secrets: &[String]) -> BackendError {
     let status = response.status();
     let retry_after = retry_after(response.headers());
     let mut body = Vec::new();
@@ -48,7 +48,7 @@ pub(super) fn reported(error: &Value, secrets: &[String]) -> BackendError {
 }
 
 /// The beginning of the body, at most `max` bytes, as far as it comes: dropping the future keeps what came.
-pub(super) async fn read_body(mut response: Response, max: usize, body: &mut Vec<u8>) {
+pub(crate) async fn read_body(mut response: Response, max: usize, body: &mut Vec<u8>) {
     while let Ok(Some(bytes)) = response.chunk().await {
         body.extend_from_slice(&bytes[..bytes.len().min(max - body.len())]);
         if body.len() == max {

@@ -11,7 +11,7 @@ const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
 const KEEP_ALIVE: Duration = Duration::from_secs(20);
 
 /// A client that sends `headers` with every request.
-pub(super) fn new(headers: HeaderMap) -> reqwest::Result<Client> {
+pub(crate) fn new(headers: HeaderMap) -> reqwest::Result<Client> {
     Client::builder()
         .default_headers(headers)
         // A redirected POST would become a GET, and take the key elsewhere.
@@ -27,7 +27,7 @@ pub(super) fn new(headers: HeaderMap) -> reqwest::Result<Client> {
 }
 
 /// What the API wants, and over it what the operator wants.
-pub(super) fn headers(config: &ProviderConfig, api: ApiHeaders) -> Result<HeaderMap, InvalidConfig> {
+pub(crate) fn headers(config: &ProviderConfig, api: ApiHeaders) -> Result<HeaderMap, InvalidConfig> {
     let mut headers = api.fixed;
     headers.insert(USER_AGENT, HeaderValue::from_static(concat!("parlor/", env!("CARGO_PKG_VERSION"))));
     headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));

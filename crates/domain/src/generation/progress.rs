@@ -34,6 +34,8 @@ pub(crate) struct Progress {
     kept: bool,
     /// Whether what the backend sends is kept as it sends it.
     wants_raw: bool,
+    /// Something of the reply may not have been judged: what the backend sent is not kept.
+    withheld: bool,
 }
 
 /// What comes of something that a backend said.
@@ -67,6 +69,17 @@ impl Progress {
     pub(crate) fn new(order: &Order) -> Self {
         let estimate = estimate_context(&order.context, order.extra.as_ref());
         Self { prompt_estimate: estimate as u64, wants_raw: order.raw_events, ..Self::default() }
+    }
+
+    /// The reply to this order is moderated: until [`release`](Self::release), parts of it may not pass.
+    pub(super) fn withhold(&mut self, order: &Order) {
+        self.prompt_estimate = estimate_context(&order.context, order.extra.as_ref()) as u64;
+        self.withheld = true;
+    }
+
+    /// Everything of it has passed.
+    pub(super) fn release(&mut self) {
+        self.withheld = false;
     }
 
     pub(super) fn number(&self) -> u32 {
@@ -239,7 +252,7 @@ impl Progress {
 
     /// What the backend sent, where that is kept.
     pub(crate) fn attached(&self) -> Option<Box<Attached>> {
-        self.current.raw.attached()
+        if self.withheld { None } else { self.current.raw.attached() }
     }
 
     pub(crate) fn finish(&self) -> Finish {

@@ -40,6 +40,7 @@ actions! {
     ConversationExport "conversation_export" "A conversation was exported.";
     ConversationPurge "conversation_purge" "Conversations that were deleted long ago were removed for good.";
     RoomDelete "room_delete" "A room was deleted.";
+    ContentFlag "content_flag" "A moderator refused a text; what it said is not written down.";
     StatsRead "stats_read" "An admin read the server's figures.";
     AuditRead "audit_read" "An admin read this log.";
     KeyRotate "key_rotate" "An operator had everything encrypted with the current key.";

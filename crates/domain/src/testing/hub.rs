@@ -50,7 +50,6 @@ impl TestHub {
     ///
     /// # Panics
     /// Where the store fails at once.
-    #[expect(clippy::expect_used, reason = "a test cannot go on without its domain")]
     pub async fn build(
         store: Arc<MemoryStore>,
         backend: Arc<ScriptedBackend>,
@@ -58,15 +57,32 @@ impl TestHub {
         expects_workers: bool,
         settings: Settings,
     ) -> Self {
+        let providers = |ports| Ports { providers, ..ports };
+        Self::with_ports(store, backend, expects_workers, settings, providers).await
+    }
+
+    /// Starts with other ports where `change` says so: without it, there are no providers.
+    ///
+    /// # Panics
+    /// Where the store fails at once.
+    #[expect(clippy::expect_used, reason = "a test cannot go on without its domain")]
+    pub async fn with_ports(
+        store: Arc<MemoryStore>,
+        backend: Arc<ScriptedBackend>,
+        expects_workers: bool,
+        settings: Settings,
+        change: impl FnOnce(Ports) -> Ports,
+    ) -> Self {
         let clock = Arc::new(ManualClock::default());
         let ports = Ports {
             store: Arc::clone(&store) as Arc<dyn Store>,
             clock: Arc::clone(&clock) as Arc<dyn Clock>,
             authenticator: Arc::new(TrustingAuthenticator { clock: Arc::clone(&clock), expects_workers }),
             accounts: None,
-            providers,
+            providers: Vec::new(),
+            moderator: None,
         };
-        let hub = Hub::start(ports, settings).await.expect("the store does not fail yet");
+        let hub = Hub::start(change(ports), settings).await.expect("the store does not fail yet");
         Self { hub, store, backend, clock }
     }
 

@@ -3,9 +3,11 @@
 mod backend;
 mod clock;
 mod hub;
+mod moderator;
 pub mod store;
 
 pub use backend::{Script, ScriptedBackend};
 pub use clock::ManualClock;
 pub use hub::{TestHub, TrustingAuthenticator};
+pub use moderator::{Mood, WordModerator};
 pub use store::{MemoryStore, WriteFault};

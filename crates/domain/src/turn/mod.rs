@@ -103,6 +103,8 @@ async fn produce(shared: &Shared, job: &Job, progress: &mut Progress) -> Outcome
         user: job.user,
         model: job.options.model.clone(),
         context,
+        trusted: trusted(shared, job),
+        beside: None,
         max_tokens: job.options.max_tokens,
         temperature: job.options.temperature,
         extra: None,
@@ -111,4 +113,12 @@ async fn produce(shared: &Shared, job: &Job, progress: &mut Progress) -> Outcome
     };
     *progress = Progress::new(&order);
     generation::produce(shared, order, &job.pieces, progress).await
+}
+
+/// How much of the instructions is the operator's own.
+fn trusted(shared: &Shared, job: &Job) -> usize {
+    match &job.options.system_prompt {
+        Some(_) => 0,
+        None => shared.settings.turns.system_prompt.as_ref().map_or(0, String::len),
+    }
 }

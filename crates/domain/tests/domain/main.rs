@@ -18,6 +18,7 @@ mod draining;
 mod durability;
 mod history;
 mod limits;
+mod moderation;
 mod nodes;
 mod people;
 mod places;

@@ -86,6 +86,7 @@ async fn node(store: &Arc<MemoryStore>) -> (TestHub, User) {
         authenticator: Arc::new(authenticator),
         accounts: Some(Arc::new(OnePerson(ann.clone()))),
         providers: Vec::new(),
+        moderator: None,
     };
     let hub = Hub::start(ports, unlimited()).await.unwrap();
     (TestHub { hub, ..server }, ann)

@@ -45,6 +45,7 @@ pub(crate) async fn slow_server_on(store: Arc<MemoryStore>, delays: Delays, sett
         authenticator: Arc::new(TrustingAuthenticator { clock: Arc::clone(&clock), expects_workers: false }),
         accounts: None,
         providers: vec![Provider::from(Arc::clone(&backend) as Arc<dyn Backend>)],
+        moderator: None,
     };
     TestHub { hub: Hub::start(ports, settings).await.unwrap(), store, backend, clock }
 }

@@ -166,6 +166,7 @@ impl World {
             authenticator: Arc::new(Words(Arc::clone(&clock))),
             accounts: has_accounts.then(|| Arc::clone(&accounts) as Arc<dyn Accounts>),
             providers: vec![Provider::from(Arc::clone(&backend) as Arc<dyn Backend>)],
+            moderator: None,
         };
         let hub = Hub::start(ports, Settings::default()).await.unwrap();
         Self { router: Server::new(hub.clone(), options).router(), backend, hub, store, accounts, clock }
