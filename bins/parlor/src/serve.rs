@@ -48,7 +48,9 @@ async fn hub(
     providers: Vec<Provider>,
 ) -> Result<Hub, Failure> {
     let (authenticator, accounts) = (people.authenticator(), Some(people.accounts()));
-    let ports = Ports { store: Arc::new(store.clone()), clock, authenticator, accounts, providers };
+    let moderator = wiring::moderator(&settings.moderation)?;
+    let store = Arc::new(store.clone());
+    let ports = Ports { store, clock, authenticator, accounts, providers, moderator };
     let started = Hub::start(ports, wiring::domain_settings(settings)).await;
     started.map_err(|error| Failure::while_doing("the server cannot start", &error))
 }

@@ -8,6 +8,7 @@ mod issuer;
 mod limits;
 mod log;
 mod mail;
+mod moderation;
 mod prices;
 mod provider_tables;
 mod providers;
@@ -23,6 +24,7 @@ pub(crate) use ai::Ai;
 pub(crate) use limits::Limits;
 pub(crate) use log::{Format, Log};
 pub(crate) use mail::Mail;
+pub(crate) use moderation::Moderation;
 pub(crate) use prices::ModelPrices;
 pub(crate) use providers::Provider;
 pub(crate) use read::FromText;
@@ -41,6 +43,7 @@ pub(crate) struct Settings {
     pub(crate) limits: Limits,
     pub(crate) store: Store,
     pub(crate) ai: Ai,
+    pub(crate) moderation: Moderation,
     pub(crate) accounts: Accounts,
     /// Whose tokens are taken beside our own.
     pub(crate) issuer: Option<IssuerConfig>,
@@ -56,6 +59,7 @@ impl Settings {
             limits: Limits::read(values)?,
             store: Store::read(values)?,
             ai: Ai::read(values)?,
+            moderation: Moderation::read(values)?,
             accounts: Accounts::read(values)?,
             issuer: issuer::read(values)?,
             mail: Mail::read(values)?,

@@ -1,7 +1,9 @@
 //! From settings to the parts that a server is made of: the one place that knows them all.
 
+mod moderation;
 pub(crate) mod people;
 
+pub(crate) use moderation::moderator;
 pub(crate) use people::{People, tokens};
 
 use crate::failure::{Failure, chain};
@@ -113,6 +115,7 @@ pub(crate) fn domain_settings(settings: &Settings) -> parlor_domain::Settings {
             worker_turns: usize::try_from(ai.worker_turns.get()).unwrap_or(usize::MAX),
             ..default.turns
         },
+        moderation: settings.moderation.domain,
         deleted_kept: settings.store.deleted_kept,
         ..default
     }

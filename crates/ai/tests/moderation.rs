@@ -12,7 +12,8 @@ use support::{Seen, Server, Step, answer};
 const JSON: &str = "Content-Type: application/json\r\n";
 
 fn moderator(server: &Server) -> OpenAiModerator {
-    let config = ProviderConfig { api_key: Some("sk-secret".to_owned()), model: None, ..server.config(Kind::OpenAi) };
+    let config =
+        ProviderConfig { api_key: Some("sk-secret".to_owned()), model: None, ..server.config(Kind::OpenAi) };
     OpenAiModerator::new(&config).unwrap()
 }
 
@@ -36,7 +37,10 @@ async fn texts_are_judged_each_for_itself() {
     assert_eq!(server.seen().await, Seen::Connected);
     let Seen::Request(head, body) = server.seen().await else { panic!("a request comes") };
     assert!(head.starts_with("POST /v1/moderations HTTP/1.1\r\n"), "{head}");
-    assert!(head.contains("authorization: Bearer sk-secret") && head.contains("accept: application/json"), "{head}");
+    assert!(
+        head.contains("authorization: Bearer sk-secret") && head.contains("accept: application/json"),
+        "{head}"
+    );
     assert_eq!(body, r#"{"model":"omni-moderation-latest","input":["a","b","c","d"]}"#);
 }
 
@@ -61,7 +65,8 @@ async fn failures_have_names_and_quote_nothing() {
         assert_eq!(error.is_passing(), passing, "{error}");
         assert!(!error.to_string().contains("secret"), "{error}");
     }
-    let nowhere = ProviderConfig { base_url: "http://127.0.0.1:1/v1".to_owned(), ..OpenAiModerator::config() };
+    let nowhere =
+        ProviderConfig { base_url: "http://127.0.0.1:1/v1".to_owned(), ..OpenAiModerator::config() };
     let error = OpenAiModerator::new(&nowhere).unwrap().judge(&texts(&[text])).await.unwrap_err();
     assert!(matches!(error, ModerationError::Unreachable(_)), "{error}");
 }

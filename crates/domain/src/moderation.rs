@@ -125,7 +125,11 @@ fn digest(text: &str) -> [u8; 16] {
 /// where the message to answer may not, or anything of a context that the client brought itself, the order is refused.
 ///
 /// Errors: `CONTENT_FLAGGED`, `AI_UNAVAILABLE`, `INTERNAL`.
-pub(crate) async fn admit(shared: &Shared, moderation: &Moderation, order: &mut Order) -> Result<(), Refusal> {
+pub(crate) async fn admit(
+    shared: &Shared,
+    moderation: &Moderation,
+    order: &mut Order,
+) -> Result<(), Refusal> {
     let brought = order.conversation.is_none();
     let texts = texts(order);
     let asked: Vec<&str> = texts.iter().map(|(_, text)| *text).collect();
@@ -176,12 +180,7 @@ fn leave_out(order: &mut Order, left_out: &HashSet<usize>) {
 }
 
 /// Why there is no reply, or no more of it. That a text was flagged is written down, without the text.
-pub(crate) async fn refuse(
-    shared: &Shared,
-    order: &Order,
-    direction: &str,
-    objection: Objection,
-) -> Refusal {
+pub(crate) async fn refuse(shared: &Shared, order: &Order, direction: &str, objection: Objection) -> Refusal {
     let Objection::Flagged(categories) = objection else {
         return Refusal::retry_after(ErrorCode::AiUnavailable, RETRY);
     };

@@ -1,4 +1,5 @@
-//! An OpenAI-compatible API that behaves, or fails, as the model's name says. See [`script`] for the names.
+//! An OpenAI-compatible API that behaves, or fails, as the model's name says. See [`script`] for the names. It moderates,
+//! too: flagged is what has `forbidden` in it.
 
 pub mod script;
 
@@ -116,6 +117,14 @@ async fn serve(mut stream: TcpStream, seen: Arc<Seen>) {
     let mut unread = Vec::new();
     while let Some(request) = read_request(&mut stream, &mut unread).await {
         let model = request.model().to_owned();
+        if request.head.starts_with("POST /v1/moderations ") {
+            let verdict = script::moderate(&request.body);
+            seen.requests.lock().unwrap_or_else(PoisonError::into_inner).push(request);
+            if answer(&mut stream, verdict, &seen).await.is_none() {
+                return;
+            }
+            continue;
+        }
         let asked_before = {
             let mut requests = seen.requests.lock().unwrap_or_else(PoisonError::into_inner);
             let before = requests.iter().filter(|earlier| earlier.model() == model).count();

@@ -76,6 +76,18 @@ fn word(number: usize) -> String {
     format!("wörd-{number}é ")
 }
 
+/// The answer to a question of moderation: whatever has `forbidden` in it is.
+pub fn moderate(body: &Value) -> Reply {
+    let texts = body["input"].as_array().cloned().unwrap_or_default();
+    let judge = |text: &Value| {
+        let flagged = text.as_str().unwrap_or_default().contains("forbidden");
+        json!({"flagged": flagged, "categories": {"violence": flagged, "hate": false}})
+    };
+    let results: Vec<_> = texts.iter().map(judge).collect();
+    let body = json!({"id": "modr-1", "model": body["model"], "results": results}).to_string();
+    Reply::Status { status: "200 OK".to_owned(), headers: String::new(), body }
+}
+
 /// The reply to a request for `model`, of which there were `asked_before` earlier ones.
 pub fn reply(model: &str, asked_before: usize) -> Reply {
     if let Some(numbers) = model.strip_prefix("words-") {

@@ -17,6 +17,7 @@ mod drain;
 mod flow;
 mod limits;
 mod malformed;
+mod moderation;
 mod protocol_errors;
 mod providers;
 mod python;

@@ -182,7 +182,7 @@ impl FromText for Kind {
 }
 
 /// One model. Some servers have paths for names, in which there may be spaces.
-struct ModelName(String);
+pub(super) struct ModelName(pub(super) String);
 
 impl FromText for ModelName {
     fn from_text(text: &str) -> Option<Self> {

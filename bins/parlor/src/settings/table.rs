@@ -193,6 +193,20 @@ settings! {
         "a list of tokens above 0 such as gpt-4o=1000000, gpt-4o-mini*=5000000",
         "How many tokens a model may use in a day (UTC), for all users together. With * at its end a name is the \
          beginning of names, each of which has the whole budget; the longest that fits counts.";
+    ModerationEnabled "moderation_enabled" Is("false") Open "false, true, local or openai",
+        "Whether texts are judged before a backend is asked and before a reply is shown: by moderation_rules (local), by \
+         the server with OpenAI's moderation API (openai), or by whichever of them is configured, the rules first (true).";
+    ModerationRules "moderation_rules" Unset("none") Open "a file",
+        "The words and patterns that may not pass, a line each: `category: words` or `category: /pattern/`.";
+    ModerationBaseUrl "moderation_base_url" Unset("the same as openai_base_url") Url
+        "an http or https URL such as https://api.openai.com/v1",
+        "Where the moderation API is. It is asked with openai_api_key.";
+    ModerationModel "moderation_model" Is("omni-moderation-latest") Open "a model's name",
+        "The model that judges.";
+    ModerationTimeout "moderation_timeout" Is("5") Open TIME,
+        "How long one question to it may take; it is asked twice.";
+    ModerationFailure "moderation_failure" Is("closed") Open "closed or open",
+        "What becomes of texts that could not be judged: they do not pass, and the turn fails (closed), or they pass (open).";
     CompletionsRateLimitRequests "completions_rate_limit_requests" Is("60") Open LIMIT,
         "Completions of one user over HTTP in a window.";
     CompletionsRateLimitWindow "completions_rate_limit_window" Is("60") Open TIME,

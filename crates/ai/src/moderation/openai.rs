@@ -117,8 +117,9 @@ impl Moderator for OpenAiModerator {
         let response = self.ask(texts).await?;
         let mut body = Vec::new();
         answer::read_body(response, ANSWER_MAX, &mut body).await;
-        let answer: Answer = serde_json::from_slice(&body)
-            .map_err(|error| ModerationError::Malformed(format!("no answer up to its column {}", error.column())))?;
+        let answer: Answer = serde_json::from_slice(&body).map_err(|error| {
+            ModerationError::Malformed(format!("no answer up to its column {}", error.column()))
+        })?;
         Ok(answer.results.into_iter().map(Judgement::from).collect())
     }
 }

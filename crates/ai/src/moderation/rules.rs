@@ -191,7 +191,10 @@ mod tests {
         check(": b", "line 1 is not `category: words` or `category: /pattern/`");
         check("a: /(/", "the pattern in line 1 is none: unclosed group");
         check("a: /x*/", "the pattern in line 1 is none: it fits every text");
-        check("a: /((\\w{1000}){1000}){1000}/", "the pattern in line 1 is none: Compiled regex exceeds size limit of 67108864 bytes.");
+        check(
+            "a: /((\\w{1000}){1000}){1000}/",
+            "the pattern in line 1 is none: Compiled regex exceeds size limit of 67108864 bytes.",
+        );
         check(&"#".repeat(LIST_MAX + 1), "it has more than 1048576 bytes");
     }
 

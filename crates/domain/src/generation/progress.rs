@@ -32,10 +32,17 @@ pub(crate) struct Progress {
     replaces: bool,
     /// Text that the client has, of whatever attempt.
     kept: bool,
-    /// Whether what the backend sends is kept as it sends it.
-    wants_raw: bool,
-    /// Something of the reply may not have been judged: what the backend sent is not kept.
-    withheld: bool,
+    raw: Raw,
+}
+
+/// Whether what the backend sends is kept as it sends it.
+#[derive(Clone, Copy, Default, PartialEq, Eq)]
+enum Raw {
+    #[default]
+    Unwanted,
+    Wanted,
+    /// It is wanted, but something of it may not have been judged.
+    Withheld,
 }
 
 /// What comes of something that a backend said.
@@ -67,19 +74,24 @@ struct Current {
 
 impl Progress {
     pub(crate) fn new(order: &Order) -> Self {
+        let raw = if order.raw_events { Raw::Wanted } else { Raw::Unwanted };
         let estimate = estimate_context(&order.context, order.extra.as_ref());
-        Self { prompt_estimate: estimate as u64, wants_raw: order.raw_events, ..Self::default() }
+        Self { prompt_estimate: estimate as u64, raw, ..Self::default() }
     }
 
     /// The reply to this order is moderated: until [`release`](Self::release), parts of it may not pass.
     pub(super) fn withhold(&mut self, order: &Order) {
         self.prompt_estimate = estimate_context(&order.context, order.extra.as_ref()) as u64;
-        self.withheld = true;
+        if self.raw == Raw::Wanted {
+            self.raw = Raw::Withheld;
+        }
     }
 
     /// Everything of it has passed.
     pub(super) fn release(&mut self) {
-        self.withheld = false;
+        if self.raw == Raw::Withheld {
+            self.raw = Raw::Wanted;
+        }
     }
 
     pub(super) fn number(&self) -> u32 {
@@ -138,7 +150,7 @@ impl Progress {
                 Taken::default()
             }
             Delta::Raw(event) => {
-                if self.wants_raw {
+                if self.raw != Raw::Unwanted {
                     self.current.raw.add(event);
                 }
                 Taken::default()
@@ -252,7 +264,7 @@ impl Progress {
 
     /// What the backend sent, where that is kept.
     pub(crate) fn attached(&self) -> Option<Box<Attached>> {
-        if self.withheld { None } else { self.current.raw.attached() }
+        if self.raw == Raw::Wanted { self.current.raw.attached() } else { None }
     }
 
     pub(crate) fn finish(&self) -> Finish {

@@ -8,7 +8,7 @@
 use super::{Piece, PieceBody, Pieces};
 use crate::MessageId;
 use crate::moderation::{Moderation, Objection};
-use crate::ports::Window;
+use crate::ports::{Judgement, Window};
 use futures_util::future::{BoxFuture, Either, select};
 use std::collections::VecDeque;
 use std::pin::pin;
@@ -145,7 +145,7 @@ async fn check(moderation: &Moderation, windowed: Windowed) -> Result<Checked, O
     let asked: Vec<String> = spoken.map(|(text, _)| text.clone()).collect();
     if !asked.is_empty() {
         let judged = moderation.judge(&asked).await?;
-        if let Some(flagged) = judged.into_iter().find(|it| it.is_flagged()) {
+        if let Some(flagged) = judged.into_iter().find(Judgement::is_flagged) {
             return Err(Objection::Flagged(flagged.categories));
         }
     }

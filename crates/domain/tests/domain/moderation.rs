@@ -168,7 +168,14 @@ async fn every_piece_of_a_completion_is_judged() {
 async fn a_reply_is_cut_before_what_may_not_pass() {
     let world = Moderated::start(&["bomb"], AT_ONCE).await;
     let (mut ann, id) = world.ann().await;
-    world.server.backend.play(vec![say("so "), wait(1), say("you take a bo"), say("mb and "), say("run"), END]);
+    world.server.backend.play(vec![
+        say("so "),
+        wait(1),
+        say("you take a bo"),
+        say("mb and "),
+        say("run"),
+        END,
+    ]);
     ann.ask(id, "tell me").await;
     pass(Duration::from_secs(3)).await;
     let seen = ann.seen().await;
@@ -233,7 +240,11 @@ async fn thoughts_and_calls_are_judged() {
     let call = |arguments: &str| {
         Script::Say(Delta::ToolCall(ToolCall { arguments: arguments.into(), ..ToolCall::default() }))
     };
-    world.server.backend.play(vec![call("{\"q\":\"bo"), call("mb\"}"), Script::Say(Delta::End(Finish::ToolCalls))]);
+    world.server.backend.play(vec![
+        call("{\"q\":\"bo"),
+        call("mb\"}"),
+        Script::Say(Delta::End(Finish::ToolCalls)),
+    ]);
     let caller = world.caller().await;
     let (_, end) = complete(&world.server.hub, &caller, brought(&[(Speaker::User, "call")])).await;
     assert_eq!(end.refusal.unwrap().code, ErrorCode::ContentFlagged);
@@ -276,7 +287,8 @@ async fn what_was_held_back_is_not_kept_elsewhere() {
     }
     ann.stop(id, None).await;
     settle().await;
-    let log = parlor_domain::ports::ConversationStore::log_export(&*world.server.store, id, 0, 100).await.unwrap();
+    let log =
+        parlor_domain::ports::ConversationStore::log_export(&*world.server.store, id, 0, 100).await.unwrap();
     let kept = |seq: usize| log[seq - 1].attached.as_ref().map_or(0, |it| it.raw_events.len());
     assert_eq!((kept(2), kept(4), kept(6)), (1, 0, 0));
 }
