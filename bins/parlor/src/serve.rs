@@ -48,9 +48,9 @@ async fn hub(
     providers: Vec<Provider>,
 ) -> Result<Hub, Failure> {
     let (authenticator, accounts) = (people.authenticator(), Some(people.accounts()));
-    let moderator = wiring::moderator(&settings.moderation)?;
+    let (moderator, embedder) = (wiring::moderator(&settings.moderation)?, Some(wiring::embedder(settings)?));
     let store = Arc::new(store.clone());
-    let ports = Ports { store, clock, authenticator, accounts, providers, moderator };
+    let ports = Ports { store, clock, authenticator, accounts, providers, moderator, embedder };
     let started = Hub::start(ports, wiring::domain_settings(settings)).await;
     started.map_err(|error| Failure::while_doing("the server cannot start", &error))
 }

@@ -4,6 +4,7 @@
 mod accounts;
 mod ai;
 mod budgets;
+mod embeddings;
 mod issuer;
 mod limits;
 mod log;

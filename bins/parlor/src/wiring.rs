@@ -9,8 +9,9 @@ pub(crate) use people::{People, tokens};
 use crate::failure::{Failure, chain};
 use crate::settings::{self, Settings};
 use parlor_ai::Demo;
+use parlor_ai::embeddings::{HashedNgrams, OpenAiEmbedder};
 use parlor_domain::message::NanoDollars;
-use parlor_domain::ports::Backend;
+use parlor_domain::ports::{Backend, Embedder};
 use parlor_domain::{Price, Prices, Provider, Quota, Retries};
 use parlor_store::{Database, OpenError};
 use std::fs::DirBuilder;
@@ -50,6 +51,13 @@ pub(crate) fn backend(settings: &settings::Provider) -> Result<Arc<dyn Backend>,
     let doing = format!("the provider {}", settings.config.name);
     let backend = parlor_ai::Provider::new(settings.config.clone());
     backend.map(|it| Arc::new(it) as _).map_err(|error| Failure::while_doing(&doing, &error))
+}
+
+/// What makes vectors of texts: a server, or what is built in.
+pub(crate) fn embedder(settings: &Settings) -> Result<Arc<dyn Embedder>, Failure> {
+    let Some(config) = settings.ai.embedder.clone() else { return Ok(Arc::new(HashedNgrams)) };
+    let embedder = OpenAiEmbedder::new(config);
+    embedder.map(|it| Arc::new(it) as _).map_err(|error| Failure::while_doing("the embeddings", &error))
 }
 
 /// The log. A server wants it for itself (`exclusive`); a command may run beside one.
@@ -97,6 +105,7 @@ pub(crate) fn domain_settings(settings: &Settings) -> parlor_domain::Settings {
             flooding: limits.flooding,
             completions: limits.completions.and_then(|it| Quota::new(it, limits.completion_window)),
             ai_chats: limits.ai_chats.and_then(|it| Quota::new(it, limits.ai_chat_window)),
+            embeddings: limits.embeddings.and_then(|it| Quota::new(it, limits.embedding_window)),
             chats: limits.chats.and_then(|chats| Quota::new(chats, limits.chat_window)),
         },
         turns: parlor_domain::TurnSettings {

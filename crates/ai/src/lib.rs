@@ -8,6 +8,7 @@
 //! - [`Provider`] talks to a server over HTTP, by the API that its [`Kind`] names: [`openai`] (which Ollama, vLLM,
 //!   llama.cpp and others speak too), [`anthropic`] or [`gemini`].
 //! - [`moderation`] judges texts, behind the domain's [`Moderator`](parlor_domain::ports::Moderator) port.
+//! - [`embeddings`] are vectors of texts: a built-in embedder, and a client of servers that have better ones.
 //! - [`sse`] decodes the event streams that such servers answer with.
 //!
 //! Tools that a client brings are passed on to servers with `OpenAI`'s API alone, in whose words clients speak of them.
@@ -44,6 +45,7 @@
 
 pub mod anthropic;
 pub mod demo;
+pub mod embeddings;
 pub mod gemini;
 pub mod moderation;
 pub mod openai;

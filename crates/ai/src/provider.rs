@@ -52,7 +52,7 @@ pub struct Provider {
 }
 
 impl Kind {
-    fn api(self) -> &'static dyn Api {
+    pub(crate) fn api(self) -> &'static dyn Api {
         match self {
             Self::OpenAi => &openai::ChatCompletions,
             Self::Anthropic => &anthropic::Messages,

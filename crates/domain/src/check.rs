@@ -1,6 +1,7 @@
 //! What a message must be like before anything is done with it.
 
 use crate::command::{CONTENT_TYPE_MAX, Draft, REQUEST_CONTEXT_MAX, RoomDraft, TurnOptions};
+use crate::embeddings::EmbeddingDraft;
 use crate::message::{Edit, KIND_ASSISTANT};
 use crate::ports::UserChange;
 use crate::{ErrorCode, Refusal};
@@ -60,6 +61,12 @@ pub(crate) fn options(options: &TurnOptions) -> Result<(), Refusal> {
         return Err(Refusal::new(ErrorCode::InvalidRequest, "a reply has at least one token"));
     }
     Ok(())
+}
+
+/// Checks a text that is to become a vector; `max_text` is in bytes.
+pub(crate) fn embedding(draft: &EmbeddingDraft, max_text: usize) -> Result<(), Refusal> {
+    content(&draft.text, max_text)?;
+    name(draft.model.as_deref(), MODEL_MAX, "the model's name")
 }
 
 /// Checks a change to a message; `max_text` is in bytes.

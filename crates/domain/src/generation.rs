@@ -6,12 +6,14 @@
 mod attempt;
 mod books;
 mod budget;
+mod embedding;
 mod plan;
 mod progress;
 mod raw;
 mod screen;
 
 pub(crate) use books::{Books, channel, run};
+pub(crate) use embedding::embed;
 pub(crate) use progress::Progress;
 
 use crate::hub::Shared;

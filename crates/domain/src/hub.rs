@@ -6,7 +6,9 @@ use crate::generation::Books;
 use crate::grants::Grants;
 use crate::limits::UserLimits;
 use crate::moderation::Moderation;
-use crate::ports::{Accounts, AuditAction, Authenticator, Clock, Moderator, Store, StoreError, Totals};
+use crate::ports::{
+    Accounts, AuditAction, Authenticator, Clock, Embedder, Moderator, Store, StoreError, Totals,
+};
 use crate::receipts::Receipts;
 use crate::registry::Registry;
 use crate::room::{MemberRole, Participant};
@@ -47,6 +49,8 @@ pub struct Ports {
     pub providers: Vec<Provider>,
     /// Who judges texts; none where they are not moderated.
     pub moderator: Option<Arc<dyn Moderator>>,
+    /// What makes vectors of texts; none where nothing is to be found by its meaning.
+    pub embedder: Option<Arc<dyn Embedder>>,
 }
 
 /// What every task of one server shares.
@@ -55,6 +59,7 @@ pub(crate) struct Shared {
     pub(crate) clock: Arc<dyn Clock>,
     pub(crate) authenticator: Arc<dyn Authenticator>,
     pub(crate) accounts: Option<Arc<dyn Accounts>>,
+    pub(crate) embedder: Option<Arc<dyn Embedder>>,
     pub(crate) grants: Grants,
     pub(crate) router: Arc<Router>,
     pub(crate) books: Books,
@@ -146,6 +151,7 @@ impl Hub {
             clock: ports.clock,
             authenticator: ports.authenticator,
             accounts: ports.accounts,
+            embedder: ports.embedder,
             grants: Grants::default(),
             router,
             books,

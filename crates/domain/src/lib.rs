@@ -79,6 +79,7 @@ mod command;
 mod completion;
 mod conversation;
 mod directory;
+mod embeddings;
 mod error;
 mod event;
 mod generation;
@@ -114,6 +115,7 @@ pub use command::{
     RESUME_MAX_POSITIONS, RoomAction, RoomDraft, TurnOptions,
 };
 pub use completion::{CompletionDraft, CompletionEnd, CompletionPiece, CompletionStream};
+pub use embeddings::EmbeddingDraft;
 pub use error::Refusal;
 pub use event::{
     Correlation, EncodingSlot, Event, EventBody, Presence, Reply, ReplyBody, RoomJoined, TurnPart, TurnRef,

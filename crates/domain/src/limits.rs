@@ -58,21 +58,24 @@ pub(crate) enum Counted {
     Completions,
     /// Messages that come by the AI API, over HTTP and over sockets together.
     AiChats,
+    /// Embeddings, and documents that are added.
+    Embeddings,
 }
 
 impl Counted {
     /// What is counted, and how much of it there may be.
-    fn quotas(limits: &Limits) -> [(Self, Option<Quota>); 3] {
+    fn quotas(limits: &Limits) -> [(Self, Option<Quota>); 4] {
         [
             (Self::Frames, limits.user_frames),
             (Self::Completions, limits.completions),
             (Self::AiChats, limits.ai_chats),
+            (Self::Embeddings, limits.embeddings),
         ]
     }
 
     fn code(self) -> ErrorCode {
         match self {
-            Self::Frames | Self::Completions => ErrorCode::RateLimit,
+            Self::Frames | Self::Completions | Self::Embeddings => ErrorCode::RateLimit,
             Self::AiChats => ErrorCode::ChatRateLimitExceeded,
         }
     }

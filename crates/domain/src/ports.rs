@@ -6,6 +6,7 @@ mod audit;
 mod backend;
 mod conversations;
 mod credentials;
+mod embedder;
 mod grants;
 mod moderation;
 mod people;
@@ -25,6 +26,7 @@ pub use credentials::{
     CodeGuess, CodePurpose, Count, Credential, CredentialStore, Digest, ForeignIdentity, NewCode,
     NewRefreshToken, Rotated,
 };
+pub use embedder::{Embedded, Embedder};
 pub use grants::{GrantId, GrantStore, Revocation};
 pub use moderation::{Judgement, ModerationError, Moderator, Window};
 pub use people::{Authenticator, Identity, Role, Scope, UnknownRole, User, UserChange, username_of};

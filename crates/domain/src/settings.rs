@@ -49,6 +49,8 @@ pub struct Limits {
     pub completions: Option<Quota>,
     /// Messages of one user that come by the AI API, over HTTP and over Socket.IO together.
     pub ai_chats: Option<Quota>,
+    /// Embeddings of one user.
+    pub embeddings: Option<Quota>,
     /// How many refused frames in one window of `frames` are flooding.
     pub flooding: Option<u32>,
 }
@@ -207,6 +209,7 @@ impl Default for Limits {
             chats: Quota::new(60, Duration::from_secs(60)),
             completions: Quota::new(60, Duration::from_secs(60)),
             ai_chats: Quota::new(20, Duration::from_secs(60)),
+            embeddings: Quota::new(20, Duration::from_secs(60)),
             flooding: Some(1_000),
         }
     }

@@ -1,7 +1,8 @@
 //! Who answers, and how long that may take.
 
 use super::read::FromText;
-use super::{Key, ModelPrices, Problem, Provider, Values, budgets, providers};
+use super::{Key, ModelPrices, Problem, Provider, Values, budgets, embeddings, providers};
+use parlor_ai::embeddings::EmbedderConfig;
 use parlor_domain::{BreakerSettings, Budgets, Price};
 use std::num::NonZeroU32;
 use std::time::Duration;
@@ -11,6 +12,8 @@ use std::time::Duration;
 pub(crate) struct Ai {
     /// In the order in which they are asked.
     pub(crate) providers: Vec<Provider>,
+    /// The server that makes vectors of texts; none: what is built in.
+    pub(crate) embedder: Option<EmbedderConfig>,
     pub(crate) max_tokens: Option<u32>,
     pub(crate) first_token: Option<Duration>,
     pub(crate) between_tokens: Option<Duration>,
@@ -30,8 +33,10 @@ pub(crate) struct Ai {
 
 impl Ai {
     pub(super) fn read(values: &Values) -> Result<Self, Problem> {
+        let providers = providers::read(values)?;
         Ok(Self {
-            providers: providers::read(values)?,
+            embedder: embeddings::read(values, &providers)?,
+            providers,
             max_tokens: values.limit(Key::OpenaiMaxTokens)?,
             first_token: values.limit(Key::AiFirstTokenTimeout)?,
             between_tokens: values.limit(Key::AiTurnTimeout)?,

@@ -25,6 +25,10 @@ pub(crate) struct Limits {
     pub(crate) ai_chats: Option<u32>,
     /// In which so many of these may come. Not zero.
     pub(crate) ai_chat_window: Duration,
+    /// Embeddings of one user.
+    pub(crate) embeddings: Option<u32>,
+    /// In which so many embeddings may come. Not zero.
+    pub(crate) embedding_window: Duration,
     /// Refused frames in one window that are flooding.
     pub(crate) flooding: Option<u32>,
 }
@@ -44,6 +48,8 @@ impl Limits {
             completion_window: values.above_zero(Key::CompletionsRateLimitWindow)?,
             ai_chats: values.limit(Key::AiChatRateLimitRequests)?,
             ai_chat_window: values.above_zero(Key::AiChatRateLimitWindow)?,
+            embeddings: values.limit(Key::EmbeddingsRateLimitRequests)?,
+            embedding_window: values.above_zero(Key::EmbeddingsRateLimitWindow)?,
             flooding: values.limit(Key::WsFloodingRefusals)?,
         })
     }

@@ -192,7 +192,7 @@ impl FromText for ModelName {
 }
 
 /// Models, and beginnings of their names.
-struct Models(ModelNames);
+pub(super) struct Models(pub(super) ModelNames);
 
 impl FromText for Models {
     fn from_text(text: &str) -> Option<Self> {

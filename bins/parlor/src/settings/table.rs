@@ -156,6 +156,21 @@ settings! {
         "How long a reply may be, in tokens, whoever makes it; a turn may ask for less.";
     OpenaiTemperature "openai_temperature" Unset("left to the provider") Open "a number from 0 to 2",
         "How freely its models choose their words, where a turn does not say.";
+    EmbeddingsModel "embeddings_model" Unset("the built-in parlor-hashed-ngrams-1024, which needs no server") Open "a model's name",
+        "What makes vectors of texts, by which documents are found; another one embeds every document anew.";
+    EmbeddingsModels "embeddings_models" Unset("embeddings_model alone") Open
+        "a list of models such as text-embedding-3-*, nomic-embed-text",
+        "Which models clients may ask vectors of, beside that one.";
+    EmbeddingsBaseUrl "embeddings_base_url" Unset("that of the first provider with OpenAI's API") Url
+        "an http or https URL such as http://127.0.0.1:11434/v1",
+        "The server that has that model: one with OpenAI's /embeddings.";
+    EmbeddingsApiKey "embeddings_api_key" Unset("with embeddings_base_url none, else the provider's") Secret KEY,
+        "What it is asked with.";
+    EmbeddingsRateLimitRequests "embeddings_rate_limit_requests" Is("20") Open LIMIT,
+        "Embeddings of one user in a window.";
+    EmbeddingsRateLimitWindow "embeddings_rate_limit_window" Is("60") Open TIME,
+        "That window.";
+
     ModelPrices "model_prices" Unset("replies have no cost; the demo's is 0") Open
         "a list of prices such as gpt-4o=2.50/10, gpt-4o-mini*=0.15/0.60",
         "What a million tokens of the context and of the reply cost with a model, in US dollars, to 9 digits after the \

@@ -1,6 +1,7 @@
 //! How layers lie upon each other, what is refused, and what is shown.
 #![allow(clippy::unwrap_used, clippy::panic, reason = "a test fails by panicking")]
 
+mod embeddings;
 mod moderation;
 mod people;
 mod providers;

@@ -1,7 +1,7 @@
 //! A whole domain in memory.
 
-use super::{ManualClock, MemoryStore, ScriptedBackend};
-use crate::ports::{Authenticator, Backend, Clock, GrantId, Identity, Role, Scope, Store};
+use super::{ManualClock, MemoryStore, ScriptedBackend, WordEmbedder};
+use crate::ports::{Authenticator, Backend, Clock, Embedder, GrantId, Identity, Role, Scope, Store};
 use crate::{ErrorCode, Hub, Ports, Provider, Session, Settings, UserId};
 use async_trait::async_trait;
 use std::sync::Arc;
@@ -15,6 +15,8 @@ pub struct TestHub {
     pub store: Arc<MemoryStore>,
     /// Its only provider.
     pub backend: Arc<ScriptedBackend>,
+    /// What makes its vectors.
+    pub embedder: Arc<WordEmbedder>,
     /// Its clock. Timers (typing, time limits) run on tokio's, which a test can pause.
     pub clock: Arc<ManualClock>,
 }
@@ -74,6 +76,7 @@ impl TestHub {
         change: impl FnOnce(Ports) -> Ports,
     ) -> Self {
         let clock = Arc::new(ManualClock::default());
+        let embedder = Arc::new(WordEmbedder::default());
         let ports = Ports {
             store: Arc::clone(&store) as Arc<dyn Store>,
             clock: Arc::clone(&clock) as Arc<dyn Clock>,
@@ -81,9 +84,10 @@ impl TestHub {
             accounts: None,
             providers: Vec::new(),
             moderator: None,
+            embedder: Some(Arc::clone(&embedder) as Arc<dyn Embedder>),
         };
         let hub = Hub::start(change(ports), settings).await.expect("the store does not fail yet");
-        Self { hub, store, backend, clock }
+        Self { hub, store, backend, embedder, clock }
     }
 
     /// The user with this address, made if need be.

@@ -2,12 +2,14 @@
 
 mod backend;
 mod clock;
+mod embedder;
 mod hub;
 mod moderator;
 pub mod store;
 
 pub use backend::{Script, ScriptedBackend};
 pub use clock::ManualClock;
+pub use embedder::WordEmbedder;
 pub use hub::{TestHub, TrustingAuthenticator};
 pub use moderator::{Mood, WordModerator};
 pub use store::{MemoryStore, WriteFault};

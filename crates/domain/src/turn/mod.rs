@@ -16,7 +16,7 @@ use std::time::Duration;
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
-pub(crate) use context::estimate_context;
+pub(crate) use context::{estimate_context, estimate_tokens};
 
 /// What a turn's task is given.
 pub(crate) struct Job {

@@ -16,6 +16,7 @@ mod chatting;
 mod context;
 mod draining;
 mod durability;
+mod embeddings;
 mod history;
 mod limits;
 mod moderation;

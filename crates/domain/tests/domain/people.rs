@@ -87,6 +87,7 @@ async fn node(store: &Arc<MemoryStore>) -> (TestHub, User) {
         accounts: Some(Arc::new(OnePerson(ann.clone()))),
         providers: Vec::new(),
         moderator: None,
+        embedder: None,
     };
     let hub = Hub::start(ports, unlimited()).await.unwrap();
     (TestHub { hub, ..server }, ann)

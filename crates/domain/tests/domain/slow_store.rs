@@ -9,7 +9,7 @@ use parlor_domain::ports::{
     Reservation, Reserved, Role, RoomRecord, RoomScope, Store, StoreError, Totals, Unsynced, User,
     UserChange, Write, Written,
 };
-use parlor_domain::testing::{MemoryStore, ScriptedBackend, TestHub, TrustingAuthenticator};
+use parlor_domain::testing::{MemoryStore, ScriptedBackend, TestHub, TrustingAuthenticator, WordEmbedder};
 use parlor_domain::{ConversationId, Hub, MessageId, Ports, Provider, RoomId, Settings, Timestamp, UserId};
 use std::sync::Arc;
 use std::time::Duration;
@@ -38,7 +38,7 @@ pub(crate) async fn slow_server(delays: Delays, settings: Settings) -> TestHub {
 }
 
 pub(crate) async fn slow_server_on(store: Arc<MemoryStore>, delays: Delays, settings: Settings) -> TestHub {
-    let (backend, clock) = (ScriptedBackend::new(), Arc::default());
+    let (backend, embedder, clock) = (ScriptedBackend::new(), Arc::<WordEmbedder>::default(), Arc::default());
     let ports = Ports {
         store: Arc::new(SlowStore { store: Arc::clone(&store), delays }),
         clock: Arc::clone(&clock) as Arc<_>,
@@ -46,8 +46,9 @@ pub(crate) async fn slow_server_on(store: Arc<MemoryStore>, delays: Delays, sett
         accounts: None,
         providers: vec![Provider::from(Arc::clone(&backend) as Arc<dyn Backend>)],
         moderator: None,
+        embedder: Some(Arc::clone(&embedder) as Arc<_>),
     };
-    TestHub { hub: Hub::start(ports, settings).await.unwrap(), store, backend, clock }
+    TestHub { hub: Hub::start(ports, settings).await.unwrap(), store, backend, embedder, clock }
 }
 
 #[async_trait]

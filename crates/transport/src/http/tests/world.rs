@@ -9,7 +9,7 @@ use parlor_domain::ports::{
     Accounts, Authenticator, Backend, Clock, GrantId, Identity, RefreshError, Role, Scope, SignUp, SignedIn,
     Store, User,
 };
-use parlor_domain::testing::{ManualClock, MemoryStore, ScriptedBackend};
+use parlor_domain::testing::{ManualClock, MemoryStore, ScriptedBackend, WordEmbedder};
 use parlor_domain::{ErrorCode, Hub, Ports, Provider, Refusal, Settings, UserId};
 use serde_json::Value;
 use std::net::IpAddr;
@@ -167,6 +167,7 @@ impl World {
             accounts: has_accounts.then(|| Arc::clone(&accounts) as Arc<dyn Accounts>),
             providers: vec![Provider::from(Arc::clone(&backend) as Arc<dyn Backend>)],
             moderator: None,
+            embedder: Some(Arc::new(WordEmbedder::default())),
         };
         let hub = Hub::start(ports, Settings::default()).await.unwrap();
         Self { router: Server::new(hub.clone(), options).router(), backend, hub, store, accounts, clock }
