@@ -125,7 +125,8 @@ pub use joined::Joined;
 pub use models::ModelNames;
 pub use outbox::{Close, Outbox, Outgoing};
 pub use parlor_protocol::{
-    CloseCode, ConnectionId, ConversationId, ErrorCode, MessageId, RoomId, Timestamp, UserId, ids,
+    CloseCode, ConnectionId, ConversationId, DocumentId, ErrorCode, FileId, MessageId, RoomId, Timestamp,
+    UserId, ids,
 };
 pub use prices::{Price, Prices};
 pub use rooms::{MemberEntry, RoomMade};

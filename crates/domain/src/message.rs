@@ -1,7 +1,9 @@
 //! The log's entries, and what they are made of.
 
+mod metadata;
 mod reply;
 
+pub use metadata::{Attachment, Citation, Metadata};
 pub use reply::{Confidence, NanoDollars, Reply, TurnStatus, UnknownStatus, Usage};
 
 use crate::ports::Extra;
@@ -60,7 +62,7 @@ pub struct Message {
     pub created_at: Timestamp,
     /// When its text was last changed, if it was.
     pub edited_at: Option<Timestamp>,
-    /// When it was deleted, if it was: then it has no text and no reactions.
+    /// When it was deleted, if it was: then it has no text, no reactions and no metadata.
     pub deleted_at: Option<Timestamp>,
     /// Who reacted to it with what, in the order in which each emoji came first.
     pub reactions: Vec<Reaction>,
@@ -68,6 +70,8 @@ pub struct Message {
     pub reply: Option<Reply>,
     /// What is kept beside the text. It may be large: only those reads that say so bring it.
     pub attached: Option<Box<Attached>>,
+    /// What stands beside the text for everybody to see.
+    pub metadata: Option<Box<Metadata>>,
 }
 
 /// What is kept beside a message's text. The domain never looks into it.
@@ -121,6 +125,7 @@ impl Message {
             reactions: Vec::new(),
             reply: None,
             attached: None,
+            metadata: None,
         }
     }
 
@@ -129,7 +134,8 @@ impl Message {
         let reactions =
             self.reactions.iter().map(|reaction| reaction.emoji.len() + reaction.users.len() * 40);
         let attached = self.attached.as_deref().map_or(0, Attached::weight);
-        self.content.len() + reactions.sum::<usize>() + attached
+        let metadata = self.metadata.as_deref().map_or(0, Metadata::weight);
+        self.content.len() + reactions.sum::<usize>() + attached + metadata
     }
 
     /// Whether it was changed after it was made.
@@ -169,6 +175,7 @@ impl Message {
             Edit::Delete => {
                 message.content.clear();
                 message.reactions.clear();
+                message.metadata = None;
                 message.deleted_at = Some(at);
             }
             Edit::React { emoji, add: true } => {

@@ -87,6 +87,15 @@ id! {
     ConnectionId
 }
 
+id! {
+    /// A document that replies may cite.
+    DocumentId
+}
+id! {
+    /// A file that somebody has uploaded.
+    FileId
+}
+
 /// A room's name among all rooms of a server, chosen by who makes it: 1 to 128 of `A-Z a-z 0-9 . _ : -`.
 ///
 /// Cheap to clone.

@@ -12,6 +12,7 @@
 //! - [`broker`]: the frames of the `broker` dialect, of users and of AI workers.
 //! - [`sessions`]: the frames of the `sessions` dialect.
 //! - [`ai`]: the bodies of the AI API over HTTP.
+//! - [`metadata`]: what a message has beside its text.
 //! - [`json`]: JSON that passes through as it came.
 //!
 //! With the feature `schema` all of them describe themselves to `utoipa`, of which documents of an API are made.
@@ -32,12 +33,13 @@ mod envelope;
 mod field;
 pub mod ids;
 pub mod json;
+pub mod metadata;
 mod names;
 pub mod rooms;
 pub mod sessions;
 pub mod time;
 
 pub use codes::{CloseCode, ErrorCode};
-pub use ids::{ConnectionId, ConversationId, MessageId, RoomId, UserId};
+pub use ids::{ConnectionId, ConversationId, DocumentId, FileId, MessageId, RoomId, UserId};
 pub use json::Json;
 pub use time::Timestamp;

@@ -2,6 +2,7 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, reason = "a test that fails may panic")]
 
 use parlor_protocol::broker::*;
+use parlor_protocol::metadata::{Attachment, Citation, Score};
 use parlor_protocol::{ConversationId, ErrorCode, MessageId, Timestamp, UserId};
 use proptest::prelude::*;
 use serde_json::json;
@@ -113,6 +114,27 @@ fn message() -> Message<'static> {
         timestamp: at(),
         deleted: false,
         edited_at: None,
+        attachments: vec![attachment()],
+    }
+}
+
+fn attachment() -> Attachment<'static> {
+    Attachment {
+        file_id: "0193a1b2-c3d4-7000-8000-00000000f11e".parse().unwrap(),
+        name: "tides.png".into(),
+        mime_type: "image/png".into(),
+        size: 4_096,
+    }
+}
+
+fn citation() -> Citation<'static> {
+    Citation {
+        number: 1,
+        document_id: "0193a1b2-c3d4-7000-8000-000000000d0c".parse().unwrap(),
+        title: "Tides".into(),
+        chunk: 3,
+        excerpt: "The tide…".into(),
+        score: Score::from_millionths(423_001),
     }
 }
 
@@ -133,6 +155,7 @@ fn response() -> AiResponse<'static> {
         timestamp: at(),
         deleted: false,
         edited_at: None,
+        citations: vec![citation()],
     }
 }
 

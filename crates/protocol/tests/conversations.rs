@@ -2,6 +2,7 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, reason = "a test that fails may panic")]
 
 use parlor_protocol::conversations::*;
+use parlor_protocol::metadata::{Attachment, Citation, Score};
 use parlor_protocol::{ConversationId, ErrorCode, MessageId, Timestamp, UserId};
 use std::borrow::Cow;
 use uuid::Uuid;
@@ -70,6 +71,26 @@ fn client_frames() -> Vec<ClientFrame> {
 }
 
 #[expect(clippy::too_many_lines, reason = "one value of each kind")]
+fn attachment() -> Attachment<'static> {
+    Attachment {
+        file_id: "0193a1b2-c3d4-7000-8000-00000000f11e".parse().unwrap(),
+        name: "tides.png".into(),
+        mime_type: "image/png".into(),
+        size: 4_096,
+    }
+}
+
+fn citation() -> Citation<'static> {
+    Citation {
+        number: 1,
+        document_id: "0193a1b2-c3d4-7000-8000-000000000d0c".parse().unwrap(),
+        title: "Tides".into(),
+        chunk: 3,
+        excerpt: "The tide…".into(),
+        score: Score::from_millionths(423_001),
+    }
+}
+
 fn server_frames() -> Vec<ServerFrame<'static>> {
     let conversation_id = conversation();
     let echo = || Echo { request_id: Some("r-1".into()), client_message_id: None };
@@ -88,6 +109,8 @@ fn server_frames() -> Vec<ServerFrame<'static>> {
         edited_at: None,
         deleted: false,
         reactions: Vec::new(),
+        citations: Vec::new(),
+        attachments: vec![attachment()],
     };
     let answer = Message {
         id: message_id(2),
@@ -98,6 +121,8 @@ fn server_frames() -> Vec<ServerFrame<'static>> {
         status: Some("complete".into()),
         in_reply_to: Some(message_id(1)),
         model: Some("gpt-4".into()),
+        citations: vec![citation()],
+        attachments: Vec::new(),
         ..message.clone()
     };
     vec![
@@ -176,6 +201,7 @@ fn server_frames() -> Vec<ServerFrame<'static>> {
             status: "complete".into(),
             model: Some("gpt-4".into()),
             seq: 2,
+            citations: vec![citation()],
         }),
         ServerFrame::ResponseStopped(ResponseStopped {
             conversation_id,

@@ -1,6 +1,7 @@
 //! The wire shape of every frame of the `rooms` dialect, and what is refused.
 #![allow(clippy::unwrap_used, clippy::expect_used, reason = "a test that fails may panic")]
 
+use parlor_protocol::metadata::{Attachment, Citation, Score};
 use parlor_protocol::rooms::*;
 use parlor_protocol::{ConversationId, ErrorCode, MessageId, RoomId, Timestamp, UserId};
 use proptest::prelude::*;
@@ -125,8 +126,30 @@ fn question() -> ChatMessage<'static> {
         edited_at: Some(at()),
         deleted: false,
         reactions: vec![Reaction { emoji: "+1".into(), count: 2, user_ids: vec![user(0), user(1)] }],
+        citations: Vec::new(),
+        attachments: vec![attachment()],
         reply: None,
         replayed: true,
+    }
+}
+
+fn attachment() -> Attachment<'static> {
+    Attachment {
+        file_id: "0193a1b2-c3d4-7000-8000-00000000f11e".parse().unwrap(),
+        name: "tides.png".into(),
+        mime_type: "image/png".into(),
+        size: 4_096,
+    }
+}
+
+fn citation() -> Citation<'static> {
+    Citation {
+        number: 1,
+        document_id: "0193a1b2-c3d4-7000-8000-000000000d0c".parse().unwrap(),
+        title: "Tides".into(),
+        chunk: 3,
+        excerpt: "The tide…".into(),
+        score: Score::from_millionths(423_001),
     }
 }
 
@@ -140,6 +163,8 @@ fn answer() -> ChatMessage<'static> {
         client_message_id: None,
         edited_at: None,
         reactions: Vec::new(),
+        citations: vec![citation()],
+        attachments: Vec::new(),
         replayed: false,
         reply: Some(ReplyFigures {
             done: true,

@@ -1,6 +1,7 @@
 //! The wire shape of every frame of the `sessions` dialect, and what is refused.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a test that fails may panic")]
 
+use parlor_protocol::metadata::{Citation, Score};
 use parlor_protocol::sessions::*;
 use parlor_protocol::{ConversationId, ErrorCode, Json, MessageId, Timestamp};
 use proptest::prelude::*;
@@ -50,6 +51,7 @@ fn message() -> Message<'static> {
             model: None,
             usage: Usage { prompt_tokens: 15, completion_tokens: 20, total_tokens: 35 },
             raw_events_omitted: None,
+            citations: Vec::new(),
         },
         client_message_id: None,
         request_id: None,
@@ -70,11 +72,23 @@ fn error() -> Error<'static> {
     }
 }
 
+fn citation() -> Citation<'static> {
+    Citation {
+        number: 1,
+        document_id: "0193a1b2-c3d4-7000-8000-000000000d0c".parse().unwrap(),
+        title: "Tides".into(),
+        chunk: 3,
+        excerpt: "The tide…".into(),
+        score: Score::from_millionths(423_001),
+    }
+}
+
 fn server_frames() -> Vec<ServerFrame<'static>> {
     let data = Data {
         raw_events: vec![Json::new(r#"{"z":1.0,"a":null}"#), Json::new("1e3")],
         model: Some("gpt-4".into()),
         raw_events_omitted: Some(3),
+        citations: vec![citation()],
         ..message().data
     };
     let (client_message_id, request_id) = (Some("c-1".into()), Some("r".into()));

@@ -59,6 +59,7 @@ mod identities;
 mod locks;
 mod members;
 mod messages;
+mod metadata;
 mod options;
 mod pools;
 mod postgres;

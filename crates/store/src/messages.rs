@@ -4,6 +4,7 @@ use crate::attached;
 use crate::cipher::{Cipher, Place};
 use crate::conversations::is_living;
 use crate::error::{Error, Result};
+use crate::metadata;
 use crate::pools::{Pools, read};
 use crate::reactions;
 use crate::schema::{conversations, messages};
@@ -43,6 +44,8 @@ pub(crate) struct MessageRow {
     backend: Option<String>,
     confidence: Option<i32>,
     key_id: Option<String>,
+    metadata: Option<String>,
+    metadata_key: Option<String>,
 }
 
 impl MessageRow {
@@ -50,6 +53,8 @@ impl MessageRow {
     pub(crate) fn into_message(self, cipher: &Cipher) -> Result<Message> {
         let place = Place::Content { conversation: self.conversation_id, message: self.id };
         let content = cipher.open(place, self.key_id.as_deref(), self.content)?;
+        let place = Place::Metadata { conversation: self.conversation_id, message: self.id };
+        let metadata = cipher.open_some(place, self.metadata_key.as_deref(), self.metadata)?;
         let count = |column: Option<i64>| column.unwrap_or(0).unsigned_abs();
         let usage = Usage {
             prompt_tokens: count(self.prompt_tokens),
@@ -86,6 +91,7 @@ impl MessageRow {
             reactions: reactions::from_column(self.reactions.as_deref())?,
             reply,
             attached: None,
+            metadata: metadata::from_column(metadata.as_deref())?,
         })
     }
 }

@@ -93,6 +93,8 @@ diesel::table! {
         key_id -> Nullable<Text>,
         attached_key -> Nullable<Text>,
         fingerprint_keyed -> Nullable<Bool>,
+        metadata -> Nullable<Text>,
+        metadata_key -> Nullable<Text>,
     }
 }
 

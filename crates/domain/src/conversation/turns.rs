@@ -7,7 +7,7 @@ use super::plans::Plan;
 use super::{Conversation, Follower, Origin, Standing};
 use crate::event::{Event, EventBody, ReplyBody};
 use crate::generation::Piece;
-use crate::message::{Author, KIND_ASSISTANT, Message, Reply, Seq, TurnStatus, Usage};
+use crate::message::{Author, KIND_ASSISTANT, Message, Metadata, Reply, Seq, TurnStatus, Usage};
 use crate::outbox::{Delivery, Outbox};
 use crate::ports::{Checkpoint, TurnEnd, Write};
 use crate::room::RoomKind;
@@ -223,6 +223,7 @@ impl Conversation {
             content_type: ended.content_type.map(Into::into),
             reply: Some(reply),
             attached: ended.attached,
+            metadata: Metadata { citations: ended.citations, ..Metadata::default() }.boxed(),
             ..Message::new(open.turn.conversation, Author::Assistant, KIND_ASSISTANT, now)
         };
         self.write_end(Arc::new(TurnEnd { message, from_checkpoint: false }));
@@ -389,6 +390,7 @@ fn ended_early(turn: MessageId, status: TurnStatus, refusal: Option<Refusal>) ->
         confidence: None,
         content_type: None,
         attached: None,
+        citations: Vec::new(),
         refusal,
     }
 }

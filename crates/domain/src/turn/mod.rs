@@ -8,7 +8,7 @@ use crate::UserId;
 use crate::command::TurnOptions;
 use crate::generation::{self, Order, Outcome, Pieces, Progress};
 use crate::hub::Shared;
-use crate::message::{Attached, Confidence, NanoDollars, Seq, TurnStatus, Usage};
+use crate::message::{Attached, Citation, Confidence, NanoDollars, Seq, TurnStatus, Usage};
 use crate::ports::{AttemptOutcome, NewTurn};
 use context::NoContext;
 use std::sync::Arc;
@@ -54,17 +54,19 @@ pub(crate) struct Ended {
     pub(crate) content_type: Option<String>,
     /// What the backend sent, where that is to be kept.
     pub(crate) attached: Option<Box<Attached>>,
+    /// The passages that it was made with.
+    pub(crate) citations: Vec<Citation>,
     pub(crate) refusal: Option<Refusal>,
 }
 
 /// Runs a turn to its end: by itself, by its stop, or by the end of this node.
 pub(crate) async fn run(shared: Arc<Shared>, job: Job) -> Ended {
-    let (begun, mut progress) = (Instant::now(), Progress::default());
+    let (begun, mut progress, mut citations) = (Instant::now(), Progress::default(), Vec::new());
     let (status, refusal) = tokio::select! {
         biased;
         () = job.stop.cancelled() => (TurnStatus::Stopped, None),
         () = shared.hard_stop.cancelled() => (TurnStatus::Interrupted, None),
-        outcome = produce(&shared, &job, &mut progress) => outcome,
+        outcome = produce(&shared, &job, &mut progress, &mut citations) => outcome,
     };
     progress.close(outcome_of(status)).await;
     Ended {
@@ -78,6 +80,7 @@ pub(crate) async fn run(shared: Arc<Shared>, job: Job) -> Ended {
         confidence: progress.confidence(),
         content_type: progress.content_type(),
         attached: progress.attached(),
+        citations,
         refusal,
     }
 }
@@ -90,8 +93,13 @@ pub(crate) fn outcome_of(status: TurnStatus) -> AttemptOutcome {
     }
 }
 
-async fn produce(shared: &Shared, job: &Job, progress: &mut Progress) -> Outcome {
-    let context = match context::build(shared, job).await {
+async fn produce(
+    shared: &Shared,
+    job: &Job,
+    progress: &mut Progress,
+    citations: &mut Vec<Citation>,
+) -> Outcome {
+    let context = match context::build(shared, job, citations).await {
         Ok(context) => context,
         Err(NoContext::Refused(refusal)) => return (TurnStatus::Failed, Some(refusal)),
         Err(NoContext::Store(error)) => return (TurnStatus::Failed, Some(Refusal::internal(&error))),

@@ -1,5 +1,6 @@
 //! What a user's client gets.
 
+use crate::metadata::{Attachment, Citation};
 use crate::{ConversationId, ErrorCode, MessageId, Timestamp, UserId};
 use serde::{Deserialize, Serialize};
 use std::borrow::Cow;
@@ -102,6 +103,9 @@ pub struct AiResponse<'a> {
     /// When its text was last changed.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub edited_at: Option<Timestamp>,
+    /// The passages of documents that it was made with.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub citations: Vec<Citation<'a>>,
 }
 
 /// What a turn used.
@@ -158,6 +162,9 @@ pub struct Message<'a> {
     /// When its text was last changed.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub edited_at: Option<Timestamp>,
+    /// The files that it carries.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub attachments: Vec<Attachment<'a>>,
 }
 
 /// A message of the log, with its `type`.

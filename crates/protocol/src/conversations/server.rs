@@ -1,5 +1,6 @@
 //! What a client of the `conversations` dialect gets.
 
+use crate::metadata::{Attachment, Citation};
 use crate::{ConversationId, ErrorCode, MessageId, Timestamp, UserId};
 use serde::{Deserialize, Serialize};
 use std::borrow::Cow;
@@ -134,6 +135,12 @@ pub struct Message<'a> {
     /// Who reacted to it, in the order in which each emoji came first.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub reactions: Vec<Reaction<'a>>,
+    /// For a reply: the passages of documents that it was made with.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub citations: Vec<Citation<'a>>,
+    /// The files that it carries.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub attachments: Vec<Attachment<'a>>,
 }
 
 /// One emoji under a message.
@@ -314,6 +321,9 @@ pub struct StreamComplete<'a> {
     pub model: Option<Cow<'a, str>>,
     /// Its place in the log.
     pub seq: u64,
+    /// The passages of documents that the reply was made with.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub citations: Vec<Citation<'a>>,
 }
 
 /// Data of `response_stopped`.

@@ -1,6 +1,7 @@
 //! The messages of the `rooms` dialect: whole ones, pieces of a reply, and changes.
 
 use crate::conversations::Reaction;
+use crate::metadata::{Attachment, Citation};
 use crate::{ConversationId, MessageId, RoomId, Timestamp, UserId};
 use serde::{Deserialize, Serialize};
 use std::borrow::Cow;
@@ -136,6 +137,12 @@ pub struct ChatMessage<'a> {
     /// Who reacted to it, in the order in which each emoji came first.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub reactions: Vec<Reaction<'a>>,
+    /// For a reply: the passages of documents that it was made with.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub citations: Vec<Citation<'a>>,
+    /// The files that it carries.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub attachments: Vec<Attachment<'a>>,
     /// For a reply: how it ended and what it took.
     #[serde(flatten)]
     pub reply: Option<ReplyFigures<'a>>,

@@ -1,5 +1,6 @@
 //! What a client gets.
 
+use crate::metadata::Citation;
 use crate::{ConversationId, ErrorCode, Json, MessageId, Timestamp, UserId};
 use serde::{Deserialize, Serialize};
 use std::borrow::Cow;
@@ -83,6 +84,9 @@ pub struct Data<'a> {
     /// How many more raw events there were, from the middle, which were too much to keep.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub raw_events_omitted: Option<u64>,
+    /// The passages of documents that the reply was made with.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub citations: Vec<Citation<'a>>,
 }
 
 /// What a turn used.

@@ -35,7 +35,7 @@ impl QueryFragment<Sqlite> for InsertMessage<'_> {
             "INSERT INTO messages (conversation_id, seq, changed_seq, id, author_id, kind, content, client_id, \
              fingerprint, created_at, in_reply_to, status, model, prompt_tokens, completion_tokens, usage_estimated, \
              author_name, cost_nano, elapsed_ms, content_type, backend, confidence, attached, key_id, \
-             attached_key, fingerprint_keyed) VALUES (",
+             attached_key, fingerprint_keyed, metadata, metadata_key) VALUES (",
         );
         values! {
             "" sql::Uid, &self.0.conversation;
@@ -64,6 +64,8 @@ impl QueryFragment<Sqlite> for InsertMessage<'_> {
             ", " Nullable<Text>, &self.0.key;
             ", " Nullable<Text>, &self.0.attached_key;
             ", " Nullable<Bool>, &self.0.fingerprint_keyed;
+            ", " Nullable<Text>, &self.0.metadata;
+            ", " Nullable<Text>, &self.0.metadata_key;
         }
         out.push_sql(") ON CONFLICT DO NOTHING");
         Ok(())

@@ -2,8 +2,9 @@
 
 use crate::attached;
 use crate::cipher::{Cipher, Kept, Place};
-use crate::error::Result;
+use crate::error::{Error, Result};
 use crate::messages::signed;
+use crate::metadata;
 use crate::types::{At, Id};
 use parlor_domain::message::{Author, Message};
 use std::borrow::Cow;
@@ -24,9 +25,11 @@ pub(super) struct Row<'a> {
     pub(super) fingerprint_keyed: Option<bool>,
     pub(super) created_at: At,
     pub(super) attached: Option<String>,
-    /// The keys that `content` and `attached` are sealed with.
+    pub(super) metadata: Option<String>,
+    /// The keys that `content`, `attached` and `metadata` are sealed with.
     pub(super) key: Option<&'a str>,
     pub(super) attached_key: Option<&'a str>,
+    pub(super) metadata_key: Option<&'a str>,
     pub(super) reply: ReplyColumns<'a>,
 }
 
@@ -66,8 +69,10 @@ impl<'a> Row<'a> {
             fingerprint_keyed: fingerprint.and_then(Kept::keyed),
             created_at: message.created_at.into(),
             attached: message.attached.as_deref().and_then(attached::to_column),
+            metadata: message.metadata.as_deref().and_then(metadata::to_column),
             key: None,
             attached_key: None,
+            metadata_key: None,
             reply: ReplyColumns::of(message),
         }
     }
@@ -78,9 +83,15 @@ impl<'a> Row<'a> {
         if let Some(sealed) = cipher.seal(Place::Content { conversation, message }, &self.content)? {
             (self.content, self.key) = (Cow::Owned(sealed.text), Some(sealed.key));
         }
-        let Some(attached) = &self.attached else { return Ok(()) };
-        if let Some(sealed) = cipher.seal(Place::Attached { conversation, message }, attached)? {
-            (self.attached, self.attached_key) = (Some(sealed.text), Some(sealed.key));
+        let seal = |place, text: Option<&str>| {
+            let sealed = text.map(|text| cipher.seal(place, text)).transpose()?.flatten();
+            Ok::<_, Error>(sealed.map(|sealed| (Some(sealed.text), Some(sealed.key))))
+        };
+        if let Some(sealed) = seal(Place::Attached { conversation, message }, self.attached.as_deref())? {
+            (self.attached, self.attached_key) = sealed;
+        }
+        if let Some(sealed) = seal(Place::Metadata { conversation, message }, self.metadata.as_deref())? {
+            (self.metadata, self.metadata_key) = sealed;
         }
         Ok(())
     }

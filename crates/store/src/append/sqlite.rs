@@ -252,9 +252,10 @@ impl<'a> Log<'a> {
             messages::deleted_at.eq(message.deleted_at.map(At::from)),
             messages::reactions.eq(reactions::to_column(&message.reactions)?),
             // Of what was deleted nothing stays, nor what a backend said to it word for word.
-            message
-                .deleted_at
-                .map(|_| (messages::attached.eq(None::<&str>), messages::attached_key.eq(None::<&str>))),
+            message.deleted_at.map(|_| {
+                let attached = (messages::attached.eq(None::<&str>), messages::attached_key.eq(None::<&str>));
+                (attached, (messages::metadata.eq(None::<&str>), messages::metadata_key.eq(None::<&str>)))
+            }),
         );
         diesel::update(row).set(values).execute(self.connection)?;
         Ok(())

@@ -10,6 +10,8 @@ pub(crate) enum Place {
     Content { conversation: Id, message: Id },
     /// `messages.attached`
     Attached { conversation: Id, message: Id },
+    /// `messages.metadata`
+    Metadata { conversation: Id, message: Id },
     /// `conversations.title`
     Title(Id),
     /// `turns.content`
@@ -35,6 +37,7 @@ impl Place {
             Self::Profile(user) => (5, user, none),
             Self::Proof => (6, none, none),
             Self::Fingerprints => (7, none, none),
+            Self::Metadata { conversation, message } => (8, conversation, message),
         };
         let mut bytes = [what; 33];
         bytes[1..17].copy_from_slice(outer.0.as_bytes());
@@ -45,7 +48,7 @@ impl Place {
     /// Its table, for who reads an error.
     pub(super) const fn table(self) -> &'static str {
         match self {
-            Self::Content { .. } | Self::Attached { .. } => "messages",
+            Self::Content { .. } | Self::Attached { .. } | Self::Metadata { .. } => "messages",
             Self::Title(_) => "conversations",
             Self::Checkpoint(_) => "turns",
             Self::Profile(_) => "users",

@@ -13,6 +13,7 @@ pub(crate) enum Column {
     Title,
     Content,
     Attached,
+    Metadata,
     Checkpoint,
     Profile,
 }
@@ -42,13 +43,13 @@ pub(super) struct Anew<'a> {
 }
 
 impl Column {
-    pub(crate) const ALL: [Self; 5] =
-        [Self::Title, Self::Content, Self::Attached, Self::Checkpoint, Self::Profile];
+    pub(crate) const ALL: [Self; 6] =
+        [Self::Title, Self::Content, Self::Attached, Self::Metadata, Self::Checkpoint, Self::Profile];
 
     pub(super) const fn table(self) -> &'static str {
         match self {
             Self::Title => "conversations",
-            Self::Content | Self::Attached => "messages",
+            Self::Content | Self::Attached | Self::Metadata => "messages",
             Self::Checkpoint => "turns",
             Self::Profile => "users",
         }
@@ -59,6 +60,7 @@ impl Column {
             Self::Title => "title",
             Self::Content | Self::Checkpoint => "content",
             Self::Attached => "attached",
+            Self::Metadata => "metadata",
             Self::Profile => "profile",
         }
     }
@@ -67,6 +69,7 @@ impl Column {
         match self {
             Self::Title | Self::Content | Self::Checkpoint => "key_id",
             Self::Attached => "attached_key",
+            Self::Metadata => "metadata_key",
             Self::Profile => "profile_key",
         }
     }
@@ -83,7 +86,7 @@ impl Column {
                  AND other.conversation_id = messages.conversation_id) THEN NULL ELSE anew.fingerprint END, \
                  fingerprint_keyed = CASE WHEN anew.fingerprint IS NULL THEN messages.fingerprint_keyed ELSE true END"
             }
-            Self::Attached | Self::Checkpoint | Self::Profile => "",
+            Self::Attached | Self::Metadata | Self::Checkpoint | Self::Profile => "",
         }
     }
 
@@ -91,20 +94,20 @@ impl Column {
     const fn has_plain(self) -> &'static str {
         match self {
             Self::Content => "fingerprint IS NOT NULL AND fingerprint_keyed IS NULL",
-            Self::Title | Self::Attached | Self::Checkpoint | Self::Profile => "false",
+            Self::Title | Self::Attached | Self::Metadata | Self::Checkpoint | Self::Profile => "false",
         }
     }
 
     const fn plain(self) -> &'static str {
         match self {
             Self::Content => "CASE WHEN fingerprint_keyed IS NULL THEN fingerprint END",
-            Self::Title | Self::Attached | Self::Checkpoint | Self::Profile => "NULL",
+            Self::Title | Self::Attached | Self::Metadata | Self::Checkpoint | Self::Profile => "NULL",
         }
     }
 
     const fn owner(self) -> &'static str {
         match self {
-            Self::Content | Self::Attached => "conversation_id",
+            Self::Content | Self::Attached | Self::Metadata => "conversation_id",
             Self::Title | Self::Checkpoint | Self::Profile => "id",
         }
     }
@@ -115,6 +118,7 @@ impl Column {
             Self::Title => Place::Title(*id),
             Self::Content => Place::Content { conversation, message },
             Self::Attached => Place::Attached { conversation, message },
+            Self::Metadata => Place::Metadata { conversation, message },
             Self::Checkpoint => Place::Checkpoint(*id),
             Self::Profile => Place::Profile(*id),
         }

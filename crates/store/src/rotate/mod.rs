@@ -26,7 +26,7 @@ const ROWS: usize = 64;
 pub struct Rotated {
     /// Texts of messages, or their fingerprints.
     pub messages: u64,
-    /// What is attached to messages.
+    /// What is attached to messages, and what everybody sees beside their text.
     pub attachments: u64,
     /// Titles of conversations.
     pub titles: u64,
@@ -43,7 +43,7 @@ impl Rotated {
     pub(crate) fn count(&mut self, column: Column, changed: u64) {
         let counter = match column {
             Column::Content => &mut self.messages,
-            Column::Attached => &mut self.attachments,
+            Column::Attached | Column::Metadata => &mut self.attachments,
             Column::Title => &mut self.titles,
             Column::Checkpoint => &mut self.checkpoints,
             Column::Profile => &mut self.profiles,

@@ -3,13 +3,13 @@
 use crate::postgres::Server;
 use crate::subject::{Subject, sealed};
 use crate::write::{Scene, Writing, at, changed, ending, say, stored};
-use parlor_domain::message::{Attached, Edit, Message};
+use parlor_domain::message::{Attached, Citation, Confidence, Edit, Message, Metadata};
 use parlor_domain::ports::{
     Checkpoint, ConversationStore, NewRoom, NewTurn, Page, Role, Store, StoreError, TurnEnd, UserChange,
 };
 use parlor_domain::room::{Room, RoomKind};
 use parlor_domain::testing::MemoryStore;
-use parlor_domain::{ConversationId, UserId};
+use parlor_domain::{ConversationId, DocumentId, UserId};
 use parlor_store::{Database, Keyring, OpenError, Options, Rotated};
 use std::error::Error;
 use std::path::Path;
@@ -76,6 +76,7 @@ impl Written {
         let mut end = ending(&answered, &text("answer"));
         let raw_events = vec![object("raw")];
         end.message.attached = Some(Box::new(Attached { raw_events, ..Attached::default() }));
+        end.message.metadata = Metadata { citations: vec![citation()], ..Metadata::default() }.boxed();
         scene.write_one(end).await;
         let turn = scene.turn(asked.id);
         scene.write_one(turn.clone()).await;
@@ -103,6 +104,17 @@ impl Written {
         let end = TurnEnd { from_checkpoint: true, ..ending(&self.turn, "") };
         let (message, _) = stored(scene.write_one(end).await);
         assert_eq!(message.content, text("checkpoint"));
+    }
+}
+
+fn citation() -> Citation {
+    Citation {
+        number: 1,
+        document: DocumentId::new(),
+        title: text("document"),
+        chunk: 0,
+        excerpt: text("excerpt"),
+        score: Confidence::MAX,
     }
 }
 
@@ -182,7 +194,7 @@ async fn no_file_holds_what_was_plain_before_a_rotation() {
     assert_eq!(search(&database).await, None);
     let rotated = rotate(&database).await;
     // Four that hold the needle and a question without, three titles and one without.
-    let expected = Rotated { messages: 5, attachments: 2, titles: 4, checkpoints: 1, profiles: 1, left: 0 };
+    let expected = Rotated { messages: 5, attachments: 3, titles: 4, checkpoints: 1, profiles: 1, left: 0 };
     assert_eq!(rotated, expected);
     assert_eq!(files_with(folder.path(), NEEDLE), Vec::<String>::new());
     written.assert_in(&database).await;

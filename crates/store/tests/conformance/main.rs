@@ -25,6 +25,7 @@ mod identities;
 mod lists;
 mod membership;
 mod messages;
+mod metadata;
 mod migrations;
 mod model;
 mod opening;

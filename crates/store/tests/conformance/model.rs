@@ -245,6 +245,7 @@ impl Ids {
             reactions: Vec::new(),
             reply: None,
             attached: None,
+            metadata: None,
         }
     }
 

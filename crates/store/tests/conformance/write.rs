@@ -90,6 +90,7 @@ impl Scene {
             reactions: Vec::new(),
             reply: None,
             attached: None,
+            metadata: None,
         };
         NewMessage { message, fingerprint: None, creates: None, turn: None }
     }
@@ -219,6 +220,7 @@ pub fn ending(turn: &NewTurn, content: &str) -> TurnEnd {
             confidence: Some(Confidence::from_millionths(870_001)),
         }),
         attached: None,
+        metadata: None,
     };
     TurnEnd { message, from_checkpoint: false }
 }

@@ -38,6 +38,7 @@ pub(super) fn message(number: u128, reply: Option<Reply>) -> Message {
         reactions: Vec::new(),
         reply,
         attached: None,
+        metadata: None,
     }
 }
 

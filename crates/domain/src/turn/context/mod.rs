@@ -5,6 +5,7 @@ mod window;
 
 use super::Job;
 use crate::hub::Shared;
+use crate::message::Citation;
 use crate::ports::{ContextMessage, Extra, StoreError};
 use crate::{ErrorCode, Refusal};
 use window::Window;
@@ -38,7 +39,11 @@ impl From<StoreError> for NoContext {
 }
 
 /// The context of a turn, oldest first; its last piece is the message to answer.
-pub(super) async fn build(shared: &Shared, job: &Job) -> Result<Vec<ContextMessage>, NoContext> {
+pub(super) async fn build(
+    shared: &Shared,
+    job: &Job,
+    _citations: &mut Vec<Citation>,
+) -> Result<Vec<ContextMessage>, NoContext> {
     let settings = &shared.settings.turns;
     let system = instructions::build(shared, job).await?;
     let system = system.as_deref();

@@ -60,10 +60,12 @@ bulk! {
     InsertMessages
     "INSERT INTO messages (conversation_id, seq, changed_seq, id, author_id, kind, content, client_id, fingerprint, \
      created_at, in_reply_to, status, model, prompt_tokens, completion_tokens, usage_estimated, \
-     author_name, cost_nano, elapsed_ms, content_type, backend, confidence, attached, key_id, attached_key, fingerprint_keyed) \
+     author_name, cost_nano, elapsed_ms, content_type, backend, confidence, attached, key_id, attached_key, fingerprint_keyed, \
+     metadata, metadata_key) \
      SELECT conversation_id, seq, seq, id, author_id, kind, content, client_id, fingerprint, created_at, in_reply_to, \
      status, model, prompt_tokens, completion_tokens, usage_estimated, author_name, cost_nano, elapsed_ms, \
-     content_type, backend, confidence, attached, key_id, attached_key, fingerprint_keyed FROM unnest("
+     content_type, backend, confidence, attached, key_id, attached_key, fingerprint_keyed, metadata, metadata_key \
+     FROM unnest("
     {
         conversation: sql::Uid = Id,
         seq: BigInt = i64,
@@ -90,10 +92,12 @@ bulk! {
         key_id: Nullable<Text> = Option<&'a str>,
         attached_key: Nullable<Text> = Option<&'a str>,
         fingerprint_keyed: Nullable<Bool> = Option<bool>,
+        metadata: Nullable<Text> = Option<&'a str>,
+        metadata_key: Nullable<Text> = Option<&'a str>,
     }
     ") AS new (conversation_id, seq, id, author_id, kind, content, client_id, fingerprint, created_at, in_reply_to, \
      status, model, prompt_tokens, completion_tokens, usage_estimated, author_name, cost_nano, elapsed_ms, \
-     content_type, backend, confidence, attached, key_id, attached_key, fingerprint_keyed)"
+     content_type, backend, confidence, attached, key_id, attached_key, fingerprint_keyed, metadata, metadata_key)"
 }
 
 pub(super) async fn messages_insert(connection: &mut AsyncPgConnection, rows: &[Row<'_>]) -> Result<()> {
@@ -127,6 +131,8 @@ pub(super) async fn messages_insert(connection: &mut AsyncPgConnection, rows: &[
         insert.key_id.push(row.key);
         insert.attached_key.push(row.attached_key);
         insert.fingerprint_keyed.push(row.fingerprint_keyed);
+        insert.metadata.push(row.metadata.as_deref());
+        insert.metadata_key.push(row.metadata_key);
     }
     insert.execute(connection).await?;
     Ok(())
@@ -137,7 +143,9 @@ bulk! {
     "UPDATE messages SET changed_seq = new.changed_seq, content = new.content, key_id = new.key_id, edited_at = new.edited_at, \
      deleted_at = new.deleted_at, reactions = new.reactions, \
      attached = CASE WHEN new.deleted_at IS NULL THEN messages.attached END, \
-     attached_key = CASE WHEN new.deleted_at IS NULL THEN messages.attached_key END FROM unnest("
+     attached_key = CASE WHEN new.deleted_at IS NULL THEN messages.attached_key END, \
+     metadata = CASE WHEN new.deleted_at IS NULL THEN messages.metadata END, \
+     metadata_key = CASE WHEN new.deleted_at IS NULL THEN messages.metadata_key END FROM unnest("
     {
         id: sql::Uid = Id,
         changed_seq: BigInt = i64,

@@ -251,7 +251,7 @@ macro_rules! columns {
         "m.conversation_id, m.seq, m.changed_seq, m.id, m.author_id, m.author_name, m.kind, m.content, m.client_id, \
          m.in_reply_to, m.status, m.model, m.prompt_tokens, m.completion_tokens, m.usage_estimated, m.cost_nano, \
          m.elapsed_ms, m.created_at, m.edited_at, m.deleted_at, m.reactions, m.content_type, \
-         m.backend, m.confidence, m.key_id"
+         m.backend, m.confidence, m.key_id, m.metadata, m.metadata_key"
     };
 }
 

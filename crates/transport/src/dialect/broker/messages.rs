@@ -1,5 +1,6 @@
 //! Messages and refusals as this dialect writes them, wherever they stand.
 
+use crate::dialect::metadata::{attachments, citations};
 use parlor_domain::message::{Confidence, KIND_ASSISTANT, KIND_USER, Message, Reply, Usage};
 use parlor_domain::{ErrorCode, Refusal};
 use parlor_protocol::broker as wire;
@@ -46,6 +47,7 @@ fn message(stored: &Message) -> wire::Message<'_> {
         timestamp: stored.created_at,
         deleted: stored.deleted_at.is_some(),
         edited_at: stored.edited_at,
+        attachments: attachments(stored),
     }
 }
 
@@ -66,6 +68,7 @@ fn response<'a>(stored: &'a Message, reply: &'a Reply) -> wire::AiResponse<'a> {
         timestamp: stored.created_at,
         deleted: stored.deleted_at.is_some(),
         edited_at: stored.edited_at,
+        citations: citations(stored),
     }
 }
 

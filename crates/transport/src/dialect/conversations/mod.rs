@@ -1,6 +1,7 @@
 //! The `conversations` dialect: `GET /api/v1/chat/ws`.
 
 use super::{Dialect, Greeting, Incoming, Undecodable, history_limit, reactions};
+use crate::dialect::metadata::{attachments, citations};
 use crate::frame::{self, Frames};
 use bytes::Bytes;
 use parlor_domain::message::{Author, Message, Summary};
@@ -285,6 +286,8 @@ fn message(message: &Message) -> wire::Message<'_> {
         edited_at: message.edited_at,
         deleted: message.deleted_at.is_some(),
         reactions: reactions(message),
+        citations: citations(message),
+        attachments: attachments(message),
     }
 }
 
@@ -386,6 +389,7 @@ fn turn_ended(frames: &mut Frames, message: &Message, refusal: Option<&Refusal>)
         status: reply.status.as_str().into(),
         model: reply.model.as_deref().map(Cow::Borrowed),
         seq: message.seq,
+        citations: citations(message),
     }));
 }
 

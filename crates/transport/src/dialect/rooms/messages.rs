@@ -1,5 +1,6 @@
 //! Messages as this dialect writes them, wherever they stand.
 
+use crate::dialect::metadata::{attachments, citations};
 use crate::dialect::reactions;
 use parlor_domain::message::{Author, KIND_ASSISTANT, KIND_USER, Message, Reply};
 use parlor_domain::{Refusal, RoomId};
@@ -31,6 +32,8 @@ pub(super) fn message<'a>(message: &'a Message, room: Option<&RoomId>) -> wire::
         edited_at: message.edited_at,
         deleted: message.deleted_at.is_some(),
         reactions: reactions(message),
+        citations: citations(message),
+        attachments: attachments(message),
         reply: message.reply.as_ref().map(figures),
         replayed: false,
     }

@@ -1,5 +1,6 @@
 //! From answers to frames.
 
+use crate::dialect::metadata::citations;
 use parlor_domain::message::{Message, Reply as AiReply};
 use parlor_domain::{ErrorCode, Refusal, Reply, ReplyBody, UserId};
 use parlor_protocol::Json;
@@ -95,6 +96,7 @@ fn data<'a>(message: &'a Message, reply: &'a AiReply) -> wire::Data<'a> {
             total_tokens: usage.total_tokens(),
         },
         raw_events_omitted: attached.map(|it| it.raw_omitted).filter(|omitted| *omitted > 0),
+        citations: citations(message),
     }
 }
 

@@ -1,8 +1,10 @@
 //! A message with the answer to it.
 
 use super::context::Context;
+use crate::dialect::metadata;
 use parlor_domain::message::Reply;
 use parlor_domain::{MessageId, Timestamp, ports};
+use parlor_protocol::metadata::{Attachment, Citation};
 use serde::Serialize;
 use utoipa::ToSchema;
 
@@ -29,6 +31,12 @@ pub(super) struct Exchange {
     /// The reply's own id; null where there is none yet.
     #[schema(required)]
     response_id: Option<MessageId>,
+    /// The passages of documents that the reply was made with.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    citations: Vec<Citation<'static>>,
+    /// The files that the message carries.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    attachments: Vec<Attachment<'static>>,
     /// True where the message was deleted: it has no text any more.
     #[serde(skip_serializing_if = "std::ops::Not::not")]
     deleted: bool,
@@ -43,6 +51,8 @@ impl From<ports::Exchange> for Exchange {
     fn from(ports::Exchange { message, reply }: ports::Exchange) -> Self {
         let made = reply.as_ref().and_then(|it| it.reply.as_ref());
         let (response_time_ms, status) = (made.map(response_time), made.map(|it| it.status.as_str()));
+        let citations = reply.as_ref().map(metadata::owned_citations).unwrap_or_default();
+        let attachments = metadata::owned_attachments(&message);
         let (response_id, response, replied) = match reply {
             Some(reply) => (Some(reply.id), Some(reply.content), reply.attached),
             None => (None, None, None),
@@ -58,6 +68,8 @@ impl From<ports::Exchange> for Exchange {
             response_time_ms,
             status,
             response_id,
+            citations,
+            attachments,
             deleted: message.deleted_at.is_some(),
         }
     }

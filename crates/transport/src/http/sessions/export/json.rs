@@ -1,10 +1,12 @@
 //! A session as one JSON object.
 
 use super::{Form, Heading};
+use crate::dialect::metadata;
 use crate::http::sessions::context::Context;
 use crate::http::sessions::exchange::response_time;
 use parlor_domain::message::{Author, Message, Usage};
 use parlor_domain::{MessageId, Timestamp, UserId};
+use parlor_protocol::metadata::{Attachment, Citation};
 use serde::Serialize;
 
 /// `{"session":…,"messages":[…],"complete":true}`.
@@ -36,6 +38,10 @@ struct Exported {
     client_message_id: Option<String>,
     #[serde(flatten)]
     made: Option<Made>,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    citations: Vec<Citation<'static>>,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    attachments: Vec<Attachment<'static>>,
     context: Context,
 }
 
@@ -51,6 +57,8 @@ struct Made {
 
 impl From<Message> for Exported {
     fn from(message: Message) -> Self {
+        let (citations, attachments) =
+            (metadata::owned_citations(&message), metadata::owned_attachments(&message));
         let attached = Some(message.attached.unwrap_or_default());
         let (role, user_id, context) = match message.author {
             Author::User(user) => ("user", Some(user), Context { asked: attached, replied: None }),
@@ -81,6 +89,8 @@ impl From<Message> for Exported {
             deleted_at: message.deleted_at,
             client_message_id: message.client_id,
             made,
+            citations,
+            attachments,
             context,
         }
     }

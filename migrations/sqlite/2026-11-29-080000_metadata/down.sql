@@ -1,0 +1,2 @@
+ALTER TABLE messages DROP COLUMN metadata_key;
+ALTER TABLE messages DROP COLUMN metadata;
