@@ -70,7 +70,6 @@ fn client_frames() -> Vec<ClientFrame> {
     all
 }
 
-#[expect(clippy::too_many_lines, reason = "one value of each kind")]
 fn attachment() -> Attachment<'static> {
     Attachment {
         file_id: "0193a1b2-c3d4-7000-8000-00000000f11e".parse().unwrap(),
@@ -91,6 +90,7 @@ fn citation() -> Citation<'static> {
     }
 }
 
+#[expect(clippy::too_many_lines, reason = "one value of each kind")]
 fn server_frames() -> Vec<ServerFrame<'static>> {
     let conversation_id = conversation();
     let echo = || Echo { request_id: Some("r-1".into()), client_message_id: None };

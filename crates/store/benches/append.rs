@@ -160,6 +160,7 @@ impl Rows {
             reactions: Vec::new(),
             reply: None,
             attached: None,
+            metadata: None,
         };
         let fingerprint = Some(Fingerprint::of(self.user, &client_id, &message.content));
         NewMessage { message, fingerprint, creates: None, turn: None }

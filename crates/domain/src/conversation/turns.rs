@@ -7,7 +7,7 @@ use super::plans::Plan;
 use super::{Conversation, Follower, Origin, Standing};
 use crate::event::{Event, EventBody, ReplyBody};
 use crate::generation::Piece;
-use crate::message::{Author, KIND_ASSISTANT, Message, Metadata, Reply, Seq, TurnStatus, Usage};
+use crate::message::{Author, KIND_ASSISTANT, Message, Reply, Seq, TurnStatus, Usage};
 use crate::outbox::{Delivery, Outbox};
 use crate::ports::{Checkpoint, TurnEnd, Write};
 use crate::room::RoomKind;
@@ -220,10 +220,10 @@ impl Conversation {
         let message = Message {
             id: open.turn.id,
             content: open.text.clone(),
-            content_type: ended.content_type.map(Into::into),
+            content_type: ended.content_type,
             reply: Some(reply),
             attached: ended.attached,
-            metadata: Metadata { citations: ended.citations, ..Metadata::default() }.boxed(),
+            metadata: ended.metadata,
             ..Message::new(open.turn.conversation, Author::Assistant, KIND_ASSISTANT, now)
         };
         self.write_end(Arc::new(TurnEnd { message, from_checkpoint: false }));
@@ -390,7 +390,7 @@ fn ended_early(turn: MessageId, status: TurnStatus, refusal: Option<Refusal>) ->
         confidence: None,
         content_type: None,
         attached: None,
-        citations: Vec::new(),
+        metadata: None,
         refusal,
     }
 }

@@ -8,7 +8,7 @@ use crate::UserId;
 use crate::command::TurnOptions;
 use crate::generation::{self, Order, Outcome, Pieces, Progress};
 use crate::hub::Shared;
-use crate::message::{Attached, Citation, Confidence, NanoDollars, Seq, TurnStatus, Usage};
+use crate::message::{Attached, Citation, Confidence, Metadata, NanoDollars, Seq, TurnStatus, Usage};
 use crate::ports::{AttemptOutcome, NewTurn};
 use context::NoContext;
 use std::sync::Arc;
@@ -51,11 +51,11 @@ pub(crate) struct Ended {
     pub(crate) model: Option<String>,
     pub(crate) backend: Option<String>,
     pub(crate) confidence: Option<Confidence>,
-    pub(crate) content_type: Option<String>,
+    pub(crate) content_type: Option<Box<str>>,
     /// What the backend sent, where that is to be kept.
     pub(crate) attached: Option<Box<Attached>>,
-    /// The passages that it was made with.
-    pub(crate) citations: Vec<Citation>,
+    /// What everybody sees beside its text: the passages that it was made with.
+    pub(crate) metadata: Option<Box<Metadata>>,
     pub(crate) refusal: Option<Refusal>,
 }
 
@@ -78,9 +78,9 @@ pub(crate) async fn run(shared: Arc<Shared>, job: Job) -> Ended {
         model: progress.model(),
         backend: progress.backend(),
         confidence: progress.confidence(),
-        content_type: progress.content_type(),
+        content_type: progress.content_type().map(Into::into),
         attached: progress.attached(),
-        citations,
+        metadata: Metadata { citations, ..Metadata::default() }.boxed(),
         refusal,
     }
 }

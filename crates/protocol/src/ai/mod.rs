@@ -3,11 +3,13 @@
 //! Fields that are null are written as null: a client finds every name that it looks for.
 
 mod conversations;
+mod embeddings;
 mod usage;
 
 pub use conversations::{
     Conversation, ConversationChange, ConversationWithMessages, Conversations, Message, NewConversation, Role,
 };
+pub use embeddings::{EmbeddingAnswer, EmbeddingRequest};
 pub use usage::{Usage, UsageGroup};
 
 use crate::{ConversationId, MessageId, Timestamp};

@@ -62,6 +62,7 @@ fn routes() -> OpenApiRouter<Arc<State>> {
         .routes(routes!(sessions::restore))
         .routes(routes!(sessions::export))
         .routes(routes!(ai::chat))
+        .routes(routes!(ai::embed))
         .routes(routes!(audit::list))
         .routes(routes!(stats::stats))
         .routes(routes!(completions::complete).layer(DefaultBodyLimit::max(completions::MAX_BODY)))

@@ -97,3 +97,24 @@ async fn twenty_chats_a_minute_are_enough() {
     assert_eq!(refused.headers["retry-after"], "3");
     assert_eq!(chat(&world, &bob, json!({"message": "x"}), reply("y")).await.status, 200);
 }
+
+/// Protects clients that search by meaning themselves: a vector, who made it, and what it took; what cannot be embedded is a
+/// problem.
+#[tokio::test]
+async fn a_text_has_a_vector() {
+    let world = World::new().await;
+    let ann = world.token("ann").await;
+    let embed = async |body: Value| world.ask(&ann, "POST", "/api/v1/ai/embeddings", body).await;
+    let answer = embed(json!({"text": "two words", "model": null})).await;
+    assert_eq!(answer.status, 200, "{}", answer.body);
+    assert_eq!((&answer.body["model"], &answer.body["tokens"]), (&json!("words-64"), &json!(2)));
+    assert_eq!(answer.body["embedding"].as_array().map(Vec::len), Some(64));
+    for (body, status, code) in [
+        (json!({"text": "x", "model": "text-embedding-3-small"}), 404, "MODEL_NOT_FOUND"),
+        (json!({"text": " "}), 400, "INVALID_MESSAGE_CONTENT"),
+        (json!({"input": "x"}), 400, "INVALID_REQUEST"),
+    ] {
+        let answer = embed(body).await;
+        assert_eq!((answer.status, &answer.body["code"]), (status, &json!(code)));
+    }
+}
