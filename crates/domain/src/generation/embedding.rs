@@ -46,6 +46,8 @@ fn order(user: UserId, model: &str) -> Order {
         user,
         model: Some(model.to_owned()),
         context: Vec::new(),
+        trusted: 0,
+        beside: None,
         max_tokens: Some(0),
         temperature: None,
         extra: None,

@@ -76,6 +76,8 @@ const ROUTES: &[Row] = &[
     ),
     row("GET /api/v1/ws/rooms/{room_id}", nothing, of_room((200, ""), 200)),
     row("GET /api/v1/ws/rooms/{room_id}/members", nothing, of_room((200, ""), 200)),
+    row("POST /api/v1/ai/chat", || json!({"message": "echo hello"}), Who::Own(200)),
+    row("POST /api/v1/ai/embeddings", || json!({"text": "a text"}), Who::Own(200)),
     row("DELETE /api/v1/ws/rooms/{room_id}", nothing, of_room(FORBIDDEN, 204)),
     row("GET /chat/sessions", nothing, Who::Own(200)),
     row("GET /chat/sessions/{session_id}", nothing, of_session(200)),
