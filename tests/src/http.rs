@@ -55,6 +55,18 @@ pub async fn try_get(address: SocketAddr, path: &str) -> std::io::Result<Answer>
 
 /// Any request: with `token` as the bearer, and with `body` as JSON where it is not null.
 pub async fn ask(address: SocketAddr, method: &str, path: &str, token: Option<&str>, body: &Value) -> Answer {
+    let answer = try_ask(address, method, path, token, body).await;
+    answer.unwrap_or_else(|error| panic!("{method} {path}: {error}"))
+}
+
+/// The same of a server that may end meanwhile.
+pub async fn try_ask(
+    address: SocketAddr,
+    method: &str,
+    path: &str,
+    token: Option<&str>,
+    body: &Value,
+) -> std::io::Result<Answer> {
     let bearer = token.map(|token| format!("authorization: Bearer {token}\r\n")).unwrap_or_default();
     let body = if body.is_null() { String::new() } else { body.to_string() };
     let request = format!(
@@ -62,8 +74,7 @@ pub async fn ask(address: SocketAddr, method: &str, path: &str, token: Option<&s
          content-length: {}\r\n\r\n{body}",
         body.len()
     );
-    let answer = timeout(PATIENCE, exchange(address, &request)).await;
-    answer.expect("an answer in time").unwrap_or_else(|error| panic!("{method} {path}: {error}"))
+    timeout(PATIENCE, exchange(address, &request)).await.expect("an answer in time")
 }
 
 /// A file that came in chunks.

@@ -20,6 +20,9 @@ const ACCESS: &str = "access";
 /// The `typ` claim of a token that opens sockets alone.
 const SOCKET: &str = "socket";
 
+/// How far the clock of another node may be ahead of ours, in seconds: its tokens are good here. A token's end is its end.
+const SKEW: i64 = 60;
+
 /// What the key of the codes by mail is derived for.
 const CODES: &[u8] = b"parlor codes by mail 1";
 
@@ -45,6 +48,9 @@ struct Claims {
     sub: UserId,
     role: String,
     iat: i64,
+    /// None of ours says it; one that was signed with our secret elsewhere may.
+    #[serde(default, skip_serializing)]
+    nbf: Option<i64>,
     exp: i64,
     jti: Uuid,
     /// The sign-in. Tokens that were made before there was this claim are sign-ins of their own.
@@ -132,6 +138,7 @@ impl Tokens {
             sub: of.user,
             role: of.role.as_str().to_owned(),
             iat: now.as_second(),
+            nbf: None,
             exp: of.expires_at.as_second(),
             jti: Uuid::new_v4(),
             sid: Some(of.grant.0),
@@ -152,7 +159,11 @@ impl Tokens {
         }
         let scope = scope_of(&token.claims.typ).ok_or(ErrorCode::InvalidToken)?;
         let role = token.claims.role.parse().map_err(|_| ErrorCode::InvalidToken)?;
-        if self.clock.now().as_second() >= token.claims.exp {
+        let now = self.clock.now().as_second();
+        if token.claims.iat.max(token.claims.nbf.unwrap_or(i64::MIN)) > now.saturating_add(SKEW) {
+            return Err(ErrorCode::InvalidToken);
+        }
+        if now >= token.claims.exp {
             return Err(ErrorCode::TokenExpired);
         }
         let expires_at = Timestamp::from_microsecond(token.claims.exp.saturating_mul(1_000_000));

@@ -125,6 +125,30 @@ async fn a_token_expires_at_its_second_and_not_later() {
     assert!(desk.ask(&long).await.is_ok(), "a time that no calendar has is the last one that it has");
 }
 
+/// Protects from a token of a time that has not come, whoever could sign it; the clocks of nodes may differ by a minute.
+#[tokio::test]
+async fn a_token_of_the_future_is_refused() {
+    let desk = Desk::new();
+    for (claim, ahead, good) in [
+        ("iat", 60, true),
+        ("iat", 61, false),
+        ("iat", 86_400, false),
+        ("nbf", 60, true),
+        ("nbf", 61, false),
+        ("nbf", i64::MAX - START, false),
+        ("nbf", -60, true),
+    ] {
+        let mut claims = desk.claims();
+        claims[claim] = json!(START + ahead);
+        claims["exp"] = json!(START + 100_000);
+        let wanted = if good { None } else { Some(ErrorCode::InvalidToken) };
+        assert_eq!(desk.ask_claims(&claims).await.err(), wanted, "{claim} in {ahead} s");
+    }
+    let mut claims = desk.claims();
+    claims["nbf"] = json!("soon");
+    assert_eq!(desk.ask_claims(&claims).await, Err(ErrorCode::InvalidToken));
+}
+
 #[tokio::test]
 async fn the_token_does_not_choose_its_algorithm() {
     let desk = Desk::new();

@@ -4,16 +4,20 @@
 use crate::audit::Doer;
 use crate::caller::Caller;
 use crate::check;
-use crate::hub::Hub;
+use crate::hub::{Hub, Shared};
 use crate::ports::{
     Account, Accounts, AuditAction, Balance, RefreshError, Revocation, SignUp, SignedIn, User, UserChange,
 };
 use crate::{ErrorCode, Refusal, Timestamp};
 use std::net::IpAddr;
+use std::sync::Arc;
 use std::time::Duration;
 
 /// The longest that a token can be good which nobody shows when its sign-in ends: one for sockets.
 const LONGEST_UNSEEN: Duration = Duration::from_hours(24);
+/// How much longer the end of a sign-in is remembered than the last of its tokens is good: a clock that is set forward and
+/// back again, by as much as a wrong time zone, makes no token good.
+const CLOCK_ERROR: Duration = Duration::from_hours(24);
 
 /// What a user sees of themselves.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -32,22 +36,22 @@ impl Hub {
         self.0.accounts.is_some()
     }
 
-    fn accounts(&self) -> Result<&dyn Accounts, Refusal> {
-        self.0.accounts.as_deref().ok_or(Refusal::of(ErrorCode::NotFound))
-    }
-
     /// Our accounts, for one more step of who speaks from there.
-    fn admitted(&self, from: Option<IpAddr>) -> Result<&dyn Accounts, Refusal> {
-        let accounts = self.accounts()?;
+    fn admitted(&self, from: Option<IpAddr>) -> Result<Arc<dyn Accounts>, Refusal> {
+        let accounts = self.0.accounts.clone().ok_or(Refusal::of(ErrorCode::NotFound))?;
         accounts.admit(from)?;
         Ok(accounts)
     }
 
     /// Wants an account; a code goes out by mail. Errors: those of [`Accounts`], and `NOT_FOUND` where there are none.
     pub async fn sign_up(&self, who: SignUp, from: Option<IpAddr>) -> Result<(), Refusal> {
-        let doer = Doer::claimed(&who.email, from);
-        let outcome = self.admitted(from)?.sign_up(who).await;
-        self.0.audited(doer, AuditAction::SignUp, None, outcome).await
+        let (accounts, shared) = (self.admitted(from)?, Arc::clone(&self.0));
+        let work = async move {
+            let doer = Doer::claimed(&who.email, from);
+            let outcome = accounts.sign_up(who).await;
+            shared.audited(doer, AuditAction::SignUp, None, outcome).await
+        };
+        self.0.to_its_end(work).await
     }
 
     /// Brings the code of a sign-up. Errors: as of [`Hub::sign_up`], and `INVALID_CODE`.
@@ -57,14 +61,24 @@ impl Hub {
         code: &str,
         from: Option<IpAddr>,
     ) -> Result<SignedIn, Refusal> {
-        let outcome = self.admitted(from)?.verify_email(email, code).await;
-        self.signed_in(email, from, AuditAction::EmailVerify, outcome).await
+        let (accounts, shared) = (self.admitted(from)?, Arc::clone(&self.0));
+        let (email, code) = (email.to_owned(), code.to_owned());
+        let work = async move {
+            let outcome = accounts.verify_email(&email, &code).await;
+            shared.signed_in(&email, from, AuditAction::EmailVerify, outcome).await
+        };
+        self.0.to_its_end(work).await
     }
 
     /// Brings a password; a code goes out by mail. Errors: as of [`Hub::sign_up`], and `INVALID_CREDENTIALS`.
     pub async fn sign_in(&self, email: &str, password: &str, from: Option<IpAddr>) -> Result<(), Refusal> {
-        let outcome = self.admitted(from)?.sign_in(email, password).await;
-        self.0.audited(Doer::claimed(email, from), AuditAction::SignIn, None, outcome).await
+        let (accounts, shared) = (self.admitted(from)?, Arc::clone(&self.0));
+        let (email, password) = (email.to_owned(), password.to_owned());
+        let work = async move {
+            let outcome = accounts.sign_in(&email, &password).await;
+            shared.audited(Doer::claimed(&email, from), AuditAction::SignIn, None, outcome).await
+        };
+        self.0.to_its_end(work).await
     }
 
     /// Brings the code of a sign-in. Errors: as of [`Hub::sign_up`], and `INVALID_CODE`.
@@ -74,62 +88,33 @@ impl Hub {
         code: &str,
         from: Option<IpAddr>,
     ) -> Result<SignedIn, Refusal> {
-        let outcome = self.admitted(from)?.verify_sign_in(email, code).await;
-        self.signed_in(email, from, AuditAction::SignInVerify, outcome).await
-    }
-
-    async fn signed_in(
-        &self,
-        email: &str,
-        from: Option<IpAddr>,
-        action: AuditAction,
-        outcome: Result<SignedIn, Refusal>,
-    ) -> Result<SignedIn, Refusal> {
-        let actor = outcome.as_ref().ok().map(|it| it.user.id);
-        let doer = Doer { actor, ..Doer::claimed(email, from) };
-        self.0.audited(doer, action, None, outcome).await
+        let (accounts, shared) = (self.admitted(from)?, Arc::clone(&self.0));
+        let (email, code) = (email.to_owned(), code.to_owned());
+        let work = async move {
+            let outcome = accounts.verify_sign_in(&email, &code).await;
+            shared.signed_in(&email, from, AuditAction::SignInVerify, outcome).await
+        };
+        self.0.to_its_end(work).await
     }
 
     /// Exchanges a refresh token. One that was used before ends its whole sign-in: whoever has it, one of them stole it.
     /// Errors: as of [`Hub::sign_up`], and `INVALID_TOKEN`.
     pub async fn refresh(&self, refresh_token: &str, from: Option<IpAddr>) -> Result<SignedIn, Refusal> {
-        match self.admitted(from)?.refresh(refresh_token).await {
-            Ok(signed_in) if self.0.grants.is_revoked(signed_in.grant) => {
-                Err(Refusal::of(ErrorCode::InvalidToken))
-            }
-            Ok(signed_in) => Ok(signed_in),
-            Err(RefreshError::Refused(refusal)) => Err(refusal),
-            Err(RefreshError::Reused { grant, user }) => {
-                let at = self.now();
-                self.0.revoke(Revocation { grant, user, at, until: at.plus(LONGEST_UNSEEN) }).await?;
-                let doer = Doer { actor: Some(user), account: None, address: from };
-                let subject = Some(grant.to_string());
-                self.0.audit(doer, AuditAction::TokenReuse, subject, Some(ErrorCode::InvalidToken)).await?;
-                Err(Refusal::of(ErrorCode::InvalidToken))
-            }
-        }
+        let (accounts, shared) = (self.admitted(from)?, Arc::clone(&self.0));
+        let token = refresh_token.to_owned();
+        let work = async move {
+            let refreshed = accounts.refresh(&token).await;
+            shared.refreshed(refreshed, from).await
+        };
+        self.0.to_its_end(work).await
     }
 
     /// Ends the caller's sign-in, and that of the refresh token where it is another of theirs: their tokens are refused
     /// from here on, and their sockets close with 4001. Error: `INTERNAL`.
     pub async fn sign_out(&self, caller: &Caller, refresh_token: Option<&str>) -> Result<(), Refusal> {
-        let (identity, at) = (&caller.identity, self.now());
-        let mut grants = vec![identity.grant];
-        if let Some(token) = refresh_token
-            && let Some(accounts) = &self.0.accounts
-            && let Some((owner, grant)) = accounts.refresh_owner(token).await?
-            && owner == identity.user
-            && grant != identity.grant
-            && !self.0.grants.is_revoked(grant)
-        {
-            grants.push(grant);
-        }
-        let until = identity.expires_at.max(at.plus(LONGEST_UNSEEN));
-        for grant in grants {
-            self.0.revoke(Revocation { grant, user: identity.user, at, until }).await?;
-            self.0.audit(caller.into(), AuditAction::SignOut, Some(grant.to_string()), None).await?;
-        }
-        Ok(())
+        let (caller, shared) = (caller.clone(), Arc::clone(&self.0));
+        let token = refresh_token.map(ToOwned::to_owned);
+        self.0.to_its_end(async move { shared.signed_out(&caller, token.as_deref()).await }).await
     }
 
     /// The caller. Errors: `INVALID_TOKEN` where their account is gone, `INTERNAL`.
@@ -160,5 +145,61 @@ impl Hub {
 
     async fn balance(&self, account: Account) -> Result<Balance, Refusal> {
         self.0.store.usage_balance(&account).await.map_err(|error| Refusal::internal(&error))
+    }
+}
+
+impl Shared {
+    async fn signed_in(
+        &self,
+        email: &str,
+        from: Option<IpAddr>,
+        action: AuditAction,
+        outcome: Result<SignedIn, Refusal>,
+    ) -> Result<SignedIn, Refusal> {
+        let actor = outcome.as_ref().ok().map(|it| it.user.id);
+        let doer = Doer { actor, ..Doer::claimed(email, from) };
+        self.audited(doer, action, None, outcome).await
+    }
+
+    async fn refreshed(
+        &self,
+        refreshed: Result<SignedIn, RefreshError>,
+        from: Option<IpAddr>,
+    ) -> Result<SignedIn, Refusal> {
+        match refreshed {
+            Ok(signed_in) if self.grants.is_revoked(signed_in.grant) => {
+                Err(Refusal::of(ErrorCode::InvalidToken))
+            }
+            Ok(signed_in) => Ok(signed_in),
+            Err(RefreshError::Refused(refusal)) => Err(refusal),
+            Err(RefreshError::Reused { grant, user }) => {
+                let (at, code) = (self.clock.now(), ErrorCode::InvalidToken);
+                let doer = Doer { actor: Some(user), account: None, address: from };
+                let entry = doer.entry(AuditAction::TokenReuse, Some(grant.to_string()), at);
+                let end = Revocation { grant, user, at, until: at.plus(LONGEST_UNSEEN).plus(CLOCK_ERROR) };
+                self.revoke(end, entry.refused(Some(code))).await?;
+                Err(Refusal::of(code))
+            }
+        }
+    }
+
+    async fn signed_out(&self, caller: &Caller, refresh_token: Option<&str>) -> Result<(), Refusal> {
+        let (identity, at) = (&caller.identity, self.clock.now());
+        let mut grants = vec![identity.grant];
+        if let Some(token) = refresh_token
+            && let Some(accounts) = &self.accounts
+            && let Some((owner, grant)) = accounts.refresh_owner(token).await?
+            && owner == identity.user
+            && grant != identity.grant
+            && !self.grants.is_revoked(grant)
+        {
+            grants.push(grant);
+        }
+        let until = identity.expires_at.max(at.plus(LONGEST_UNSEEN)).plus(CLOCK_ERROR);
+        for grant in grants {
+            let entry = Doer::from(caller).entry(AuditAction::SignOut, Some(grant.to_string()), at);
+            self.revoke(Revocation { grant, user: identity.user, at, until }, entry).await?;
+        }
+        Ok(())
     }
 }

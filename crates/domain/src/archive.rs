@@ -1,8 +1,9 @@
 //! Conversations at rest: lists, search, pages, export, deletion and what can be brought back. Who is no participant of a
 //! conversation learns that there is none.
 
+use crate::audit::Doer;
 use crate::caller::Caller;
-use crate::conversation::{MembershipRequest, MembershipWork, Work};
+use crate::conversation::MembershipRequest;
 use crate::hub::{Hub, Shared};
 use crate::message::{Message, Seq};
 use crate::ports::{AuditAction, ConversationEntry, Exchange, Found, Page, Paged, StoreError};
@@ -82,15 +83,13 @@ impl Hub {
     /// Deletes a conversation that is no room; its owner can bring it back until it is removed for good. Errors:
     /// `CONVERSATION_NOT_FOUND`, also for a stranger; `FORBIDDEN` for who is not its owner.
     pub async fn conversation_delete(&self, caller: &Caller, id: ConversationId) -> Result<(), Refusal> {
-        let deleted = self.delete(caller, id).await;
-        self.0.audited(caller.into(), AuditAction::ConversationDelete, Some(id.to_string()), deleted).await
-    }
-
-    async fn delete(&self, caller: &Caller, id: ConversationId) -> Result<(), Refusal> {
-        self.0.present(caller, id).await?;
-        let (by, request) = (caller.identity.user, MembershipRequest::Delete);
-        let work = |respond| Work::Membership(Box::new(MembershipWork { by, request, respond }));
-        self.0.ask(id, work).await.map_err(|refusal| refusal.about(false))
+        let (caller, shared) = (caller.clone(), Arc::clone(&self.0));
+        let work = async move {
+            let deleted = shared.delete(&caller, id).await;
+            let (action, subject) = (AuditAction::ConversationDelete, Some(id.to_string()));
+            shared.audited_unless_done(Doer::from(&caller), action, subject, deleted).await
+        };
+        self.0.to_its_end(work).await
     }
 
     /// Brings a deleted conversation back. Errors: as of [`Hub::conversation_delete`].
@@ -99,18 +98,21 @@ impl Hub {
         caller: &Caller,
         id: ConversationId,
     ) -> Result<ConversationEntry, Refusal> {
-        let restored = self.restore(caller, id).await;
-        self.0.audited(caller.into(), AuditAction::ConversationRestore, Some(id.to_string()), restored).await
-    }
-
-    async fn restore(&self, caller: &Caller, id: ConversationId) -> Result<ConversationEntry, Refusal> {
-        let entry = self.0.entry(caller, id).await?;
-        if entry.role != MemberRole::Owner {
-            return Err(Refusal::new(ErrorCode::Forbidden, "only its owner brings a conversation back"));
-        }
-        let restored = self.0.store.conversation_restore(id, caller.identity.user, self.now()).await;
-        restored.map_err(|error| Refusal::internal(&error))?;
-        self.0.present(caller, id).await
+        let (caller, shared) = (caller.clone(), Arc::clone(&self.0));
+        let work = async move {
+            let restored = shared.restore(&caller, id).await;
+            let written_down = restored == Ok(true);
+            let entry = match restored {
+                Ok(_) => shared.present(&caller, id).await,
+                Err(refusal) => Err(refusal),
+            };
+            if written_down {
+                return entry;
+            }
+            let (action, subject) = (AuditAction::ConversationRestore, Some(id.to_string()));
+            shared.audited(Doer::from(&caller), action, subject, entry).await
+        };
+        self.0.to_its_end(work).await
     }
 
     /// The whole of a conversation, read as it is taken. Errors: as of [`Hub::conversation_read`].
@@ -124,6 +126,26 @@ impl Hub {
 }
 
 impl Shared {
+    async fn delete(self: &Arc<Self>, caller: &Caller, id: ConversationId) -> Result<(), Refusal> {
+        self.present(caller, id).await?;
+        let (by, request) = (caller.identity.user, MembershipRequest::Delete);
+        let entry =
+            Doer::from(caller).entry(AuditAction::ConversationDelete, Some(id.to_string()), self.clock.now());
+        self.membership(id, by, request, Some(entry)).await.map_err(|refusal| refusal.about(false))
+    }
+
+    /// Whether it was deleted, which is written down then.
+    async fn restore(&self, caller: &Caller, id: ConversationId) -> Result<bool, Refusal> {
+        let entry = self.entry(caller, id).await?;
+        if entry.role != MemberRole::Owner {
+            return Err(Refusal::new(ErrorCode::Forbidden, "only its owner brings a conversation back"));
+        }
+        let at = self.clock.now();
+        let audit = Doer::from(caller).entry(AuditAction::ConversationRestore, Some(id.to_string()), at);
+        let restored = self.store.conversation_restore(id, caller.identity.user, at, audit).await;
+        restored.map_err(|error| Refusal::internal(&error))
+    }
+
     /// A conversation that the caller takes part in, deleted or not.
     async fn entry(&self, caller: &Caller, id: ConversationId) -> Result<ConversationEntry, Refusal> {
         let entry = self.store.conversation_entry(id, caller.identity.user).await;

@@ -2,7 +2,7 @@
 //! soon as these have read of it.
 
 use crate::hub::Shared;
-use crate::ports::{GrantId, Revocation, StoreError};
+use crate::ports::{AuditEntry, GrantId, Revocation, StoreError};
 use crate::{Refusal, Timestamp};
 use parking_lot::Mutex;
 use std::collections::HashMap;
@@ -11,8 +11,11 @@ use std::time::Duration;
 
 /// How often other nodes' revocations are read.
 const POLL: Duration = Duration::from_secs(2);
-/// How far the clocks of two nodes, and the commits of two transactions, may be apart.
+/// How far the clocks of two nodes, and the commits of two transactions, may be apart for that.
 const OVERLAP: Duration = Duration::from_secs(60);
+/// After how many readings all revocations are read, and not the latest alone: ten minutes. What a node whose clock is
+/// wrong has revoked is found then.
+const WHOLE: u32 = 300;
 
 /// The sign-ins that were ended and whose tokens are not over yet.
 #[derive(Debug, Default)]
@@ -33,9 +36,10 @@ impl Grants {
 }
 
 impl Shared {
-    /// Ends a sign-in. When it returns nothing of it is good any more, here and after a crash. Error: `INTERNAL`.
-    pub(crate) async fn revoke(&self, revocation: Revocation) -> Result<(), Refusal> {
-        self.store.grant_revoke(revocation).await.map_err(|error| Refusal::internal(&error))?;
+    /// Ends a sign-in, which `entry` says. When it returns nothing of it is good any more, here and after a crash. Error:
+    /// `INTERNAL`.
+    pub(crate) async fn revoke(&self, revocation: Revocation, entry: AuditEntry) -> Result<(), Refusal> {
+        self.store.grant_revoke(revocation, entry).await.map_err(|error| Refusal::internal(&error))?;
         self.apply(&revocation);
         Ok(())
     }
@@ -60,13 +64,14 @@ pub(crate) async fn run(shared: Arc<Shared>) {
     let mut every = tokio::time::interval_at(tokio::time::Instant::now() + POLL, POLL);
     every.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
     let mut read_at = shared.clock.now();
-    loop {
+    for reading in (1..WHOLE).chain([0]).cycle() {
         tokio::select! {
             () = shared.stop.cancelled() => return,
             _ = every.tick() => {}
         }
         let now = shared.clock.now();
-        match shared.store.grants_revoked(Some(read_at.minus(OVERLAP)), now).await {
+        let since = (reading > 0).then(|| read_at.minus(OVERLAP));
+        match shared.store.grants_revoked(since, now).await {
             Ok(revoked) => {
                 revoked.iter().for_each(|revocation| shared.apply(revocation));
                 read_at = now;

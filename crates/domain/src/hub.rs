@@ -17,12 +17,13 @@ use crate::router::{BackendState, ModelEntry, Provider, Router};
 use crate::session::{Manner, Session};
 use crate::settings::Settings;
 use crate::{
-    ConversationId, ErrorCode, Refusal, UserId, generation, grants, purge, reaper, receipts, workers,
+    ConversationId, ErrorCode, Refusal, UserId, audit, generation, grants, purge, reaper, receipts, workers,
 };
 use parking_lot::Mutex;
 use std::collections::HashMap;
 use std::sync::Arc;
 use std::time::Duration;
+use tokio::sync::Semaphore;
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
@@ -61,6 +62,7 @@ pub(crate) struct Shared {
     pub(crate) accounts: Option<Arc<dyn Accounts>>,
     pub(crate) embedder: Option<Arc<dyn Embedder>>,
     pub(crate) grants: Grants,
+    pub(crate) audited_at_once: Arc<Semaphore>,
     pub(crate) router: Arc<Router>,
     pub(crate) books: Books,
     pub(crate) workers_asked: workers::Asked,
@@ -153,6 +155,7 @@ impl Hub {
             accounts: ports.accounts,
             embedder: ports.embedder,
             grants: Grants::default(),
+            audited_at_once: Arc::new(Semaphore::new(audit::AT_ONCE)),
             router,
             books,
             workers_asked: workers::asked(),

@@ -1,15 +1,13 @@
 //! Removes for good what was deleted long ago.
 
-use crate::audit::Doer;
 use crate::hub::Shared;
-use crate::ports::AuditAction;
 use std::sync::Arc;
 use std::time::Duration;
 
 /// How often is looked at most; and at least, where deleted conversations are kept for less.
 const EVERY: Duration = Duration::from_secs(3_600);
 const AT_LEAST: Duration = Duration::from_secs(1);
-/// How many are removed in one transaction.
+/// How many are looked for at once.
 const BATCH: usize = 16;
 
 /// Runs until the server stops.
@@ -22,26 +20,17 @@ pub(crate) async fn run(shared: Arc<Shared>) {
             () = shared.stop.cancelled() => return,
             _ = every.tick() => {}
         }
-        let removed = remove(&shared, kept).await;
-        if removed > 0 {
-            let subject = Some(removed.to_string());
-            // What it could not be written down for is in the log of this process.
-            let _ = shared.audit(Doer::default(), AuditAction::ConversationPurge, subject, None).await;
-        }
+        remove(&shared, kept).await;
     }
 }
 
-async fn remove(shared: &Shared, kept: Duration) -> usize {
-    let mut removed = 0;
+async fn remove(shared: &Shared, kept: Duration) {
     while !shared.stop.is_cancelled() {
-        match shared.store.conversation_purge(shared.clock.now().minus(kept), BATCH).await {
-            Ok(0) => break,
-            Ok(count) => removed += count,
-            Err(error) => {
-                tracing::error!(%error, "deleted conversations could not be removed");
-                break;
-            }
+        let now = shared.clock.now();
+        match shared.store.conversation_purge(now.minus(kept), BATCH, now).await {
+            Ok(0) => return,
+            Ok(_) => {}
+            Err(error) => return tracing::error!(%error, "deleted conversations could not be removed"),
         }
     }
-    removed
 }

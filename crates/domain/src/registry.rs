@@ -19,6 +19,13 @@ struct Connections {
     total: usize,
 }
 
+/// Ends a connection whose sign-in has ended.
+pub(crate) fn sign_out(outbox: &Outbox) {
+    let body = ReplyBody::Refused { refusal: Refusal::of(ErrorCode::InvalidToken), conversation: None };
+    outbox.reply(Reply { correlation: Correlation::default(), room: None, body });
+    outbox.close(Close { code: CloseCode::Unauthenticated, reason: "Signed out".into() });
+}
+
 impl Registry {
     /// Adds a connection, if there is room for it.
     pub(crate) fn add(&self, outbox: &Arc<Outbox>, limits: &Limits) -> Result<(), Refusal> {
@@ -71,12 +78,7 @@ impl Registry {
     pub(crate) fn end_grant(&self, user: UserId, grant: GrantId) {
         let connections = self.0.read();
         let of_user = connections.of.get(&user).into_iter().flatten();
-        for outbox in of_user.filter(|outbox| outbox.grant() == grant) {
-            let body =
-                ReplyBody::Refused { refusal: Refusal::of(ErrorCode::InvalidToken), conversation: None };
-            outbox.reply(Reply { correlation: Correlation::default(), room: None, body });
-            outbox.close(Close { code: CloseCode::Unauthenticated, reason: "Signed out".into() });
-        }
+        of_user.filter(|outbox| outbox.grant() == grant).for_each(|outbox| sign_out(outbox));
     }
 
     /// Calls `visit` with each of a user's connections that hear of what they have not asked for. It runs under the lock: it must not come back here.

@@ -7,7 +7,7 @@ use crate::command::{RoomAction, RoomDraft};
 use crate::conversation::{Access, MembershipRequest, MembershipWork, Work};
 use crate::event::RoomJoined;
 use crate::hub::{Hub, Shared};
-use crate::ports::{AuditAction, MemberRecord, NewRoom, RoomRecord, RoomScope};
+use crate::ports::{AuditAction, AuditEntry, MemberRecord, NewRoom, RoomRecord, RoomScope};
 use crate::room::{MemberRole, Room, RoomKind};
 use crate::{ConversationId, ErrorCode, Refusal, RoomId, UserId, check};
 use parking_lot::Mutex;
@@ -121,18 +121,20 @@ impl Shared {
             }
             Err(refusal) => return Err(refusal),
         };
-        self.membership(conversation, user, MembershipRequest::Enter { kind: draft.kind }).await?;
+        self.membership(conversation, user, MembershipRequest::Enter { kind: draft.kind }, None).await?;
         Ok(conversation)
     }
 
-    /// Changes who takes part, by the rules of the room.
+    /// Changes who takes part, by the rules of the room. `entry` is written down if that ends the conversation.
     pub(crate) async fn membership(
         self: &Arc<Self>,
         conversation: ConversationId,
         by: UserId,
         request: MembershipRequest,
+        entry: Option<AuditEntry>,
     ) -> Result<(), Refusal> {
-        let work = |respond| Work::Membership(Box::new(MembershipWork { by, request, respond }));
+        let entry = entry.map(Box::new);
+        let work = |respond| Work::Membership(Box::new(MembershipWork { by, request, entry, respond }));
         self.ask(conversation, work).await.map_err(|refusal| refusal.about(true))
     }
 
@@ -166,24 +168,37 @@ impl Shared {
         self.ask(conversation, |respond| Work::Look { user, respond }).await
     }
 
-    /// Everything about rooms that does not need a connection, but [`RoomAction::Enter`]. A deletion, or the wish for one,
-    /// is written down.
+    /// Everything about rooms that does not need a connection, but [`RoomAction::Enter`]. A room's end is written down,
+    /// also where its last member leaves it; so is who wanted it and could not.
     pub(crate) async fn room_change(
         self: &Arc<Self>,
         by: UserId,
         from: Option<IpAddr>,
         action: &RoomAction,
     ) -> Result<ConversationId, Refusal> {
-        let changed = self.room_changed(by, action).await;
-        let RoomAction::Delete(room) = action else { return changed };
         let doer = Doer { actor: Some(by), account: None, address: from };
-        self.audited(doer, AuditAction::RoomDelete, Some(room.to_string()), changed).await
+        let room = match action {
+            RoomAction::Exit(room) | RoomAction::Delete(room) => room.clone(),
+            _ => return self.room_changed(by, action, None).await,
+        };
+        let (shared, action) = (Arc::clone(self), action.clone());
+        let work = async move {
+            let (kind, subject) = (AuditAction::RoomDelete, Some(room.to_string()));
+            let entry = doer.clone().entry(kind, subject.clone(), shared.clock.now());
+            let changed = shared.room_changed(by, &action, Some(entry)).await;
+            match action {
+                RoomAction::Delete(_) => shared.audited_unless_done(doer, kind, subject, changed).await,
+                _ => changed,
+            }
+        };
+        self.to_its_end(work).await
     }
 
     async fn room_changed(
         self: &Arc<Self>,
         by: UserId,
         action: &RoomAction,
+        entry: Option<AuditEntry>,
     ) -> Result<ConversationId, Refusal> {
         let (room, request) = match action {
             RoomAction::Enter(draft) => return self.room_enter(by, draft).await,
@@ -201,7 +216,7 @@ impl Shared {
             self.access(conversation, by).await.map_err(|refusal| refusal.about(true))?;
             self.must_exist(user).await?;
         }
-        self.membership(conversation, by, request).await?;
+        self.membership(conversation, by, request, entry).await?;
         Ok(conversation)
     }
 

@@ -18,6 +18,7 @@ use crate::hub::Shared;
 use crate::joined::Joined;
 use crate::limits::{ConnectionLimits, Verdict};
 use crate::outbox::Outbox;
+use crate::registry;
 use crate::{CloseCode, ConnectionId, ConversationId, ErrorCode, Refusal, RoomId, UserId};
 use std::net::IpAddr;
 use std::sync::Arc;
@@ -80,7 +81,13 @@ impl Session {
         }
         let before = self.outbox.grant();
         self.outbox.set_grant(caller.identity.grant);
-        self.still_granted().inspect_err(|_| self.outbox.set_grant(before))
+        self.still_granted().inspect_err(|_| {
+            self.outbox.set_grant(before);
+            // While the other one stood there, nobody could find the connection by this one.
+            if self.still_granted().is_err() {
+                registry::sign_out(&self.outbox);
+            }
+        })
     }
 
     /// A sign-in that ended before this connection could be found has ended it all the same.

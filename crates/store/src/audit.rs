@@ -10,7 +10,7 @@ use diesel_async::{AsyncConnection, RunQueryDsl};
 use parlor_domain::ports::{AuditEntry, AuditFilter};
 use uuid::Uuid;
 
-#[derive(Clone, Queryable, Selectable, Insertable)]
+#[derive(Debug, Clone, Queryable, Selectable, Insertable)]
 #[diesel(table_name = audit_log, check_for_backend(diesel::sqlite::Sqlite, diesel::pg::Pg))]
 pub(crate) struct AuditRow {
     id: Id,
@@ -58,11 +58,19 @@ impl AuditRow {
 pub(crate) async fn append(pools: Pools, rows: Vec<AuditRow>) -> Result<()> {
     change!(&pools, |conn| {
         for row in &rows {
-            diesel::insert_into(audit_log::table).values(row).on_conflict_do_nothing().execute(conn).await?;
+            audit_insert!(row).execute(conn).await?;
         }
         Ok(())
     })
 }
+
+/// The statement that adds `$rows` to the log, in whatever transaction it is done. Entries that are there stay as they are.
+macro_rules! audit_insert {
+    ($rows:expr) => {
+        diesel::insert_into($crate::schema::audit_log::table).values($rows).on_conflict_do_nothing()
+    };
+}
+pub(crate) use audit_insert;
 
 pub(crate) async fn list(
     pools: Pools,

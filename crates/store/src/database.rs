@@ -202,7 +202,7 @@ impl Store for Database {
     async fn participant_add(&self, id: ConversationId, user: UserId) -> Result<bool, StoreError> {
         let step =
             MembershipStep::Enter { role: MemberRole::Member, most: None, from_now: false, readmit: true };
-        let change = MembershipChange { conversation: id, user, at: SystemClock.now(), step };
+        let change = MembershipChange { conversation: id, user, at: SystemClock.now(), step, entry: None };
         let written = self.write(vec![Write::Membership(change)]).await?;
         Ok(matches!(written[..], [Written::Member(_)]))
     }

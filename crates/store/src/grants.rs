@@ -1,5 +1,6 @@
 //! Sign-ins that were ended before their tokens are over.
 
+use crate::audit::{AuditRow, audit_insert};
 use crate::error::Result;
 use crate::locks::LockName;
 use crate::pools::{Pools, change, read};
@@ -49,7 +50,7 @@ pub(crate) use is_revoked;
 
 /// Ends a sign-in. Where that was done and this one lasts longer, it counts as made anew, so that nodes which have read of
 /// the first one learn of it.
-pub(crate) async fn revoke(pools: Pools, revocation: Revocation) -> Result<()> {
+pub(crate) async fn revoke(pools: Pools, revocation: Revocation, entry: AuditRow) -> Result<()> {
     let row = RevokedRow::from(revocation);
     change!(&pools, |conn| {
         conn.lock_name(&name(revocation.grant)).await?;
@@ -63,6 +64,7 @@ pub(crate) async fn revoke(pools: Pools, revocation: Revocation) -> Result<()> {
         }
         let tokens = refresh_tokens::table.filter(refresh_tokens::grant_id.eq(row.grant_id));
         diesel::delete(tokens).execute(conn).await?;
+        audit_insert!(&entry).execute(conn).await?;
         Ok(())
     })
 }

@@ -154,7 +154,8 @@ impl Conversation {
 
     fn step(&self, work: &MembershipWork, step: MembershipStep) -> MembershipChange {
         let (conversation, at) = (self.summary.id, self.shared.clock.now());
-        MembershipChange { conversation, user: work.whose(), at, step }
+        let entry = work.entry.clone().filter(|_| step == MembershipStep::Delete);
+        MembershipChange { conversation, user: work.whose(), at, step, entry }
     }
 
     /// Who may not enter a room learns nothing of its kind.

@@ -4,7 +4,7 @@ use crate::command::TurnOptions;
 use crate::event::{Correlation, Event, EventBody, Reply, ReplyBody, RoomJoined};
 use crate::message::{Edit, Message, Seq};
 use crate::outbox::{Outbox, Outgoing};
-use crate::ports::{NewMessage, OrphanTurn};
+use crate::ports::{AuditEntry, NewMessage, OrphanTurn};
 use crate::room::{MemberRole, Participant, RoomKind};
 use crate::{CloseCode, ConnectionId, ConversationId, ErrorCode, MessageId, Refusal, RoomId, UserId};
 use std::sync::Arc;
@@ -158,6 +158,8 @@ pub(crate) struct MembershipWork {
     /// Who wants it.
     pub(crate) by: UserId,
     pub(crate) request: MembershipRequest,
+    /// What is written down if the conversation ends by it.
+    pub(crate) entry: Option<Box<AuditEntry>>,
     pub(crate) respond: Respond<()>,
 }
 

@@ -38,7 +38,7 @@ actions! {
     ConversationDelete "conversation_delete" "A conversation was deleted.";
     ConversationRestore "conversation_restore" "A deleted conversation was restored.";
     ConversationExport "conversation_export" "A conversation was exported.";
-    ConversationPurge "conversation_purge" "Conversations that were deleted long ago were removed for good.";
+    ConversationPurge "conversation_purge" "A conversation that was deleted long ago was removed for good.";
     RoomDelete "room_delete" "A room was deleted.";
     ContentFlag "content_flag" "A moderator refused a text; what it said is not written down.";
     StatsRead "stats_read" "An admin read the server's figures.";

@@ -1,6 +1,6 @@
 //! Conversations that are no rooms, as their participants find them afterwards: lists, search, pages, and the whole log.
 
-use super::StoreError;
+use super::{AuditEntry, StoreError};
 use crate::message::{Message, Seq, Summary};
 use crate::room::MemberRole;
 use crate::{ConversationId, MessageId, Timestamp, UserId};
@@ -103,17 +103,25 @@ pub trait ConversationStore: Send + Sync + 'static {
         page: Page,
     ) -> Result<Option<Paged<Found>>, StoreError>;
 
-    /// Brings a deleted conversation back. False where there is none that `owner` owns.
+    /// Brings a deleted conversation back and writes `entry` down, both or neither. False where there is none that
+    /// `owner` owns.
     async fn conversation_restore(
         &self,
         id: ConversationId,
         owner: UserId,
         now: Timestamp,
+        entry: AuditEntry,
     ) -> Result<bool, StoreError>;
 
     /// Removes conversations, rooms too, that were deleted before `before`, with everything that belongs to them, at most
-    /// `limit`. Gives how many there were.
-    async fn conversation_purge(&self, before: Timestamp, limit: usize) -> Result<usize, StoreError>;
+    /// `limit`. Each is gone together with an entry in the audit log, made at `now`, whose subject is its id. Gives how
+    /// many there were.
+    async fn conversation_purge(
+        &self,
+        before: Timestamp,
+        limit: usize,
+        now: Timestamp,
+    ) -> Result<usize, StoreError>;
 
     /// The users' messages of a conversation with a seq above `after`, each with its newest reply, oldest first. These
     /// have what is [attached](Message::attached).

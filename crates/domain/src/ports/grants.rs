@@ -1,6 +1,6 @@
 //! Sign-ins that were ended before their tokens are over.
 
-use super::StoreError;
+use super::{AuditEntry, StoreError};
 use crate::{Timestamp, UserId};
 use async_trait::async_trait;
 use std::fmt;
@@ -32,8 +32,9 @@ pub struct Revocation {
 /// Revocations on disk.
 #[async_trait]
 pub trait GrantStore: Send + Sync + 'static {
-    /// Ends a sign-in, and removes its refresh tokens. Harmless where that was done.
-    async fn grant_revoke(&self, revocation: Revocation) -> Result<(), StoreError>;
+    /// Ends a sign-in, removes its refresh tokens and writes `entry` down, all or nothing. Where that was done, only
+    /// the entry is new.
+    async fn grant_revoke(&self, revocation: Revocation, entry: AuditEntry) -> Result<(), StoreError>;
 
     /// The revocations made at or after `since` (none: all) whose `until` is after `now`.
     async fn grants_revoked(

@@ -1,5 +1,6 @@
 //! What is written: the changes that a conversation's task makes, and what became of them.
 
+use super::AuditEntry;
 use crate::message::{Author, Edit, Fingerprint, Message, Seq};
 use crate::room::{MemberRole, Participant};
 use crate::{ConversationId, ErrorCode, MessageId, Timestamp, UserId};
@@ -87,6 +88,8 @@ pub struct MembershipChange {
     pub at: Timestamp,
     /// How.
     pub step: MembershipStep,
+    /// What is written down in the same transaction, where the change is made.
+    pub entry: Option<Box<AuditEntry>>,
 }
 
 /// How a part in a conversation changes. Whether the user may do that has been decided before.

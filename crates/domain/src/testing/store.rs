@@ -154,13 +154,25 @@ impl MemoryStore {
 }
 
 impl Inner {
+    fn apply(&mut self, write: Write) -> Written {
+        let entry = match &write {
+            Write::Membership(change) => change.entry.clone(),
+            _ => None,
+        };
+        let written = self.log.apply(write);
+        if let (Some(entry), false) = (entry, matches!(written, Written::Refused(_))) {
+            self.people.audit(vec![*entry]);
+        }
+        written
+    }
+
     fn commit(&mut self, held: Held) {
         let fault = self.write_faults.pop_front();
         let result = if fault == Some(WriteFault::BeforeCommit) {
             Err(injected())
         } else {
             self.commits += 1;
-            let written = held.writes.into_iter().map(|write| self.log.apply(write)).collect();
+            let written = held.writes.into_iter().map(|write| self.apply(write)).collect();
             if fault.is_none() { Ok(written) } else { Err(injected()) }
         };
         // A caller that has gone does not want the answer; the change stays.
@@ -228,7 +240,7 @@ impl Store for MemoryStore {
     async fn participant_add(&self, id: ConversationId, user: UserId) -> Result<bool, StoreError> {
         let step =
             MembershipStep::Enter { role: MemberRole::Member, most: None, from_now: false, readmit: true };
-        let change = MembershipChange { conversation: id, user, at: SystemClock.now(), step };
+        let change = MembershipChange { conversation: id, user, at: SystemClock.now(), step, entry: None };
         let written = self.with_log(|log| log.apply(Write::Membership(change)))?;
         Ok(matches!(written, Written::Member(_)))
     }

@@ -17,6 +17,9 @@ use uuid::Uuid;
 /// Who asks too often.
 const FLOODING: Option<IpAddr> = Some(IpAddr::V4(Ipv4Addr::new(192, 0, 2, 66)));
 
+/// How long it takes to look at a password.
+const WORK: Duration = Duration::from_millis(300);
+
 fn grant(number: u128) -> GrantId {
     GrantId(Uuid::from_u128(number))
 }
@@ -55,6 +58,7 @@ impl Accounts for OnePerson {
     }
 
     async fn sign_in(&self, _: &str, password: &str) -> Result<(), Refusal> {
+        tokio::time::sleep(WORK).await;
         if password == "password" { Ok(()) } else { Err(Refusal::of(ErrorCode::InvalidCredentials)) }
     }
 
@@ -164,6 +168,48 @@ async fn a_sign_in_ends_on_every_node() {
     let (restarted, _) = node(&store).await;
     let token = format!("{}:{}", ann.id, grant(1));
     assert_eq!(restarted.hub.authenticate(&token).await.unwrap_err().code, ErrorCode::InvalidToken);
+}
+
+/// Protects a sign-in that has ended from clocks: a node that is wrong by an hour hears of it all the same, and one that
+/// was wrong for a moment, by as much as a time zone, does not forget it.
+#[tokio::test(start_paused = true)]
+async fn clocks_that_are_wrong_bring_no_sign_in_back() {
+    let store = Arc::new(MemoryStore::shared());
+    let (here, ann) = node(&store).await;
+    let (there, _) = node(&store).await;
+    let right = there.clock.now();
+    there.clock.advance(Duration::from_hours(1));
+    let tab = client(&there, &caller(&there, ann.id, grant(1)).await);
+    here.hub.sign_out(&caller(&here, ann.id, grant(1)).await, None).await.unwrap();
+    pass(Duration::from_secs(11 * 60)).await;
+    assert_eq!(tab.close().unwrap().code, CloseCode::Unauthenticated);
+    for hours in [14, 0, 25] {
+        there.clock.set(right.plus(Duration::from_hours(hours)));
+        pass(Duration::from_secs(11 * 60)).await;
+    }
+    there.clock.set(right);
+    let token = format!("{}:{}", ann.id, grant(1));
+    assert_eq!(there.hub.authenticate(&token).await.unwrap_err().code, ErrorCode::InvalidToken);
+}
+
+/// Protects the audit log from who asks and goes away before the answer: what they wanted is done, and written down.
+#[tokio::test(start_paused = true)]
+async fn who_goes_away_is_written_down_all_the_same() {
+    let (server, ann) = node(&Arc::new(MemoryStore::new())).await;
+    let (email, from) = ("ann@example.org", "192.0.2.7".parse().ok());
+    let mut leaving = Box::pin(server.hub.sign_in(email, "wrong", from));
+    assert!(futures_util::poll!(&mut leaving).is_pending());
+    drop(leaving);
+    pass(2 * WORK).await;
+    let here = caller(&server, ann.id, grant(1)).await;
+    let mut leaving = Box::pin(server.hub.sign_out(&here, None));
+    assert!(futures_util::poll!(&mut leaving).is_pending());
+    drop(leaving);
+    settle().await;
+    assert!(server.hub.connect(&here).is_err());
+    let expect =
+        [("sign_in".into(), "INVALID_CREDENTIALS".into(), false), ("sign_out".into(), "done".into(), true)];
+    assert_eq!(audited(&server).await, expect);
 }
 
 /// Protects against a stolen refresh token: when it comes a second time the whole sign-in ends, sockets too.

@@ -1,6 +1,7 @@
 //! Conversations as they stand in their participants' lists. What somebody takes part in is found by their id, and put
 //! into order then: an index on the last change would be written with every message.
 
+use crate::audit::{AuditRow, audit_insert};
 use crate::conversations::SummaryRow;
 use crate::error::{Error, Result};
 use crate::members::{REMOVED, role_of};
@@ -108,7 +109,13 @@ pub(super) async fn some(pools: &Pools, user: UserId, ids: &[Id]) -> Result<Vec<
 
 /// Brings a conversation back, as the one that changed last. Where it is being removed for good this waits for that step,
 /// and then finds that nobody owns it; where this comes first there is nothing to remove.
-pub(crate) async fn restore(pools: Pools, id: ConversationId, owner: UserId, now: Timestamp) -> Result<bool> {
+pub(crate) async fn restore(
+    pools: Pools,
+    id: ConversationId,
+    owner: UserId,
+    now: Timestamp,
+    entry: AuditRow,
+) -> Result<bool> {
     let id = Id::from(id);
     let own = participants::table
         .filter(participants::conversation_id.eq(id))
@@ -126,6 +133,10 @@ pub(crate) async fn restore(pools: Pools, id: ConversationId, owner: UserId, now
         if diesel::update(deleted).set(lock).execute(conn).await? == 0 {
             return Ok(false);
         }
-        Ok(diesel::update(deleted.filter(exists(own))).set(back).execute(conn).await? == 1)
+        let restored = diesel::update(deleted.filter(exists(own))).set(back).execute(conn).await? == 1;
+        if restored {
+            audit_insert!(&entry).execute(conn).await?;
+        }
+        Ok(restored)
     })
 }

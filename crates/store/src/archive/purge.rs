@@ -5,6 +5,7 @@
 //! and finished by the next. The locks are taken in the order of `append::postgres`.
 
 use super::search;
+use crate::audit::{AuditRow, audit_insert};
 use crate::error::Result;
 use crate::messages::signed;
 use crate::pools::{Lite, Pools, read};
@@ -14,6 +15,7 @@ use diesel::prelude::*;
 use diesel_async::pooled_connection::bb8::Pool;
 use diesel_async::{AsyncConnection, AsyncPgConnection, RunQueryDsl};
 use parlor_domain::Timestamp;
+use parlor_domain::ports::{AuditAction, AuditEntry};
 
 /// How many messages go in one transaction: on SQLite the log waits as long.
 const STEP: i64 = 1_000;
@@ -30,7 +32,7 @@ enum Step {
 }
 
 /// Removes conversations that were deleted before `before`, at most `limit`. Gives how many.
-pub(crate) async fn purge(pools: Pools, before: Timestamp, limit: usize) -> Result<usize> {
+pub(crate) async fn purge(pools: Pools, before: Timestamp, limit: usize, now: Timestamp) -> Result<usize> {
     let before = At::from(before);
     let due: Vec<Id> = read!(&pools, |conn| {
         conversations::table
@@ -43,10 +45,11 @@ pub(crate) async fn purge(pools: Pools, before: Timestamp, limit: usize) -> Resu
     });
     let mut gone = 0;
     for id in due {
+        let entry = entry(id, now);
         let last = loop {
             let step = match &pools {
-                Pools::Sqlite { write, .. } => sqlite(write, id, before).await?,
-                Pools::Postgres { general, .. } => postgres(general, id, before).await?,
+                Pools::Sqlite { write, .. } => sqlite(write, id, before, &entry).await?,
+                Pools::Postgres { general, .. } => postgres(general, id, before, &entry).await?,
             };
             if step != Step::More {
                 break step;
@@ -57,9 +60,15 @@ pub(crate) async fn purge(pools: Pools, before: Timestamp, limit: usize) -> Resu
     Ok(gone)
 }
 
-/// What a step removes beside the words; they are removed up to the same seq.
+/// What is written down of it.
+fn entry(id: Id, now: Timestamp) -> AuditRow {
+    let entry = AuditEntry::new(AuditAction::ConversationPurge, now);
+    AuditEntry { subject: Some(id.0.to_string()), ..entry }.into()
+}
+
+/// What a step removes beside the words; they are removed up to the same seq. The last one is written down.
 macro_rules! rows_delete {
-    ($conn:ident, $id:ident, $rest:ident) => {
+    ($conn:ident, $id:ident, $rest:ident, $entry:ident) => {
         let live = turns::table.filter(turns::conversation_id.eq($id));
         diesel::delete(live).execute($conn).await?;
         let people = participants::table.filter(participants::conversation_id.eq($id));
@@ -68,6 +77,7 @@ macro_rules! rows_delete {
         diesel::delete(log.filter(messages::seq.lt($rest.unwrap_or(i64::MAX)))).execute($conn).await?;
         if $rest.is_none() {
             diesel::delete(conversations::table.find($id)).execute($conn).await?;
+            audit_insert!($entry).execute($conn).await?;
         }
     };
 }
@@ -81,7 +91,7 @@ macro_rules! rest {
     }};
 }
 
-async fn sqlite(pool: &Pool<Lite>, id: Id, before: At) -> Result<Step> {
+async fn sqlite(pool: &Pool<Lite>, id: Id, before: At, entry: &AuditRow) -> Result<Step> {
     let mut connection = pool.get().await?;
     connection
         .immediate_transaction(async |conn| -> Result<Step> {
@@ -92,13 +102,13 @@ async fn sqlite(pool: &Pool<Lite>, id: Id, before: At) -> Result<Step> {
             }
             let rest = rest!(conn, id);
             search::sqlite::forget(conn, id, rest.unwrap_or(i64::MAX)).await?;
-            rows_delete!(conn, id, rest);
+            rows_delete!(conn, id, rest, entry);
             Ok(if rest.is_none() { Step::Gone } else { Step::More })
         })
         .await
 }
 
-async fn postgres(pool: &Pool<AsyncPgConnection>, id: Id, before: At) -> Result<Step> {
+async fn postgres(pool: &Pool<AsyncPgConnection>, id: Id, before: At, entry: &AuditRow) -> Result<Step> {
     let mut connection = pool.get().await?;
     connection
         .transaction(async |conn| -> Result<Step> {
@@ -109,7 +119,7 @@ async fn postgres(pool: &Pool<AsyncPgConnection>, id: Id, before: At) -> Result<
                 return Ok(Step::Kept);
             }
             let rest = rest!(conn, id);
-            rows_delete!(conn, id, rest);
+            rows_delete!(conn, id, rest, entry);
             search::postgres::forget(conn, id, rest.unwrap_or(i64::MAX)).await?;
             Ok(if rest.is_none() { Step::Gone } else { Step::More })
         })

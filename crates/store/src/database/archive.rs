@@ -4,7 +4,9 @@ use super::Database;
 use crate::archive::{entries, exchanges, purge, search};
 use async_trait::async_trait;
 use parlor_domain::message::{Message, Seq};
-use parlor_domain::ports::{ConversationEntry, ConversationStore, Exchange, Found, Page, Paged, StoreError};
+use parlor_domain::ports::{
+    AuditEntry, ConversationEntry, ConversationStore, Exchange, Found, Page, Paged, StoreError,
+};
 use parlor_domain::{ConversationId, MessageId, Timestamp, UserId};
 
 #[async_trait]
@@ -45,13 +47,19 @@ impl ConversationStore for Database {
         id: ConversationId,
         owner: UserId,
         now: Timestamp,
+        entry: AuditEntry,
     ) -> Result<bool, StoreError> {
-        let change = entries::restore(self.pools(), id, owner, now);
+        let change = entries::restore(self.pools(), id, owner, now, entry.into());
         self.change("bring a conversation back", change).await
     }
 
-    async fn conversation_purge(&self, before: Timestamp, limit: usize) -> Result<usize, StoreError> {
-        let change = purge::purge(self.pools(), before, limit);
+    async fn conversation_purge(
+        &self,
+        before: Timestamp,
+        limit: usize,
+        now: Timestamp,
+    ) -> Result<usize, StoreError> {
+        let change = purge::purge(self.pools(), before, limit, now);
         self.change("remove deleted conversations", change).await
     }
 

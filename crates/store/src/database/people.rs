@@ -38,8 +38,9 @@ impl AuditStore for Database {
 
 #[async_trait]
 impl GrantStore for Database {
-    async fn grant_revoke(&self, revocation: Revocation) -> Result<(), StoreError> {
-        self.repeat("end a sign-in", move |pools| grants::revoke(pools, revocation)).await
+    async fn grant_revoke(&self, revocation: Revocation, entry: AuditEntry) -> Result<(), StoreError> {
+        let entry = AuditRow::from(entry);
+        self.repeat("end a sign-in", |pools| grants::revoke(pools, revocation, entry.clone())).await
     }
 
     async fn grants_revoked(

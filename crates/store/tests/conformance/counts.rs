@@ -1,9 +1,9 @@
 //! What is counted in windows of time, and what is forgotten when its time is over.
 
-use crate::people::{ANN, guess, hash, later, sign_in, token, user};
+use crate::people::{ANN, audit_entry, guess, hash, later, sign_in, token, user};
 use crate::subject::{Subject, suite};
 use crate::write::at;
-use parlor_domain::ports::{Count, NewCode, NewRefreshToken, Revocation, Rotated};
+use parlor_domain::ports::{AuditAction, Count, NewCode, NewRefreshToken, Revocation, Rotated};
 use std::time::Duration;
 
 const MINUTE: Duration = Duration::from_secs(60);
@@ -50,8 +50,8 @@ async fn a_sweep_removes_what_is_over_and_nothing_else(subject: &Subject) {
         at: at(0),
         until: at(second),
     });
-    subject.store.grant_revoke(ended).await.unwrap();
-    subject.store.grant_revoke(known).await.unwrap();
+    subject.store.grant_revoke(ended, audit_entry(AuditAction::SignOut)).await.unwrap();
+    subject.store.grant_revoke(known, audit_entry(AuditAction::SignOut)).await.unwrap();
 
     assert_eq!(people.credentials_sweep(at(599)).await.unwrap(), 0);
     assert_eq!(people.credentials_sweep(later()).await.unwrap(), 4);

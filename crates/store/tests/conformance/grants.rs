@@ -1,10 +1,10 @@
 //! Sign-ins: their refresh tokens, and their end.
 
-use crate::people::{ANN, hash, later, token, user};
+use crate::people::{ANN, audit_entry, hash, later, token, user};
 use crate::subject::{Subject, suite};
 use crate::write::at;
 use parlor_domain::UserId;
-use parlor_domain::ports::{GrantId, NewRefreshToken, Revocation, Rotated, UserChange};
+use parlor_domain::ports::{AuditAction, GrantId, NewRefreshToken, Revocation, Rotated, UserChange};
 use uuid::Uuid;
 
 /// The end of a token's sign-in in second `second`, to be known for a minute.
@@ -83,7 +83,7 @@ async fn the_end_of_a_sign_in_takes_all_its_tokens_and_no_others(subject: &Subje
     people.refresh_create(other.clone()).await.unwrap();
     people.refresh_rotate(ended.hash, next, at(700), at(1)).await.unwrap();
     for _ in 0..2 {
-        subject.store.grant_revoke(end(&ended, 2)).await.unwrap();
+        subject.store.grant_revoke(end(&ended, 2), audit_entry(AuditAction::SignOut)).await.unwrap();
     }
     for hash_of in [ended.hash, next] {
         assert!(people.refresh_rotate(hash_of, hash(), at(700), at(3)).await.unwrap() == Rotated::Unknown);
@@ -96,7 +96,7 @@ async fn the_end_of_a_sign_in_takes_all_its_tokens_and_no_others(subject: &Subje
 async fn a_sign_in_that_was_ended_gets_no_token(subject: &Subject) {
     let people = &subject.people;
     let late = token(&user(subject, ANN).await);
-    subject.store.grant_revoke(end(&late, 1)).await.unwrap();
+    subject.store.grant_revoke(end(&late, 1), audit_entry(AuditAction::SignOut)).await.unwrap();
     people.refresh_create(late.clone()).await.unwrap();
     assert!(people.refresh_rotate(late.hash, hash(), at(700), at(2)).await.unwrap() == Rotated::Unknown);
     // Not even when its end is forgotten.
@@ -115,7 +115,7 @@ async fn what_was_ended_is_read_by_when_and_for_how_long(subject: &Subject) {
         })
         .collect();
     for end in ends.iter().rev() {
-        store.grant_revoke(*end).await.unwrap();
+        store.grant_revoke(*end, audit_entry(AuditAction::SignOut)).await.unwrap();
     }
     assert_eq!(store.grants_revoked(None, at(30)).await.unwrap(), ends);
     assert_eq!(store.grants_revoked(Some(at(10)), at(30)).await.unwrap(), ends[1..], "at or after it");
@@ -130,7 +130,7 @@ async fn an_end_is_there_once_and_the_longest_counts(subject: &Subject) {
     let shorter = Revocation { at: at(2), until: at(31), ..first };
     let longer = Revocation { at: at(3), until: at(91), ..first };
     for (end, expected) in [(first, first), (shorter, first), (longer, longer), (first, longer)] {
-        store.grant_revoke(end).await.unwrap();
+        store.grant_revoke(end, audit_entry(AuditAction::SignOut)).await.unwrap();
         assert_eq!(store.grants_revoked(None, at(4)).await.unwrap(), [expected]);
     }
 }

@@ -1,8 +1,11 @@
 //! Conversations in their participants' lists, and what comes back into them.
 
+use crate::people::audit_entry;
 use crate::subject::{Subject, suite};
 use crate::write::{Scene, at, ending, refused, stored};
-use parlor_domain::ports::{ConversationEntry, MembershipStep, NewMessage, Page, Paged, Store, Written};
+use parlor_domain::ports::{
+    AuditAction, ConversationEntry, MembershipStep, NewMessage, Page, Paged, Store, Written,
+};
 use parlor_domain::room::{MemberRole, RoomKind};
 use parlor_domain::{ConversationId, ErrorCode, UserId};
 use std::sync::Arc;
@@ -118,8 +121,18 @@ async fn its_owner_brings_a_conversation_back(subject: &Subject) {
     let turn = ann.live_turn().await;
     stored(ann.write_one(ending(&turn, "A room.")).await);
     let log = ann.log().await;
-    let restore =
-        async |user| subject.store.conversation_restore(ann.conversation, user, at(20)).await.unwrap();
+    let restore = async |user| {
+        subject
+            .store
+            .conversation_restore(
+                ann.conversation,
+                user,
+                at(20),
+                audit_entry(AuditAction::ConversationRestore),
+            )
+            .await
+            .unwrap()
+    };
     assert!(!restore(ann.user).await, "it was not deleted");
     delete(&ann).await;
     assert!(restore(ann.user).await);
@@ -148,7 +161,18 @@ async fn nobody_else_brings_it_back(subject: &Subject) {
         (ConversationId::new(), ann.user),
         (room.conversation, room.user),
     ] {
-        assert!(!subject.store.conversation_restore(conversation, user, at(20)).await.unwrap());
+        assert!(
+            !subject
+                .store
+                .conversation_restore(
+                    conversation,
+                    user,
+                    at(20),
+                    audit_entry(AuditAction::ConversationRestore)
+                )
+                .await
+                .unwrap()
+        );
     }
     refused(&ann.write_one(ann.message("late")).await, ErrorCode::ConversationNotFound);
     let found = subject.store.room_find(&"tea".parse().unwrap()).await.unwrap();

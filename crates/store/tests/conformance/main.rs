@@ -41,3 +41,4 @@ mod search;
 mod subject;
 mod turns;
 mod write;
+mod written_down;

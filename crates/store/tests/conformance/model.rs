@@ -205,6 +205,7 @@ impl Ids {
                 user: self.users[user],
                 at: at(time),
                 step: self.member_step(step),
+                entry: None,
             }),
             Step::Receipt { conversation, user, delivered, read } => Write::Receipt(Receipt {
                 conversation: self.conversations[conversation],

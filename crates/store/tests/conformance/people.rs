@@ -3,7 +3,9 @@
 use crate::subject::Subject;
 use crate::write::at;
 use parlor_domain::Timestamp;
-use parlor_domain::ports::{CodeGuess, CodePurpose, Digest, GrantId, NewCode, NewRefreshToken, User};
+use parlor_domain::ports::{
+    AuditAction, AuditEntry, CodeGuess, CodePurpose, Digest, GrantId, NewCode, NewRefreshToken, User,
+};
 use uuid::Uuid;
 
 pub const ANN: &str = "ann@example.org";
@@ -37,6 +39,11 @@ pub fn sign_in(email: &str, hash: Digest) -> NewCode {
 /// A guess at the code's address and purpose in second 1, of a code that bears five.
 pub fn guess(code: &NewCode, hash: Digest) -> CodeGuess {
     CodeGuess { email: code.email.clone(), purpose: code.purpose, hash, tries: 5, at: at(1) }
+}
+
+/// An entry of the audit log, of second 0.
+pub fn audit_entry(action: AuditAction) -> AuditEntry {
+    AuditEntry::new(action, at(0))
 }
 
 /// A user with this address.

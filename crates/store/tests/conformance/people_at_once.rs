@@ -1,6 +1,6 @@
 //! Accounts under many hands, on one node and on two: guesses, tokens and counts mean the same as one after the other.
 
-use crate::people::{ANN, guess, hash, later, sign_in, sign_up, token, user};
+use crate::people::{ANN, audit_entry, guess, hash, later, sign_in, sign_up, token, user};
 use crate::subject::{Node, Subject, suite};
 use crate::write::at;
 use futures_util::future::join_all;
@@ -181,7 +181,7 @@ async fn nothing_survives_the_end_of_its_sign_in(subject: &Subject) {
                     node.people.count("a while", Duration::from_secs(1), at(0)).await.unwrap();
                 }
                 let end = Revocation { grant: first.grant, user: first.user, at: at(1), until: at(600) };
-                node.store.grant_revoke(end).await.unwrap();
+                node.store.grant_revoke(end, audit_entry(AuditAction::SignOut)).await.unwrap();
                 Vec::new()
             }
         })
@@ -240,7 +240,7 @@ async fn sweeps_are_in_nobodys_way(subject: &Subject) {
                         node.people.refresh_create(first.clone()).await.unwrap();
                         let end = Revocation { grant: first.grant, user: ann.id, at: at(1), until: at(300) };
                         node.people.refresh_rotate(first.hash, hash(), at(400), at(1)).await.unwrap();
-                        node.store.grant_revoke(end).await.unwrap();
+                        node.store.grant_revoke(end, audit_entry(AuditAction::SignOut)).await.unwrap();
                     }
                     _ => {
                         let key = format!("key {round}");

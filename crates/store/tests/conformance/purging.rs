@@ -1,10 +1,11 @@
 //! What was deleted goes for good, in time: all of it, once, and not what was brought back.
 
 use crate::desk::{Desk, line};
+use crate::people::audit_entry;
 use crate::postgres::Server;
 use crate::subject::{Subject, suite};
 use crate::write::{Scene, at, ending, refused, say, stored};
-use parlor_domain::ports::{MembershipChange, MembershipStep, Page, Store};
+use parlor_domain::ports::{AuditAction, MembershipChange, MembershipStep, Page, Store};
 use parlor_domain::room::RoomKind;
 use parlor_domain::{ErrorCode, UserId};
 use std::sync::Arc;
@@ -20,7 +21,7 @@ async fn delete(scene: &Scene, seconds: i64) {
 }
 
 async fn purge(store: &Arc<dyn Store>, seconds: i64, limit: usize) -> usize {
-    store.conversation_purge(at(seconds), limit).await.unwrap()
+    store.conversation_purge(at(seconds), limit, at(seconds)).await.unwrap()
 }
 
 async fn search(scene: &Scene, word: &str) -> u64 {
@@ -107,7 +108,18 @@ async fn what_is_gone_does_not_come_back(subject: &Subject) {
     let turn = made.live_turn().await;
     delete(&made, 5).await;
     assert_eq!(purge(&subject.store, 9, 9).await, 1);
-    assert!(!subject.store.conversation_restore(made.conversation, made.user, at(10)).await.unwrap());
+    assert!(
+        !subject
+            .store
+            .conversation_restore(
+                made.conversation,
+                made.user,
+                at(10),
+                audit_entry(AuditAction::ConversationRestore)
+            )
+            .await
+            .unwrap()
+    );
     refused(&made.write_one(made.message("late")).await, ErrorCode::ConversationNotFound);
     refused(&made.write_one(ending(&turn, "late")).await, ErrorCode::ConversationNotFound);
     assert_eq!(subject.store.message_find(first.id).await.unwrap(), None);
@@ -139,7 +151,12 @@ async fn of_restoring_and_purging_one_wins(subject: &Subject) {
         let scene = here.another("A title").await;
         scene.write((0..30).map(|number| say(scene.message(&number.to_string())))).await;
         delete(&scene, 5).await;
-        let restore = scene.store.conversation_restore(scene.conversation, scene.user, at(9));
+        let restore = scene.store.conversation_restore(
+            scene.conversation,
+            scene.user,
+            at(9),
+            audit_entry(AuditAction::ConversationRestore),
+        );
         let (back, gone, too) = tokio::join!(restore, purge(&second, 6, 9), purge(&subject.store, 6, 9));
         let back = back.unwrap();
         assert_eq!(gone + too, usize::from(!back));
@@ -222,7 +239,18 @@ const BEGUN: &str = "DELETE FROM turns; DELETE FROM participants; DELETE FROM me
 
 /// A removal that a dead process has begun is not turned back, and the next one ends it.
 async fn what_was_begun_is_finished(subject: &Subject, scene: &Scene) {
-    assert!(!subject.store.conversation_restore(scene.conversation, scene.user, at(8)).await.unwrap());
+    assert!(
+        !subject
+            .store
+            .conversation_restore(
+                scene.conversation,
+                scene.user,
+                at(8),
+                audit_entry(AuditAction::ConversationRestore)
+            )
+            .await
+            .unwrap()
+    );
     assert!(!subject.store.participant_add(scene.conversation, UserId::new()).await.unwrap());
     assert_eq!(purge(&subject.store, 9, 9).await, 1);
     assert_eq!(rows(subject).await.iter().sum::<i64>(), 0);
@@ -259,7 +287,12 @@ async fn who_waits_for_a_step_brings_nothing_back() {
     let step = client.transaction().await.unwrap();
     step.batch_execute("SELECT FROM conversations FOR UPDATE; DELETE FROM participants;").await.unwrap();
     let (store, place, user) = (subject.store.clone(), scene.conversation, scene.user);
-    let waiting = tokio::spawn(async move { store.conversation_restore(place, user, at(8)).await.unwrap() });
+    let waiting = tokio::spawn(async move {
+        store
+            .conversation_restore(place, user, at(8), audit_entry(AuditAction::ConversationRestore))
+            .await
+            .unwrap()
+    });
     // Until it stands in line.
     let observer = Server::shared().connect(subject.url().unwrap().rsplit('/').next().unwrap()).await;
     let waits = "SELECT count(*) FROM pg_locks WHERE NOT granted AND database IS NULL \

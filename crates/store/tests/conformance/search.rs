@@ -1,9 +1,10 @@
 //! Search: what was committed is found, what is gone is not, and nobody finds what they do not see.
 
+use crate::people::audit_entry;
 use crate::subject::{Subject, suite};
 use crate::write::{Scene, at, changed, ending, say, stored};
 use parlor_domain::message::{Edit, Message};
-use parlor_domain::ports::{Found, MembershipStep, Page, Paged, Store, Write};
+use parlor_domain::ports::{AuditAction, Found, MembershipStep, Page, Paged, Store, Write};
 use parlor_domain::room::{MemberRole, RoomKind};
 use parlor_domain::search::question;
 use parlor_domain::{ConversationId, UserId};
@@ -137,7 +138,18 @@ async fn what_was_deleted_is_found_when_it_is_back(subject: &Subject) {
     ann.store(ann.message("velour")).await;
     ann.write_one(ann.step(MembershipStep::Delete)).await;
     assert_eq!(places(&ann, "velvet").await, []);
-    assert!(subject.store.conversation_restore(ann.conversation, ann.user, at(9)).await.unwrap());
+    assert!(
+        subject
+            .store
+            .conversation_restore(
+                ann.conversation,
+                ann.user,
+                at(9),
+                audit_entry(AuditAction::ConversationRestore)
+            )
+            .await
+            .unwrap()
+    );
     assert_eq!(texts(&ann, "velvet").await, ["velvet"]);
     assert_eq!(texts(&ann, "velour").await, ["velour"]);
 }

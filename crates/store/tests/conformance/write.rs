@@ -136,7 +136,7 @@ impl Scene {
 
     /// A change of the user's own part.
     pub fn step(&self, step: MembershipStep) -> MembershipChange {
-        MembershipChange { conversation: self.conversation, user: self.user, at: at(3), step }
+        MembershipChange { conversation: self.conversation, user: self.user, at: at(3), step, entry: None }
     }
 
     /// The user becomes a plain member, and sees everything.

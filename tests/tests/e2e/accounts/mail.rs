@@ -95,6 +95,27 @@ async fn mail_waits_for_its_server() {
     Tokens::of(&ann.bring(&app, "/auth/verify-email", &code).await);
 }
 
+/// Protects everybody from a mail server that takes connections and says nothing: nobody who asks for a code waits for it,
+/// other work goes on, and the server ends when it is told to.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_mail_server_that_stalls_holds_up_nobody() {
+    let silent = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let url = format!("smtp://{}", silent.local_addr().unwrap());
+    let mut app = quick().env("SMTP_URL", url).start().await;
+    let mut held = Vec::new();
+    for number in 0..8 {
+        let person = Person::new(&format!("user{number}@example.org"));
+        assert_eq!(post(&app, "/auth/signup", person.credentials()).await.status, 201);
+        if held.is_empty() {
+            held.push(tokio::time::timeout(PATIENCE, silent.accept()).await.expect("a mail").unwrap());
+        }
+    }
+    assert_eq!(app.get("/health/ready").await.status, 200);
+    app.asker(&app.token("bob@example.org")).await.new_session("echo hello").await;
+    app.terminate();
+    assert!(app.wait_exit(PATIENCE).await.success(), "{}", app.log());
+}
+
 /// Protects who tries Parlor out, and their codes: without a mail server the mail is a file that they alone may read, and
 /// the log says where.
 #[tokio::test(flavor = "multi_thread")]

@@ -1,11 +1,13 @@
 //! Accounts, mail, other issuers and the audit log, through the doors that everybody has.
 
+mod at_once;
 mod audit;
 mod codes;
 mod existing;
 mod foreign;
 mod forged;
 mod imported;
+mod leaving;
 mod life;
 mod mail;
 mod refused;
@@ -13,8 +15,10 @@ mod settings;
 
 use parlor_tests::client::id;
 use parlor_tests::http::Answer;
-use parlor_tests::{Client, Credential, TestApp, TestAppBuilder};
+use parlor_tests::{Client, Credential, PATIENCE, TestApp, TestAppBuilder};
 use serde_json::Value;
+use std::time::Duration;
+use tokio::time::{Instant, sleep};
 
 /// The sockets of all dialects, with the type of the first frame that says who came in.
 const SOCKETS: [(&str, &str); 4] = [
@@ -59,6 +63,16 @@ async fn refused_all(app: &TestApp, token: &str, code: &str) {
         client.expect_close(4001).await;
     }
     assert_eq!(me(app, token).await.refusal(), (401, code.to_owned()));
+}
+
+/// Waits until HTTP does not let the token in: another node may have ended it.
+async fn until_refused(app: &TestApp, token: &str) {
+    let end = Instant::now() + PATIENCE;
+    while me(app, token).await.status == 200 {
+        assert!(Instant::now() < end, "it goes on");
+        sleep(Duration::from_millis(50)).await;
+    }
+    assert_eq!(me(app, token).await.refusal(), (401, "INVALID_TOKEN".to_owned()));
 }
 
 /// What the server says to somebody of themselves.

@@ -2,7 +2,8 @@
 
 use super::quick;
 use parlor_tests::person::post;
-use parlor_tests::{Outbox, Person};
+use parlor_tests::raw::RawSocket;
+use parlor_tests::{Outbox, PATIENCE, Person};
 use serde_json::{Value, json};
 
 /// Protects accounts from the passwords that are tried first, and people from being told their password by an error.
@@ -82,4 +83,39 @@ async fn what_is_no_request_is_refused() {
         let answer = post(&app, "/auth/refresh", json!({"refresh_token": token})).await;
         assert_eq!(answer.refusal(), (401, "INVALID_TOKEN".to_owned()), "{token:.50}");
     }
+}
+
+/// Protects the server's memory from fields of ten megabytes: each is refused where its bound is, from many at once, and
+/// what is kept of them is nothing.
+#[tokio::test(flavor = "multi_thread")]
+async fn fields_of_ten_megabytes_are_refused() {
+    let app = quick().start().await;
+    let token = app.token("ann@example.org");
+    let before = app.resident_bytes();
+    let large = "x".repeat(10 << 20);
+    let routes = [
+        ("POST", "/auth/signup", "email"),
+        ("POST", "/auth/signin", "password"),
+        ("POST", "/auth/verify-signin", "code"),
+        ("POST", "/auth/refresh", "refresh_token"),
+        ("POST", "/auth/signout", "refresh_token"),
+        ("PATCH", "/api/v1/users/me", "username"),
+    ];
+    let asked = routes.iter().map(async |(method, path, field)| {
+        let body =
+            json!({"email": "a@example.org", "password": "x", "code": "x", (*field): large}).to_string();
+        let mut socket = RawSocket::connect(app.address()).await;
+        let head = format!(
+            "{method} {path} HTTP/1.1\r\nhost: x\r\nauthorization: Bearer {token}\r\nconnection: close\r\n\
+             content-length: {}\r\n\r\n",
+            body.len()
+        );
+        socket.write((head + &body).as_bytes()).await;
+        let answer = String::from_utf8_lossy(&socket.read_to_end(PATIENCE).await).into_owned();
+        // A server that closes before all was sent may take its answer along: then there is none.
+        assert!(answer.is_empty() || answer.starts_with("HTTP/1.1 413"), "{path}: {answer:.200}");
+    });
+    futures_util::future::join_all(asked).await;
+    assert!(app.resident_bytes() < before + (32 << 20), "from {before} to {} bytes", app.resident_bytes());
+    assert_eq!(app.ask(&token, "GET", "/api/v1/users/me", Value::Null).await.status, 200);
 }

@@ -289,7 +289,7 @@ async fn what_was_deleted_long_ago_is_purged(builder: TestAppBuilder) {
     ann.say(Some(&kept), "echo still here").await;
     let admin = app.admin_token("root@example.org");
     let log = app.ask(&admin, "GET", "/api/v1/admin/audit?action=conversation_purge", Value::Null).await;
-    assert_eq!(log.json()["data"][0]["subject"], "1", "{}", log.body);
+    assert_eq!(log.json()["data"][0]["subject"], session.as_str(), "{}", log.body);
 }
 
 /// Protects: titles are the beginning of what was said first, of 50 characters at most, cut at a word; they are no

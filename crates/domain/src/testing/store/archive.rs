@@ -5,7 +5,8 @@ use super::conversation::Conversation;
 use super::log::Log;
 use crate::message::{Author, Message, Seq};
 use crate::ports::{
-    ConversationEntry, ConversationStore, Exchange, Found, FoundMessage, Page, Paged, StoreError,
+    AuditAction, AuditEntry, ConversationEntry, ConversationStore, Exchange, Found, FoundMessage, Page,
+    Paged, StoreError,
 };
 use crate::room::MemberRole;
 use crate::search::words;
@@ -54,28 +55,43 @@ impl ConversationStore for MemoryStore {
         id: ConversationId,
         owner: UserId,
         now: Timestamp,
+        audit: AuditEntry,
     ) -> Result<bool, StoreError> {
-        self.with_log(|log| {
-            let Some(conversation) = log.conversations.get_mut(&id) else { return false };
+        self.with_inner(|inner| {
+            let Some(conversation) = inner.log.conversations.get_mut(&id) else { return false };
             let role = conversation.member(owner).and_then(|one| one.role);
             let can = role == Some(MemberRole::Owner)
                 && conversation.deleted_at.is_some()
                 && conversation.room.is_none();
             if can {
                 (conversation.deleted_at, conversation.updated_at) = (None, now);
+                inner.people.audit(vec![audit]);
             }
             can
         })
     }
 
-    async fn conversation_purge(&self, before: Timestamp, limit: usize) -> Result<usize, StoreError> {
-        self.with_log(|log| {
+    async fn conversation_purge(
+        &self,
+        before: Timestamp,
+        limit: usize,
+        now: Timestamp,
+    ) -> Result<usize, StoreError> {
+        self.with_inner(|inner| {
+            let log = &mut inner.log;
             let due = |one: &Conversation| one.deleted_at.filter(|deleted_at| *deleted_at < before);
             let due = log.conversations.iter().filter_map(|(id, one)| Some((due(one)?, *id)));
             let mut due: Vec<_> = due.collect();
             due.sort_unstable();
             due.truncate(limit);
-            due.iter().for_each(|(_, id)| log.forget(*id));
+            let entry = |id: &ConversationId| AuditEntry {
+                subject: Some(id.to_string()),
+                ..AuditEntry::new(AuditAction::ConversationPurge, now)
+            };
+            for (_, id) in &due {
+                log.forget(*id);
+                inner.people.audit(vec![entry(id)]);
+            }
             due.len()
         })
     }

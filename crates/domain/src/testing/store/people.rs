@@ -32,8 +32,11 @@ impl AuditStore for MemoryStore {
 
 #[async_trait]
 impl GrantStore for MemoryStore {
-    async fn grant_revoke(&self, revocation: Revocation) -> Result<(), StoreError> {
-        self.with_inner(|inner| inner.people.revoke(revocation))
+    async fn grant_revoke(&self, revocation: Revocation, entry: AuditEntry) -> Result<(), StoreError> {
+        self.with_inner(|inner| {
+            inner.people.revoke(revocation);
+            inner.people.audit(vec![entry]);
+        })
     }
 
     async fn grants_revoked(

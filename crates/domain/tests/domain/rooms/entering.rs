@@ -3,7 +3,7 @@
 use super::{ROOM, add, enter, exit, forget, id, place, wanted};
 use crate::client::{Client, draft, pass, settle};
 use crate::world::{server, unlimited};
-use parlor_domain::ports::{AuditFilter, AuditStore};
+use parlor_domain::ports::{AuditEntry, AuditFilter, AuditStore};
 use parlor_domain::room::{MemberRole, RoomKind};
 use parlor_domain::testing::{MemoryStore, TestHub};
 use parlor_domain::{Action, ErrorCode, HISTORY_MAX, RoomAction, RoomDraft, TurnOptions};
@@ -193,20 +193,24 @@ async fn an_owner_who_leaves_has_an_heir() {
     assert_eq!(cay.does(super::delete()).await.last().unwrap(), "room deleted");
 }
 
-/// Protects ids from rooms that nobody can enter any more.
+/// Protects ids from rooms that nobody can enter any more. Its end is written down, as every end of a room.
 #[tokio::test(start_paused = true)]
 async fn a_closed_room_ends_with_its_last_member_and_an_open_one_does_not() {
     let server = server().await;
-    for (kind, expected) in [
-        (RoomKind::Private, "room group room-1 as owner at 0, 1 of 1 online"),
-        (RoomKind::Group, "room group room-1 as owner at 0, 1 of 1 online"),
-        (RoomKind::Shared, "refused CONFLICT"),
+    for (kind, expected, ends) in [
+        (RoomKind::Private, "room group room-1 as owner at 0, 1 of 1 online", 1),
+        (RoomKind::Group, "room group room-1 as owner at 0, 1 of 1 online", 1),
+        (RoomKind::Shared, "refused CONFLICT", 0),
     ] {
         let server = TestHub::start().await;
         let mut ann = Client::entering(&server, "ann", kind).await;
         ann.note(super::conversation(&server).await, "hello").await;
         settle().await;
         assert_eq!(ann.does(exit()).await.last().unwrap(), "room left");
+        let log = server.store.audit_list(AuditFilter::default(), None, 9).await.unwrap();
+        let line = |it: &AuditEntry| (it.action.clone(), it.actor, it.subject.clone(), it.outcome.clone());
+        let end = ("room_delete".into(), Some(ann.user()), Some(ROOM.into()), "done".into());
+        assert_eq!(log.iter().map(line).collect::<Vec<_>>(), vec![end; ends]);
         let mut bob = Client::connect(&server, "bob").await;
         assert_eq!(bob.does(enter(RoomKind::Group)).await, [expected]);
     }

@@ -29,8 +29,8 @@ impl AuditStore for SlowStore {
 
 #[async_trait]
 impl GrantStore for SlowStore {
-    async fn grant_revoke(&self, revocation: Revocation) -> Result<(), StoreError> {
-        self.store.grant_revoke(revocation).await
+    async fn grant_revoke(&self, revocation: Revocation, entry: AuditEntry) -> Result<(), StoreError> {
+        self.store.grant_revoke(revocation, entry).await
     }
 
     async fn grants_revoked(
@@ -75,12 +75,18 @@ impl ConversationStore for SlowStore {
         id: ConversationId,
         owner: UserId,
         now: Timestamp,
+        entry: AuditEntry,
     ) -> Result<bool, StoreError> {
-        self.store.conversation_restore(id, owner, now).await
+        self.store.conversation_restore(id, owner, now, entry).await
     }
 
-    async fn conversation_purge(&self, before: Timestamp, limit: usize) -> Result<usize, StoreError> {
-        self.store.conversation_purge(before, limit).await
+    async fn conversation_purge(
+        &self,
+        before: Timestamp,
+        limit: usize,
+        now: Timestamp,
+    ) -> Result<usize, StoreError> {
+        self.store.conversation_purge(before, limit, now).await
     }
 
     async fn exchange_list(

@@ -21,7 +21,7 @@ use std::collections::HashMap;
 
 mod people;
 
-pub(super) use self::people::{conversations_delete, parts_delete, parts_set};
+pub(super) use self::people::{audit_append, conversations_delete, parts_delete, parts_set};
 
 bulk! {
     InsertConversations

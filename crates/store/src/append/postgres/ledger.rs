@@ -7,6 +7,7 @@ use super::bulk;
 use super::known::{Found, Head, Known, Turn};
 use crate::append::people::Part;
 use crate::append::row::Row;
+use crate::audit::AuditRow;
 use crate::cipher::{Cipher, Kept};
 use crate::conversations::NewConversation;
 use crate::error::Result;
@@ -76,6 +77,8 @@ pub(super) struct Changes<'a> {
     pub(super) ends: Vec<&'a Message>,
     /// The conversations that end, and when.
     pub(super) deletions: Vec<(Id, At)>,
+    /// What is written down of that.
+    pub(super) audited: Vec<AuditRow>,
 }
 
 /// A part as it was and as it is now.
@@ -366,6 +369,7 @@ impl<'a> Ledger<'a> {
         bulk::turns_checkpoint(connection, cipher, &self.changes.checkpoints).await?;
         bulk::turns_end(connection, &self.changes.ends).await?;
         bulk::conversations_delete(connection, &self.changes.deletions).await?;
+        bulk::audit_append(connection, &self.changes.audited).await?;
         bulk::heads_update(connection, heads).await
     }
 }

@@ -2,6 +2,7 @@
 
 use super::{Log, head};
 use crate::append::people::{self, Columns, Part};
+use crate::audit::{AuditRow, audit_insert};
 use crate::error::Result;
 use crate::members::REMOVED;
 use crate::schema::{conversations, participants, turns};
@@ -38,6 +39,9 @@ impl Log<'_> {
         if change.step == MembershipStep::Delete {
             head.deleted = true;
             self.conversation_delete(key.0, change.at.into())?;
+            if let Some(entry) = change.entry.as_deref() {
+                audit_insert!(&AuditRow::from(entry.clone())).execute(self.connection)?;
+            }
             return Ok(Outcome::Done);
         }
         let members = match change.step {

@@ -225,7 +225,7 @@ impl People {
     }
 
     /// An entry that is there stays as it is.
-    pub(super) fn audit(&mut self, entries: Vec<AuditEntry>) {
+    pub(in super::super) fn audit(&mut self, entries: Vec<AuditEntry>) {
         for entry in entries {
             self.audit.entry(entry.id).or_insert(entry);
         }

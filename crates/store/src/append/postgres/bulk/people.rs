@@ -1,6 +1,7 @@
 //! What changes of people's parts, and of conversations that end.
 
 use crate::append::people::Part;
+use crate::audit::{AuditRow, audit_insert};
 use crate::bulk::bulk;
 use crate::error::Result;
 use crate::types::{At, Id, sql};
@@ -108,5 +109,13 @@ pub(crate) async fn conversations_delete(
     end.execute(connection).await?;
     let delete = DeleteConversations { id: ids, at: times, ..DeleteConversations::default() };
     delete.execute(connection).await?;
+    Ok(())
+}
+
+/// Writes down that they ended.
+pub(crate) async fn audit_append(connection: &mut AsyncPgConnection, entries: &[AuditRow]) -> Result<()> {
+    if !entries.is_empty() {
+        audit_insert!(entries).execute(connection).await?;
+    }
     Ok(())
 }

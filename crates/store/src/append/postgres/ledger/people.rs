@@ -2,6 +2,7 @@
 
 use super::{Ledger, PartSlot};
 use crate::append::people::{self, Part};
+use crate::audit::AuditRow;
 use crate::types::Id;
 use crate::writer::Outcome;
 use parlor_domain::ErrorCode;
@@ -64,5 +65,6 @@ impl Ledger<'_> {
         let own = self.turns.values_mut().filter(|turn| turn.conversation == conversation);
         own.for_each(|turn| turn.live = false);
         self.changes.deletions.push((conversation, change.at.into()));
+        self.changes.audited.extend(change.entry.as_deref().cloned().map(AuditRow::from));
     }
 }
