@@ -6,6 +6,7 @@ use crate::http::{self, Answer};
 use crate::process::Process;
 use crate::rooms::Rooms;
 use crate::sessions::{Asker, History};
+use crate::socketio::Io;
 use crate::{PATIENCE, tools};
 use serde_json::Value;
 use std::collections::BTreeMap;
@@ -46,6 +47,7 @@ impl TestAppBuilder {
     pub fn without_limits(self) -> Self {
         self.env("WS_RATE_LIMIT_REQUESTS", 0)
             .env("WS_CHAT_RATE_LIMIT_REQUESTS", 0)
+            .env("AI_CHAT_RATE_LIMIT_REQUESTS", 0)
             .env("WS_MAX_CONNECTIONS_PER_USER", 0)
     }
 
@@ -161,6 +163,11 @@ impl TestApp {
     /// A connection of the `sessions` dialect.
     pub async fn asker(&self, token: &str) -> Asker {
         Asker::connect(self.address, token).await
+    }
+
+    /// A connection to the namespace of Socket.IO.
+    pub async fn io(&self, token: &str) -> Io {
+        Io::connect(self.address, token).await
     }
 
     /// What a user said in sessions, over HTTP.

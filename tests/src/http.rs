@@ -53,6 +53,23 @@ pub async fn try_get(address: SocketAddr, path: &str) -> std::io::Result<Answer>
     timeout(PATIENCE, exchange(address, &request)).await?
 }
 
+/// `GET path` as a browser's page of `origin` asks.
+pub async fn get_from(address: SocketAddr, path: &str, origin: &str) -> Answer {
+    let request =
+        format!("GET {path} HTTP/1.1\r\nhost: {address}\r\norigin: {origin}\r\nconnection: close\r\n\r\n");
+    timeout(PATIENCE, exchange(address, &request)).await.expect("an answer in time").unwrap()
+}
+
+/// `POST path` with a text.
+pub async fn post_text(address: SocketAddr, path: &str, text: &str) -> Answer {
+    let request = format!(
+        "POST {path} HTTP/1.1\r\nhost: {address}\r\nconnection: close\r\n\
+         content-type: text/plain;charset=UTF-8\r\ncontent-length: {}\r\n\r\n{text}",
+        text.len()
+    );
+    timeout(PATIENCE, exchange(address, &request)).await.expect("an answer in time").unwrap()
+}
+
 /// Any request: with `token` as the bearer, and with `body` as JSON where it is not null.
 pub async fn ask(address: SocketAddr, method: &str, path: &str, token: Option<&str>, body: &Value) -> Answer {
     let answer = try_ask(address, method, path, token, body).await;

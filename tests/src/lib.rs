@@ -8,6 +8,7 @@
 //! - [`Rooms`]: the same in the `rooms` dialect, with [`Reply`] and [`RoomMirror`] for [`Turn`] and [`Mirror`].
 //! - [`BrokerUser`] and [`Worker`]: the two sides of the `broker` dialect.
 //! - [`Asker`] and [`History`]: the `sessions` dialect, and what it leaves over HTTP.
+//! - [`Io`]: the namespace of Socket.IO.
 //! - [`Turn`]: one AI reply as a client sees it.
 //! - [`Mirror`]: what a client knows of a conversation, and whether a frame contradicts it.
 //! - [`FakeProvider`]: an LLM API that fails exactly as it is told; [`tools`] starts other people's programs.
@@ -49,6 +50,7 @@ pub mod raw;
 pub mod room_mirror;
 pub mod rooms;
 pub mod sessions;
+pub mod socketio;
 pub mod tls;
 pub mod tools;
 pub mod turn;
@@ -68,6 +70,7 @@ pub use provider::FakeProvider;
 pub use room_mirror::RoomMirror;
 pub use rooms::{Reply, Rooms};
 pub use sessions::{Asker, History};
+pub use socketio::{Io, IoIncoming};
 pub use tls::TlsProxy;
 pub use turn::{LiveTurn, Turn};
 pub use visitor::Visitor;

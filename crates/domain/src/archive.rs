@@ -1,6 +1,8 @@
 //! Conversations at rest: lists, search, pages, export, deletion and what can be brought back. Who is no participant of a
 //! conversation learns that there is none.
 
+mod manage;
+
 use crate::audit::Doer;
 use crate::caller::Caller;
 use crate::conversation::MembershipRequest;

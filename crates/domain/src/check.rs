@@ -16,6 +16,8 @@ const MODEL_MAX: usize = 128;
 const PROMPT_MAX: usize = 16 * 1024;
 /// The longest reaction, in bytes: the longest emoji of Unicode 16 have 35.
 const EMOJI_MAX: usize = 64;
+/// The longest title of a conversation that somebody chooses, in bytes.
+const TITLE_BYTES_MAX: usize = 200;
 /// The longest name of a room, in bytes.
 const ROOM_NAME_MAX: usize = 200;
 /// The longest username, in bytes.
@@ -100,6 +102,14 @@ pub(crate) fn user(change: &UserChange) -> Result<(), Refusal> {
 /// Checks a room that is to be made.
 pub(crate) fn room(draft: &RoomDraft) -> Result<(), Refusal> {
     name(draft.name.as_deref(), ROOM_NAME_MAX, "a room's name")
+}
+
+/// A conversation's title. Error: `INVALID_REQUEST`.
+pub(crate) fn title(title: Option<&str>) -> Result<(), Refusal> {
+    if title.is_some_and(|title| title.trim().is_empty()) {
+        return Err(Refusal::new(ErrorCode::InvalidRequest, "the title is empty"));
+    }
+    name(title, TITLE_BYTES_MAX, "a title")
 }
 
 fn content(text: &str, max: usize) -> Result<(), Refusal> {

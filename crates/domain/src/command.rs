@@ -89,6 +89,15 @@ pub enum Action {
         /// The turn; none means the one that is about to begin or, where none is, the live one that began last.
         turn: Option<MessageId>,
     },
+    /// End the newest turn that is live, or about to begin, of those that this user asked for: in the conversation in
+    /// which this connection asked last, or, where it has not asked yet, in any. What it produced is kept. Answer:
+    /// `Stopped`, once it has ended; `NothingToStop`.
+    StopOwn,
+    /// Get the turns that this user asked for and that are live, from their beginnings, on whatever connection and by
+    /// whatever dialect they were asked for. For connections that follow their user's own turns
+    /// ([`Hub::connect_to_own_turns`](crate::Hub::connect_to_own_turns)); they get those to come in any case. Answer:
+    /// `Answered`, for each, once it has ended.
+    FollowOwn,
     /// Tell the others that this user types, or no longer does. Not answered.
     Typing {
         /// The conversation.

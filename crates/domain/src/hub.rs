@@ -6,6 +6,7 @@ use crate::generation::Books;
 use crate::grants::Grants;
 use crate::limits::UserLimits;
 use crate::moderation::Moderation;
+use crate::own_turns::OwnTurns;
 use crate::ports::{
     Accounts, AuditAction, Authenticator, Clock, Embedder, Moderator, Store, StoreError, Totals,
 };
@@ -77,6 +78,7 @@ pub(crate) struct Shared {
     known_users: Mutex<HashMap<UserId, Arc<str>>>,
     pub(crate) rooms: RoomIndex,
     pub(crate) receipts: Receipts,
+    pub(crate) own_turns: Arc<OwnTurns>,
     started_at: Duration,
     /// What the moments of timers are counted from that all conversations share.
     pub(crate) origin: Instant,
@@ -169,6 +171,7 @@ impl Hub {
             known_users: Mutex::default(),
             rooms: RoomIndex::default(),
             receipts,
+            own_turns: Arc::default(),
             started_at,
             origin: Instant::now(),
             draining: CancellationToken::new(),
@@ -227,6 +230,13 @@ impl Hub {
     /// not taken for delivered.
     pub fn connect_for_answers(&self, caller: &Caller) -> Result<Session, Refusal> {
         Session::open(Arc::clone(&self.0), caller, Manner::Asker)
+    }
+
+    /// The same for a connection of the AI API, which also hears of every turn that its user asks for, wherever that is:
+    /// the question, the turn's beginning, its text as it comes, and the answer. Its messages count with all that its
+    /// user sends by that API. It begins with [`Action::FollowOwn`](crate::Action::FollowOwn).
+    pub fn connect_to_own_turns(&self, caller: &Caller) -> Result<Session, Refusal> {
+        Session::open(Arc::clone(&self.0), caller, Manner::Own)
     }
 
     /// The time, by the domain's clock.

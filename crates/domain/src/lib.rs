@@ -91,6 +91,7 @@ pub mod message;
 mod models;
 mod moderation;
 mod outbox;
+mod own_turns;
 pub mod ports;
 mod prices;
 mod purge;
@@ -105,6 +106,7 @@ mod session;
 mod settings;
 pub mod testing;
 mod turn;
+mod usage;
 mod workers;
 
 pub use accounts::Me;
@@ -135,6 +137,7 @@ pub use session::Session;
 pub use settings::{
     BreakerSettings, Budgets, Limits, ModerationSettings, Quota, Retries, Settings, TurnSettings, Unjudged,
 };
+pub use usage::{OwnUsage, Span};
 pub use workers::{
     WorkerAnswer, WorkerHello, WorkerLink, WorkerOrder, WorkerOrders, WorkerReport, WorkerStatus, WorkerTask,
 };

@@ -26,6 +26,17 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::task::{Context, Poll, Waker};
 
+/// What a connection hears of that it has not asked for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Ear {
+    /// Everything that its user may hear of.
+    Everything,
+    /// The turns that its user has asked for, on whatever connection.
+    OwnTurns,
+    /// Nothing.
+    Answers,
+}
+
 /// How much room for things is kept while there are none.
 const KEPT: usize = 16;
 
@@ -37,8 +48,8 @@ pub struct Outbox {
     name: Arc<str>,
     /// The sign-in that it comes of.
     grant: Mutex<GrantId>,
-    /// Whether it hears of what it has not asked for.
-    hears: bool,
+    /// What it hears of beside answers.
+    ear: Ear,
     joined: Arc<Joined>,
     limit: usize,
     closed: AtomicBool,
@@ -64,13 +75,13 @@ struct State {
 }
 
 impl Outbox {
-    /// An empty outbox of a caller's connection that holds at most `limit` bytes, about; `hears` whether it also gets
-    /// what nobody asked for on it.
-    pub(crate) fn new(connection: ConnectionId, caller: &Caller, hears: bool, limit: usize) -> Arc<Self> {
+    /// An empty outbox of a caller's connection that holds at most `limit` bytes, about; `ear` is what it also gets
+    /// that nobody asked for on it.
+    pub(crate) fn new(connection: ConnectionId, caller: &Caller, ear: Ear, limit: usize) -> Arc<Self> {
         let (user, name) = (caller.identity.user, Arc::clone(&caller.username));
         let grant = Mutex::new(caller.identity.grant);
         let (joined, closed, state) = (Arc::default(), AtomicBool::new(false), Mutex::default());
-        Arc::new(Self { connection, user, name, grant, hears, joined, limit, closed, state })
+        Arc::new(Self { connection, user, name, grant, ear, joined, limit, closed, state })
     }
 
     /// The sign-in that the connection comes of.
@@ -83,9 +94,9 @@ impl Outbox {
         *self.grant.lock() = grant;
     }
 
-    /// Whether it hears of what it has not asked for.
-    pub(crate) fn hears(&self) -> bool {
-        self.hears
+    /// What it hears of beside answers.
+    pub(crate) fn ear(&self) -> Ear {
+        self.ear
     }
 
     /// The connection that it belongs to.

@@ -11,6 +11,7 @@ mod grants;
 mod moderation;
 mod people;
 mod records;
+mod reports;
 mod store;
 mod usage;
 mod writes;
@@ -33,6 +34,7 @@ pub use people::{Authenticator, Identity, Role, Scope, UnknownRole, User, UserCh
 pub use records::{
     ConversationRecord, MemberRecord, NewRoom, OrphanTurn, RoomRecord, RoomScope, Totals, Unsynced,
 };
+pub use reports::{ReportStore, UsageBy, UsageFilter, UsageLine};
 pub use store::{Store, StoreError};
 pub use usage::{Account, AttemptId, AttemptOutcome, AttemptRecord, Balance, Day, Reservation, Reserved};
 pub use writes::{

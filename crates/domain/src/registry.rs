@@ -1,7 +1,7 @@
 //! Which connections are open: in all, and of each user (their tabs and devices).
 
 use crate::event::{Correlation, Reply, ReplyBody};
-use crate::outbox::{Close, Outbox};
+use crate::outbox::{Close, Ear, Outbox};
 use crate::ports::GrantId;
 use crate::settings::Limits;
 use crate::{CloseCode, ErrorCode, Refusal, UserId};
@@ -83,6 +83,20 @@ impl Registry {
 
     /// Calls `visit` with each of a user's connections that hear of what they have not asked for. It runs under the lock: it must not come back here.
     pub(crate) fn each(&self, user: UserId, visit: impl FnMut(&Arc<Outbox>)) {
-        self.0.read().of.get(&user).into_iter().flatten().filter(|outbox| outbox.hears()).for_each(visit);
+        self.0
+            .read()
+            .of
+            .get(&user)
+            .into_iter()
+            .flatten()
+            .filter(|outbox| outbox.ear() == Ear::Everything)
+            .for_each(visit);
+    }
+
+    /// A user's connections that follow all of that user's own turns.
+    pub(crate) fn own_followers(&self, user: UserId) -> Vec<Arc<Outbox>> {
+        let connections = self.0.read();
+        let of_user = connections.of.get(&user).into_iter().flatten();
+        of_user.filter(|outbox| outbox.ear() == Ear::OwnTurns).cloned().collect()
     }
 }

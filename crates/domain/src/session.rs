@@ -17,7 +17,7 @@ use crate::event::{Correlation, Reply, ReplyBody};
 use crate::hub::Shared;
 use crate::joined::Joined;
 use crate::limits::{ConnectionLimits, Verdict};
-use crate::outbox::Outbox;
+use crate::outbox::{Ear, Outbox};
 use crate::registry;
 use crate::{CloseCode, ConnectionId, ConversationId, ErrorCode, Refusal, RoomId, UserId};
 use std::net::IpAddr;
@@ -30,6 +30,8 @@ pub(crate) enum Manner {
     Client,
     /// A client that hears answers alone.
     Asker,
+    /// A client of the AI API: it hears answers, and its user's own turns.
+    Own,
     /// One request of the AI API: it hears its answer, and is no connection.
     Request,
 }
@@ -37,7 +39,15 @@ pub(crate) enum Manner {
 impl Manner {
     /// Whether its messages count with all others that its user sends by the AI API, over HTTP and over sockets.
     fn counts_by_user(self) -> bool {
-        self == Self::Request
+        matches!(self, Self::Own | Self::Request)
+    }
+
+    fn ear(self) -> Ear {
+        match self {
+            Self::Client => Ear::Everything,
+            Self::Own => Ear::OwnTurns,
+            Self::Asker | Self::Request => Ear::Answers,
+        }
     }
 }
 
@@ -46,6 +56,8 @@ pub struct Session {
     shared: Arc<Shared>,
     outbox: Arc<Outbox>,
     manner: Manner,
+    /// Where it asked last ([`Action::Ask`]).
+    asked: Option<ConversationId>,
     limits: ConnectionLimits,
     /// From where it came, for what is audited.
     address: Option<IpAddr>,
@@ -62,13 +74,12 @@ struct Target {
 impl Session {
     pub(crate) fn open(shared: Arc<Shared>, caller: &Caller, manner: Manner) -> Result<Self, Refusal> {
         let user = caller.identity.user;
-        let hears = manner == Manner::Client;
-        let outbox = Outbox::new(ConnectionId::new(), caller, hears, shared.settings.outbox);
+        let outbox = Outbox::new(ConnectionId::new(), caller, manner.ear(), shared.settings.outbox);
         if manner != Manner::Request {
             shared.registry.add(&outbox, &shared.settings.limits)?;
         }
         let limits = ConnectionLimits::new(Arc::clone(&shared.user_limits), user, &shared.settings.limits);
-        let session = Self { shared, outbox, manner, limits, address: caller.address };
+        let session = Self { shared, outbox, manner, asked: None, limits, address: caller.address };
         session.still_granted()?;
         Ok(session)
     }
@@ -154,6 +165,8 @@ impl Session {
                 self.regenerate(place, message, options, correlation).await;
             }
             Action::Stop { place, turn } => self.stop(place, turn, correlation).await,
+            Action::StopOwn => self.stop_own(correlation).await,
+            Action::FollowOwn => self.follow_own().await,
             Action::Read { place, seq } => self.read(place, seq, correlation).await,
             Action::Resume(positions) => self.resume(positions, correlation).await,
             Action::Hold => self.outbox.begin_replay(),

@@ -13,6 +13,7 @@
 //! - [`sessions`]: the frames of the `sessions` dialect.
 //! - [`ai`]: the bodies of the AI API over HTTP.
 //! - [`metadata`]: what a message has beside its text.
+//! - [`socketio`]: the events of the `socketio` dialect.
 //! - [`json`]: JSON that passes through as it came.
 //!
 //! With the feature `schema` all of them describe themselves to `utoipa`, of which documents of an API are made.
@@ -37,6 +38,7 @@ pub mod metadata;
 mod names;
 pub mod rooms;
 pub mod sessions;
+pub mod socketio;
 pub mod time;
 
 pub use codes::{CloseCode, ErrorCode};

@@ -113,6 +113,26 @@ pub(crate) async fn get(pools: Pools, id: ConversationId) -> Result<Option<Conve
     Ok(Some(ConversationRecord { summary, room: room_of(room)?, participants }))
 }
 
+/// Gives a conversation another title. Search enters it anew when it is next asked.
+pub(crate) async fn retitle(pools: Pools, id: ConversationId, title: String) -> Result<bool> {
+    let titled =
+        NewConversation::new(pools.cipher(), id.into(), &title, At::from(Timestamp::from_microsecond(0)))?;
+    let values = (
+        conversations::title.eq(&*titled.title),
+        conversations::title_folded.eq(&titled.title_folded),
+        conversations::key_id.eq(titled.key_id),
+        conversations::indexed_seq.eq(-1_i64),
+    );
+    change!(&pools, |conn| {
+        let changed = diesel::update(conversations::table.find(titled.id))
+            .filter(conversations::deleted_at.is_null())
+            .set(values)
+            .execute(conn)
+            .await?;
+        Ok(changed == 1)
+    })
+}
+
 pub(crate) async fn create(
     pools: Pools,
     id: ConversationId,

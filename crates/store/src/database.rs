@@ -3,6 +3,7 @@
 mod archive;
 mod keys;
 mod people;
+mod reports;
 
 use crate::cipher::{Cipher, words};
 use crate::error::{OpenError, Result};
@@ -196,6 +197,11 @@ impl Store for Database {
     ) -> Result<(), StoreError> {
         let change = conversations::create(self.pools(), id, owner, title.to_owned(), now);
         self.change("make a conversation", change).await
+    }
+
+    async fn conversation_retitle(&self, id: ConversationId, title: &str) -> Result<bool, StoreError> {
+        let change = conversations::retitle(self.pools(), id, title.to_owned());
+        self.change("give a conversation another title", change).await
     }
 
     /// Through the log's one way in, so that whoever counts the participants there has counted this one.

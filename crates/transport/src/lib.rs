@@ -29,6 +29,7 @@ mod frame;
 mod http;
 mod patience;
 mod server;
+mod socketio;
 mod traffic;
 mod ws;
 

@@ -2,8 +2,8 @@
 
 use super::commit::Waiting;
 use super::{
-    Access, ChangeWork, Conversation, FollowWork, Follower, Origin, SendWork, Start, StopAnswer, StreamWork,
-    Work,
+    Access, ChangeWork, Conversation, FollowWork, Follower, SendWork, Start, StopAnswer, StopWork,
+    StreamWork, Work,
 };
 use crate::check::mentions_ai;
 use crate::command::TurnOptions;
@@ -31,7 +31,9 @@ impl Conversation {
             Work::Membership(work) => self.membership(*work),
             Work::Stream(work) => self.stream(*work),
             Work::Follow(work) => self.follow(*work),
-            Work::Stop { origin, turn, respond } => drop(respond.send(self.stop(turn, *origin))),
+            Work::FollowOwn(outbox) => self.follow_own(&outbox),
+            Work::Retitle(work) => self.titles.push(*work),
+            Work::Stop { stop, respond } => drop(respond.send(self.stop(stop))),
             Work::Typing { origin, is_typing, .. } => match self.enter(origin.user()) {
                 Ok(_) => self.set_typing(origin.user(), origin.outbox.name(), is_typing),
                 Err(refusal) => origin.refuse(refusal, self.summary.id),
@@ -208,10 +210,12 @@ impl Conversation {
     }
 
     /// Without a name, a turn that is about to begin is meant too.
-    fn stop(&mut self, turn: Option<MessageId>, origin: Origin) -> Result<StopAnswer, Refusal> {
+    fn stop(&mut self, stop: StopWork) -> Result<StopAnswer, Refusal> {
+        let StopWork { origin, turn, own } = stop;
         self.enter(origin.user())?;
-        let origin = if turn.is_none() { self.stop_planned(origin) } else { Some(origin) };
-        let not_live = origin.and_then(|origin| self.stop_turn(turn, origin));
+        let of = own.then_some(origin.user());
+        let origin = if turn.is_none() { self.stop_planned(of, *origin) } else { Some(*origin) };
+        let not_live = origin.and_then(|origin| self.stop_turn(turn, of, origin));
         Ok(if not_live.is_some() { StopAnswer::NotLive } else { StopAnswer::Follows })
     }
 

@@ -107,6 +107,7 @@ impl Conversation {
                 let message = self.enter_log(*message, message_count);
                 // Who asks gets the answer, and nothing before it.
                 let asked = plan.as_ref().is_some_and(|plan| !plan.followers.is_empty());
+                let plan = plan.map(|plan| Plan { question: Some(Arc::clone(&message)), ..plan });
                 outcome.deliveries.push(if asked {
                     self.to_all(EventBody::Message(message))
                 } else {
@@ -141,10 +142,13 @@ impl Conversation {
             (Waiting::Opened { plan, .. }, Written::TurnOpened(answers)) => {
                 outcome.opened.push((plan, answers));
             }
-            (Waiting::TurnEnd(_), Written::Stored { message, message_count }) => {
+            (Waiting::TurnEnd(end), Written::Stored { message, message_count }) => {
                 self.catch_up_to(message.seq, outcome).await;
                 let message = self.enter_log(*message, message_count);
                 self.tell_entry(&message, &mut outcome.deliveries);
+                if end.from_checkpoint {
+                    self.tell_asker(&message).await;
+                }
             }
             (Waiting::TurnEnd(end), Written::Refused(_)) => self.ended_before(end, outcome).await,
             (Waiting::Checkpoint(turn), Written::Refused(_)) => self.abandon_turn(turn),
@@ -188,7 +192,11 @@ impl Conversation {
     async fn answer_from_log(&mut self, follower: Follower, plan: &Plan, first: &Message) {
         let conversation = self.summary.id;
         match self.shared.store.reply_to(conversation, first.id).await {
-            Ok(Some(reply)) => follower.answer(self.room_id(), &Arc::new(reply), None),
+            Ok(Some(reply)) => {
+                let reply = Arc::new(reply);
+                follower.retell(self.room_id(), &Arc::new(first.clone()), &reply);
+                follower.answer(self.room_id(), &reply, None);
+            }
             Ok(None) => {
                 let user = follower.origin.user();
                 match self.plan_turn(first.id, user, plan.visible_after, plan.options.clone()) {

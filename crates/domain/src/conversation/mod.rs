@@ -7,16 +7,18 @@
 mod accept;
 mod commit;
 mod members;
+mod own;
 mod plans;
 mod presence;
 mod subscribers;
 mod timers;
+mod titles;
 mod turns;
 mod work;
 
 pub(crate) use work::{
-    Access, Asks, ChangeWork, FollowWork, Follower, MembershipRequest, MembershipWork, Origin, SendWork,
-    Start, StopAnswer, StreamWork, Work,
+    Access, Asks, ChangeWork, FollowWork, Follower, MembershipRequest, MembershipWork, Origin, RetitleWork,
+    SendWork, Start, StopAnswer, StopWork, StreamWork, Work,
 };
 
 use crate::event::{Event, EventBody};
@@ -60,6 +62,8 @@ pub(crate) struct Conversation {
     room: Option<Room>,
     members: Members,
     memberships: MembershipQueue,
+    /// Titles that are wanted.
+    titles: Vec<RetitleWork>,
     presence: PresenceBook,
     /// The head for the connections' heartbeats: `summary.last_seq`, readable without asking.
     head: Arc<AtomicU64>,
@@ -122,6 +126,7 @@ impl Conversation {
             room,
             members: Members::of(participants),
             memberships: MembershipQueue::default(),
+            titles: Vec::new(),
             presence: PresenceBook::default(),
             head,
             subscribers: Subscribers::default(),
@@ -152,6 +157,7 @@ impl Conversation {
                 Step::Stop => self.stopping = true,
             }
             self.tell_presence();
+            self.retitle().await;
             if self.in_doubt && self.in_flight.is_none() && !self.timers.holds_writes() {
                 self.reconcile().await;
             }

@@ -4,9 +4,10 @@ use super::commit::Waiting;
 use super::{Conversation, Follower, Origin};
 use crate::command::TurnOptions;
 use crate::event::ReplyBody;
-use crate::message::Seq;
+use crate::message::{Message, Seq};
 use crate::ports::NewTurn;
 use crate::{ErrorCode, MessageId, Refusal, UserId};
+use std::sync::Arc;
 
 /// What a turn will be, before it is written down.
 #[derive(Debug)]
@@ -21,6 +22,8 @@ pub(super) struct Plan {
     pub(super) stoppers: Vec<Origin>,
     /// Who wants its answer alone.
     pub(super) followers: Vec<Follower>,
+    /// The message that it answers, where that has only just been stored.
+    pub(super) question: Option<Arc<Message>>,
 }
 
 impl Conversation {
@@ -49,7 +52,15 @@ impl Conversation {
             node: self.shared.node,
             lease_until: self.shared.clock.now().plus(lease),
         };
-        Ok(Plan { turn, user, visible_after, options, stoppers: Vec::new(), followers: Vec::new() })
+        Ok(Plan {
+            turn,
+            user,
+            visible_after,
+            options,
+            stoppers: Vec::new(),
+            followers: Vec::new(),
+            question: None,
+        })
     }
 
     /// The writes on their way that will open a turn, newest last.
@@ -80,9 +91,13 @@ impl Conversation {
         None
     }
 
-    /// Stops the newest turn that is about to begin. Gives the stopper back if there is none.
-    pub(super) fn stop_planned(&mut self, origin: Origin) -> Option<Origin> {
-        let Some(plan) = self.planned().next_back().and_then(Waiting::plan_mut) else { return Some(origin) };
+    /// Stops the newest turn that is about to begin, of those that `of` has asked for where that is said. Gives the
+    /// stopper back if there is none.
+    pub(super) fn stop_planned(&mut self, of: Option<UserId>, origin: Origin) -> Option<Origin> {
+        let mut plans = self.planned().filter_map(Waiting::plan_mut);
+        let Some(plan) = plans.rfind(|plan| of.is_none_or(|user| plan.user == user)) else {
+            return Some(origin);
+        };
         plan.stoppers.push(origin);
         None
     }
@@ -90,7 +105,7 @@ impl Conversation {
     /// The turn will not begin: a stop that was meant for it goes to the one that is live instead.
     pub(super) fn drop_plan(&mut self, plan: Option<Plan>) {
         for stopper in plan.into_iter().flat_map(|plan| plan.stoppers) {
-            if let Some(stopper) = self.stop_turn(None, stopper) {
+            if let Some(stopper) = self.stop_turn(None, None, stopper) {
                 let conversation = self.summary.id;
                 stopper.reply(self.room_id(), ReplyBody::Stopped { conversation, turn: None, status: None });
             }

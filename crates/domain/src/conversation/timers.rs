@@ -161,7 +161,7 @@ impl Conversation {
         }
     }
 
-    fn push_summary(&mut self, now: Instant) {
+    pub(super) fn push_summary(&mut self, now: Instant) {
         self.timers.summary = SummaryState::Resting(now + self.shared.settings.update_interval);
         let event = self.event(EventBody::Updated(self.summary.clone()));
         for member in self.members.iter() {

@@ -12,7 +12,7 @@ use crate::outbox::{Delivery, Outbox};
 use crate::ports::{Checkpoint, TurnEnd, Write};
 use crate::room::RoomKind;
 use crate::turn::{self, Ended, Job};
-use crate::{ErrorCode, MessageId, Refusal};
+use crate::{ErrorCode, MessageId, Refusal, RoomId, Timestamp, UserId};
 use open::{OpenTurn, State, merge};
 use std::sync::Arc;
 use std::time::Duration;
@@ -66,11 +66,21 @@ impl Turns {
         self.open.iter().any(|open| open.turn.id == id)
     }
 
-    /// The turn that began last, of those that are not about to end anyway if there are any.
-    fn newest(&mut self) -> Option<&mut OpenTurn> {
-        let live = self.open.iter().rposition(|open| open.state != State::Ending);
-        let index = live.or(self.open.len().checked_sub(1))?;
+    /// The turn that began last, of those that are not about to end anyway if there are any; of those that `of` has
+    /// asked for, where that is said.
+    fn newest(&mut self, of: Option<UserId>) -> Option<&mut OpenTurn> {
+        let is_meant = |open: &OpenTurn| of.is_none_or(|user| open.user == user);
+        let live = self.open.iter().rposition(|open| is_meant(open) && open.state != State::Ending);
+        let index = live.or_else(|| self.open.iter().rposition(is_meant))?;
         self.open.get_mut(index)
+    }
+
+    /// Gives a connection the turns that its user has asked for and that it has not got.
+    pub(super) fn follow_own(&mut self, outbox: &Arc<Outbox>, room: Option<&RoomId>, at: Timestamp) {
+        let own = self.open.iter_mut().filter(|open| open.user == outbox.user());
+        for open in own.filter(|open| !open.is_followed_by(outbox.connection())) {
+            open.follow(Follower::of_own(Arc::clone(outbox)), room.cloned(), at);
+        }
     }
 
     /// Tells of a piece of a turn to who wants that turn alone.
@@ -90,7 +100,13 @@ impl Turns {
 impl Conversation {
     /// The turn is written down: it streams as soon as there is a place.
     pub(super) fn open_turn(&mut self, plan: Plan, answers: Seq) {
-        let Plan { turn, user, visible_after, options, stoppers, followers } = plan;
+        let Plan { turn, user, visible_after, options, stoppers, mut followers, question } = plan;
+        let own = self.shared.own_turns.enter(user, turn.conversation, turn.id);
+        self.add_own_followers(user, &mut followers);
+        if let Some(question) = &question {
+            let event = self.event(EventBody::Message(Arc::clone(question)));
+            followers.iter().for_each(|follower| follower.tell(&event));
+        }
         let stopped = (!stoppers.is_empty()).then_some(turn.id);
         self.turns.open.push(OpenTurn {
             turn,
@@ -105,6 +121,8 @@ impl Conversation {
             stop: CancellationToken::new(),
             stoppers,
             followers,
+            question,
+            own,
             refusal: None,
             state: State::Waiting,
             guard: self.shared.live_turns.token(),
@@ -277,12 +295,17 @@ impl Conversation {
         }
     }
 
-    /// Ends a turn early; with no id, the live one that began last is meant. Its end is the answer. Gives the stopper
-    /// back where no such turn is live.
-    pub(super) fn stop_turn(&mut self, id: Option<MessageId>, origin: Origin) -> Option<Origin> {
+    /// Ends a turn early; with no id, the live one that began last is meant (of those that `of` has asked for). Its end
+    /// is the answer. Gives the stopper back where no such turn is live.
+    pub(super) fn stop_turn(
+        &mut self,
+        id: Option<MessageId>,
+        of: Option<UserId>,
+        origin: Origin,
+    ) -> Option<Origin> {
         let open = match id {
             Some(id) => self.turns.find(id),
-            None => self.turns.newest(),
+            None => self.turns.newest(of),
         };
         let Some(open) = open else { return Some(origin) };
         open.stoppers.push(origin);

@@ -1,8 +1,8 @@
 //! What comes into a conversation's inbox.
 
 use crate::command::TurnOptions;
-use crate::event::{Correlation, Event, EventBody, Reply, ReplyBody, RoomJoined};
-use crate::message::{Edit, Message, Seq};
+use crate::event::{Correlation, Event, EventBody, Reply, ReplyBody, RoomJoined, TurnPart, TurnRef};
+use crate::message::{Edit, KIND_USER, Message, Seq};
 use crate::outbox::{Outbox, Outgoing};
 use crate::ports::{AuditEntry, NewMessage, OrphanTurn};
 use crate::room::{MemberRole, Participant, RoomKind};
@@ -82,6 +82,8 @@ pub(crate) struct SendWork {
 pub(crate) struct Asks {
     /// Its text as it comes, too.
     pub(crate) pieces: bool,
+    /// The message that it answers, too.
+    pub(crate) question: bool,
 }
 
 /// Somebody who wants the answer to one message, and nothing else of the conversation.
@@ -96,10 +98,34 @@ pub(crate) struct Follower {
 impl Follower {
     /// Tells what happens with the turn.
     pub(crate) fn tell(&self, event: &Arc<Event>) {
-        let wanted = self.asks.pieces || !matches!(event.body(), EventBody::TurnDelta { .. });
+        let wanted = match event.body() {
+            EventBody::TurnDelta { .. } => self.asks.pieces,
+            EventBody::Message(_) => self.asks.question,
+            _ => true,
+        };
         if wanted {
             self.origin.outbox.push(Outgoing::Event(Arc::clone(event)));
         }
+    }
+
+    /// A connection that follows the turns of its user's own.
+    pub(crate) fn of_own(outbox: Arc<Outbox>) -> Self {
+        let origin = Origin { outbox, correlation: Correlation::default(), room: None };
+        Self { origin, asks: Asks { pieces: true, question: true }, kind: KIND_USER.into() }
+    }
+
+    /// Tells of a turn that has ended what it would have told before: to who wants the question, too. Others get the
+    /// answer alone.
+    pub(crate) fn retell(&self, room: Option<RoomId>, question: &Arc<Message>, reply: &Arc<Message>) {
+        if !self.asks.question {
+            return;
+        }
+        let (id, in_reply_to) = (reply.id, question.id);
+        let turn = TurnRef { id, conversation: reply.conversation, in_reply_to };
+        let (text, at) = (reply.content.clone(), reply.created_at);
+        let text = EventBody::TurnDelta { turn, part: TurnPart::Text, offset: 0, text, at };
+        let story = [EventBody::Message(Arc::clone(question)), EventBody::TurnStarted(turn), text];
+        story.into_iter().for_each(|body| self.tell(&Event::new(room.clone(), body)));
     }
 
     /// The turn has ended.
@@ -133,6 +159,24 @@ pub(crate) struct FollowWork {
     pub(crate) open: Option<TurnOptions>,
     /// Whether the answer follows.
     pub(crate) respond: Respond<bool>,
+}
+
+/// Somebody wants a turn to end.
+#[derive(Debug)]
+pub(crate) struct StopWork {
+    pub(crate) origin: Box<Origin>,
+    /// Which; none: the newest.
+    pub(crate) turn: Option<MessageId>,
+    /// The newest of those that the stopper has asked for.
+    pub(crate) own: bool,
+}
+
+/// Somebody wants the conversation to have another title.
+#[derive(Debug)]
+pub(crate) struct RetitleWork {
+    pub(crate) by: UserId,
+    pub(crate) title: String,
+    pub(crate) respond: Respond<()>,
 }
 
 #[derive(Debug)]
@@ -221,9 +265,12 @@ pub(crate) enum Work {
     Membership(Box<MembershipWork>),
     Stream(Box<StreamWork>),
     Follow(Box<FollowWork>),
+    /// The connection follows its user's own turns from here on.
+    FollowOwn(Arc<Outbox>),
+    /// Another title.
+    Retitle(Box<RetitleWork>),
     Stop {
-        origin: Box<Origin>,
-        turn: Option<MessageId>,
+        stop: StopWork,
         respond: Respond<StopAnswer>,
     },
     Typing {
@@ -250,8 +297,14 @@ impl Work {
             Self::Send(work) => work.origin.refuse(refusal, work.new.message.conversation),
             Self::Stream(work) => work.origin.refuse(refusal, work.conversation),
             Self::Follow(work) => drop(work.respond.send(Err(refusal))),
+            Self::Retitle(work) => drop(work.respond.send(Err(refusal))),
             Self::Typing { origin, conversation, .. } => origin.refuse(refusal, conversation),
-            Self::GoLive(_) | Self::Leave(_) | Self::Sweep | Self::EndOrphan(_) | Self::Admit(_) => {}
+            Self::GoLive(_)
+            | Self::Leave(_)
+            | Self::Sweep
+            | Self::FollowOwn(_)
+            | Self::EndOrphan(_)
+            | Self::Admit(_) => {}
         }
     }
 }

@@ -100,6 +100,8 @@ pub enum ReplyBody {
         /// How it ended.
         status: Option<TurnStatus>,
     },
+    /// None of the user's own turns is live.
+    NothingToStop,
     /// A page of earlier messages, oldest first.
     History {
         /// The conversation.

@@ -15,7 +15,7 @@ fn outbox(limit: usize) -> Arc<Outbox> {
     let expires_at = Timestamp::from_microsecond(0);
     let identity = Identity { user, role: Role::User, expires_at, scope: Scope::Everything, grant };
     let caller = Caller { identity, username: "somebody".into(), address: None };
-    Outbox::new(ConnectionId::new(), &caller, true, limit)
+    Outbox::new(ConnectionId::new(), &caller, Ear::Everything, limit)
 }
 
 fn turn() -> TurnRef {

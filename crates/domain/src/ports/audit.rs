@@ -42,6 +42,7 @@ actions! {
     RoomDelete "room_delete" "A room was deleted.";
     ContentFlag "content_flag" "A moderator refused a text; what it said is not written down.";
     StatsRead "stats_read" "An admin read the server's figures.";
+    UsageRead "usage_read" "An admin read what all users have used.";
     AuditRead "audit_read" "An admin read this log.";
     KeyRotate "key_rotate" "An operator had everything encrypted with the current key.";
 }

@@ -132,6 +132,14 @@ pub trait ConversationStore: Send + Sync + 'static {
         page: Page,
     ) -> Result<Paged<Exchange>, StoreError>;
 
+    /// The messages with a seq above `after`, of both sides, oldest first.
+    async fn message_page(
+        &self,
+        conversation: ConversationId,
+        after: Seq,
+        page: Page,
+    ) -> Result<Paged<Message>, StoreError>;
+
     /// The messages with a seq above `after` in their order, at most `limit`, with what is
     /// [attached](Message::attached).
     async fn log_export(

@@ -2,8 +2,8 @@
 
 use super::{
     Account, AttemptRecord, AuditStore, Balance, ConversationRecord, ConversationStore, GrantStore,
-    MemberRecord, NewRoom, OrphanTurn, Reservation, Reserved, Role, RoomRecord, RoomScope, Totals, Unsynced,
-    User, UserChange, Write, Written,
+    MemberRecord, NewRoom, OrphanTurn, ReportStore, Reservation, Reserved, Role, RoomRecord, RoomScope,
+    Totals, Unsynced, User, UserChange, Write, Written,
 };
 use crate::message::{Fingerprint, Message, Seq};
 use crate::{ConversationId, MessageId, RoomId, Timestamp, UserId};
@@ -24,7 +24,7 @@ pub struct StoreError {
 
 /// The database. Reads see what was committed before they began.
 #[async_trait]
-pub trait Store: ConversationStore + AuditStore + GrantStore {
+pub trait Store: ConversationStore + AuditStore + GrantStore + ReportStore {
     /// Whether it answers at all.
     async fn health(&self) -> Result<(), StoreError>;
 
@@ -52,6 +52,10 @@ pub trait Store: ConversationStore + AuditStore + GrantStore {
         title: &str,
         now: Timestamp,
     ) -> Result<(), StoreError>;
+
+    /// Gives a conversation another title. False where there is none that was not deleted. Its task does this, and
+    /// nobody else.
+    async fn conversation_retitle(&self, id: ConversationId, title: &str) -> Result<bool, StoreError>;
 
     /// Makes `user` a participant; harmless where they are. False where there is no such conversation.
     async fn participant_add(&self, id: ConversationId, user: UserId) -> Result<bool, StoreError>;

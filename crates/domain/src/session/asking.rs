@@ -1,10 +1,10 @@
 //! Questions that want their answer, and nothing else of the conversation.
 
-use super::{Session, Target};
+use super::{Manner, Session, Target};
 use crate::check;
 use crate::command::{Draft, TurnOptions};
 use crate::conversation::{Asks, FollowWork, Follower, Seed, SendWork, Work};
-use crate::event::{Correlation, ReplyBody};
+use crate::event::Correlation;
 use crate::message::{Attached, Fingerprint, Message};
 use crate::ports::{Extra, NewMessage};
 use crate::{ConversationId, Refusal, RoomId};
@@ -14,7 +14,9 @@ use tokio::sync::oneshot;
 impl Session {
     pub(super) async fn ask(&mut self, draft: Draft, pieces: bool, correlation: Correlation) {
         let place = draft.place.clone();
-        if let Err(refusal) = self.try_ask(draft, Asks { pieces }, &correlation).await {
+        if let Err(refusal) =
+            self.try_ask(draft, Asks { pieces, question: self.manner == Manner::Own }, &correlation).await
+        {
             self.refuse(correlation, refusal, place.as_ref());
         }
     }
@@ -30,6 +32,11 @@ impl Session {
                 None => self.found(&draft.content),
             },
         };
+        if self.manner == Manner::Own && creates.is_none() {
+            // Where it is refused, nothing was asked.
+            self.shared.access(conversation, self.user()).await?;
+        }
+        self.asked = Some(conversation);
         let profile = self.profile().await?;
         let options = draft.options.clone();
         let (message, _) = self.message_of(draft, conversation);
@@ -87,6 +94,7 @@ impl Session {
         correlation: &Correlation,
     ) -> Result<(), Refusal> {
         self.shared.access(first.conversation, self.user()).await?;
+        self.asked = Some(first.conversation);
         for open in [None, Some(options)] {
             let follower = self.follower(asks, &first.kind, correlation, None);
             let (conversation, message) = (first.conversation, first.id);
@@ -97,10 +105,10 @@ impl Session {
             }
             let reply = self.shared.store.reply_to(conversation, message).await;
             if let Some(reply) = reply.map_err(|error| Refusal::internal(&error))? {
-                let kind = first.kind.as_str().into();
-                let body =
-                    ReplyBody::Answered { message: Arc::new(reply), user: self.user(), kind, refusal: None };
-                self.reply(correlation.clone(), None, body);
+                let (follower, reply) =
+                    (self.follower(asks, &first.kind, correlation, None), Arc::new(reply));
+                follower.retell(None, &Arc::new(first.clone()), &reply);
+                follower.answer(None, &reply, None);
                 return Ok(());
             }
         }

@@ -3,10 +3,13 @@
 use super::{Session, Target};
 use crate::check;
 use crate::command::{Place, TurnOptions};
-use crate::conversation::{StopAnswer, StreamWork, Work};
+use crate::conversation::{Follower, StopAnswer, StopWork, StreamWork, Work};
 use crate::event::{Correlation, ReplyBody};
 use crate::message::{Author, Message};
+use crate::own_turns::LostTurn;
+use crate::ports::StoreError;
 use crate::{ConversationId, ErrorCode, MessageId, Refusal};
+use std::sync::Arc;
 
 /// How many messages are looked through at once for the newest reply.
 const PAGE: usize = 64;
@@ -105,6 +108,47 @@ impl Session {
         }
     }
 
+    /// Ends the newest of this user's own turns: where this connection asked last, or else anywhere.
+    pub(super) async fn stop_own(&mut self, correlation: Correlation) {
+        let conversation = self.asked.or_else(|| self.shared.own_turns.conversations(self.user()).pop());
+        let Some(conversation) = conversation else {
+            return self.reply(correlation, None, ReplyBody::NothingToStop);
+        };
+        let origin = Box::new(self.origin(correlation.clone(), None));
+        let stop = StopWork { origin, turn: None, own: true };
+        let work = |respond| Work::Stop { stop, respond };
+        match self.shared.ask(conversation, work).await {
+            Ok(StopAnswer::Follows) => {}
+            Ok(StopAnswer::NotLive) => self.reply(correlation, None, ReplyBody::NothingToStop),
+            Err(refusal) => self.refuse(correlation, refusal, Some(&Place::Conversation(conversation))),
+        }
+    }
+
+    /// Gets the turns of this user's own that are live. Those to come look for who follows them.
+    pub(super) async fn follow_own(&mut self) {
+        for conversation in self.shared.own_turns.conversations(self.user()) {
+            self.shared.route(conversation, Work::FollowOwn(Arc::clone(&self.outbox))).await;
+        }
+        for lost in self.shared.own_turns.lost(self.user()) {
+            if let Err(error) = self.tell_lost(lost).await {
+                tracing::warn!(turn = %lost.reply, %error, "who comes back is not told of a lost turn");
+            }
+        }
+    }
+
+    /// Tells how a turn ended whose node died.
+    async fn tell_lost(&self, lost: LostTurn) -> Result<(), StoreError> {
+        let LostTurn { conversation, question, reply, .. } = lost;
+        let question = self.shared.store.message_get(conversation, question).await?;
+        let reply = self.shared.store.message_get(conversation, reply).await?;
+        if let Some((question, reply)) = question.zip(reply) {
+            let (follower, reply) = (Follower::of_own(Arc::clone(&self.outbox)), Arc::new(reply));
+            follower.retell(None, &Arc::new(question), &reply);
+            follower.answer(None, &reply, None);
+        }
+        Ok(())
+    }
+
     async fn try_stop(
         &mut self,
         place: &Place,
@@ -113,7 +157,8 @@ impl Session {
     ) -> Result<(), Refusal> {
         let Target { conversation, room } = self.locate(place).await?;
         let origin = Box::new(self.origin(correlation.clone(), room.clone()));
-        let work = |respond| Work::Stop { origin, turn, respond };
+        let stop = StopWork { origin, turn, own: false };
+        let work = |respond| Work::Stop { stop, respond };
         if self.shared.ask(conversation, work).await? == StopAnswer::NotLive {
             let body = self.how_it_ended(conversation, turn).await?;
             self.reply(correlation.clone(), room, body);

@@ -6,6 +6,7 @@ mod conversation;
 mod lists;
 mod log;
 mod people;
+mod reports;
 
 use self::books::Books;
 use self::conversation::Conversation;
@@ -235,6 +236,10 @@ impl Store for MemoryStore {
         })?;
         let taken = || StoreError { message: format!("there is a conversation {id} already"), source: None };
         made.then_some(()).ok_or_else(taken)
+    }
+
+    async fn conversation_retitle(&self, id: ConversationId, title: &str) -> Result<bool, StoreError> {
+        self.with_log(|log| log.conversation_mut(id).map(|one| title.clone_into(&mut one.title)).is_ok())
     }
 
     async fn participant_add(&self, id: ConversationId, user: UserId) -> Result<bool, StoreError> {

@@ -37,6 +37,8 @@ async fn a_stranger_finds_nothing() {
             server.hub.conversation_delete(&eve, id).await.err(),
             server.hub.conversation_restore(&eve, id).await.err(),
             server.hub.conversation_export(&eve, id).await.err(),
+            server.hub.conversation_messages(&eve, id, FIRST).await.err(),
+            server.hub.conversation_rename(&eve, id, "mine").await.err(),
         ];
         for refusal in refusals {
             assert_eq!(refusal, Some(Refusal::of(ErrorCode::ConversationNotFound)));

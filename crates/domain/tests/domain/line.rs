@@ -103,6 +103,7 @@ fn reply_line(reply: &Reply) -> String {
         }
         ReplyBody::Stopped { status: Some(status), .. } => format!("stopped {}", status.as_str()),
         ReplyBody::Stopped { status: None, .. } => "stopped nothing".into(),
+        ReplyBody::NothingToStop => "nothing to stop".into(),
         ReplyBody::History { messages, has_more, .. } => {
             let seqs: Vec<_> = messages.iter().map(|message| message.seq).collect();
             format!("history {seqs:?}{}", if *has_more { " and more" } else { "" })

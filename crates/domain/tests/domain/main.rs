@@ -21,6 +21,7 @@ mod history;
 mod limits;
 mod moderation;
 mod nodes;
+mod own_turns;
 mod people;
 mod places;
 mod properties;

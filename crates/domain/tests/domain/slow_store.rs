@@ -88,6 +88,10 @@ impl Store for SlowStore {
         self.store.conversation_create(id, owner, title, now).await
     }
 
+    async fn conversation_retitle(&self, id: ConversationId, title: &str) -> Result<bool, StoreError> {
+        self.store.conversation_retitle(id, title).await
+    }
+
     async fn participant_add(&self, id: ConversationId, user: UserId) -> Result<bool, StoreError> {
         self.store.participant_add(id, user).await
     }

@@ -34,6 +34,8 @@ fn actions(id: ConversationId, message: MessageId) -> Vec<Action> {
         Action::Heads,
         Action::Sync,
         Action::Hold,
+        Action::StopOwn,
+        Action::FollowOwn,
     ];
     let kinds: std::collections::BTreeSet<_> = rows.iter().map(kind).collect();
     assert!(kinds.into_iter().eq(0..KINDS), "each kind has a row");
@@ -41,7 +43,7 @@ fn actions(id: ConversationId, message: MessageId) -> Vec<Action> {
 }
 
 /// How many kinds of actions there are: one more than the highest number in [`kind`].
-const KINDS: usize = 15;
+const KINDS: usize = 17;
 
 fn kind(action: &Action) -> usize {
     match action {
@@ -60,6 +62,8 @@ fn kind(action: &Action) -> usize {
         Action::Sync => 12,
         Action::Hold => 13,
         Action::Ask { .. } => 14,
+        Action::StopOwn => 15,
+        Action::FollowOwn => 16,
         Action::Room(_) => unreachable!("rooms have a matrix of their own"),
     }
 }
@@ -81,7 +85,8 @@ async fn a_stranger_cannot_tell_a_foreign_conversation_from_none() {
             Action::Leave(_) => "left", // what is over is over, whether or not it ever was
             Action::Heads => "heads []",
             Action::Sync => "synced",
-            Action::Hold => continue, // it names no conversation, and is not answered
+            Action::StopOwn => "nothing to stop",
+            Action::Hold | Action::FollowOwn => continue, // it names no conversation, and is not answered
             Action::Change { .. } => "refused MESSAGE_NOT_FOUND",
             _ => "refused CONVERSATION_NOT_FOUND",
         };
@@ -114,7 +119,8 @@ async fn a_conversation_that_cannot_be_loaded_is_not_called_absent() {
     settle().await;
     for action in actions(id, MessageId::new()) {
         let mut ann = Client::connect(&server, "ann").await;
-        let free = matches!(action, Action::Leave(_) | Action::Heads | Action::Hold);
+        let names_none = matches!(action, Action::StopOwn | Action::FollowOwn);
+        let free = names_none || matches!(action, Action::Leave(_) | Action::Heads | Action::Hold);
         server.store.fail_next_reads(1);
         let what = format!("{action:?}");
         ann.act(action.clone()).await;

@@ -10,6 +10,7 @@ use serde::{Deserialize, Serialize};
 pub struct NewConversation {
     /// Its title; none leaves it to the server.
     #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[cfg_attr(feature = "schema", schema(min_length = 1, max_length = 200))]
     pub title: Option<String>,
 }
 
@@ -18,6 +19,7 @@ pub struct NewConversation {
 #[cfg_attr(feature = "schema", derive(utoipa::ToSchema), schema(as = ai::ConversationChange))]
 pub struct ConversationChange {
     /// The new title.
+    #[cfg_attr(feature = "schema", schema(min_length = 1, max_length = 200))]
     pub title: String,
 }
 

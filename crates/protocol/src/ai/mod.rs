@@ -21,6 +21,7 @@ use serde::{Deserialize, Serialize};
 #[cfg_attr(feature = "schema", derive(utoipa::ToSchema), schema(as = ai::ChatRequest))]
 pub struct ChatRequest {
     /// The text.
+    #[cfg_attr(feature = "schema", schema(min_length = 1, max_length = 65536))]
     pub message: String,
     /// Where it belongs; none or null makes a new conversation.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -30,9 +31,11 @@ pub struct ChatRequest {
     pub model: Option<String>,
     /// How many tokens the reply may have; the server's own maximum still holds.
     #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[cfg_attr(feature = "schema", schema(minimum = 1))]
     pub max_tokens: Option<u32>,
     /// How freely the model chooses its words, 0 to 2.
     #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[cfg_attr(feature = "schema", schema(minimum = 0, maximum = 2))]
     pub temperature: Option<f64>,
     /// The client's own id of the message: sent again with the same text, it gets the first one's answer.
     #[serde(default, skip_serializing_if = "Option::is_none")]

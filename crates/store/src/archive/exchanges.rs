@@ -87,6 +87,37 @@ pub(crate) async fn list(
     Ok(Paged { items, total: total.unsigned_abs() })
 }
 
+/// A page of messages of both sides, without what is attached to them.
+pub(crate) async fn messages(
+    pools: Pools,
+    conversation: ConversationId,
+    after: Seq,
+    page: Page,
+) -> Result<Paged<Message>> {
+    let id = Id::from(conversation);
+    macro_rules! visible {
+        () => {
+            messages::table
+                .filter(messages::conversation_id.eq(id))
+                .filter(messages::seq.gt(signed(after)))
+                .filter(exists(is_living(id)))
+        };
+    }
+    let (total, rows): (i64, Vec<MessageRow>) = read!(&pools, |conn| {
+        let total = visible!().count().get_result(conn).await?;
+        let rows = visible!()
+            .order(messages::seq)
+            .offset(signed(page.offset))
+            .limit(signed(page.limit))
+            .select(MessageRow::as_select())
+            .load(conn)
+            .await?;
+        (total, rows)
+    });
+    let items = rows.into_iter().map(|row| row.into_message(pools.cipher())).collect::<Result<_>>()?;
+    Ok(Paged { items, total: total.unsigned_abs() })
+}
+
 pub(crate) async fn export(
     pools: Pools,
     conversation: ConversationId,

@@ -73,6 +73,16 @@ impl ConversationStore for Database {
         self.read("read exchanges", query).await
     }
 
+    async fn message_page(
+        &self,
+        conversation: ConversationId,
+        after: Seq,
+        page: Page,
+    ) -> Result<Paged<Message>, StoreError> {
+        let query = move |pools| exchanges::messages(pools, conversation, after, page);
+        self.read("read messages", query).await
+    }
+
     async fn log_export(
         &self,
         conversation: ConversationId,

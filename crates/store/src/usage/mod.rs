@@ -9,8 +9,11 @@
 
 mod accounts;
 mod postgres;
+mod reports;
 mod rows;
 mod sqlite;
+
+pub(crate) use self::reports::{conversations, lines};
 
 use self::rows::{AttemptRow, ReservationRow};
 use crate::error::{Error, Result};

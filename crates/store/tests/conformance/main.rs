@@ -36,6 +36,7 @@ mod postgres;
 mod purging;
 mod receipts;
 mod recovery;
+mod reports;
 mod rooms;
 mod search;
 mod subject;

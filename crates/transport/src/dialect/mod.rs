@@ -6,6 +6,7 @@ mod conversations;
 pub(crate) mod metadata;
 mod rooms;
 mod sessions;
+pub(crate) mod socketio;
 
 pub(crate) use broker::Broker;
 pub(crate) use conversations::Conversations;

@@ -120,6 +120,6 @@ pub(crate) async fn ready(state: axum::extract::State<Arc<State>>) -> Result<Sta
 }
 
 /// What is answered while the server goes away.
-pub(super) fn draining() -> Problem {
+pub(crate) fn draining() -> Problem {
     Problem::with_status(StatusCode::SERVICE_UNAVAILABLE, ErrorCode::AiUnavailable, "the server is draining")
 }

@@ -26,6 +26,11 @@ mod tokens;
 mod upgrade;
 mod words;
 
+pub(crate) use auth::token as bearer;
+pub(crate) use health::draining;
+pub(crate) use problem::Problem;
+pub(crate) use upgrade::check_origin;
+
 use crate::dialect::{Broker, Conversations, Dialect, Rooms, Sessions};
 use crate::server::State;
 use axum::Router;
@@ -63,6 +68,10 @@ fn routes() -> OpenApiRouter<Arc<State>> {
         .routes(routes!(sessions::export))
         .routes(routes!(ai::chat))
         .routes(routes!(ai::embed))
+        .routes(routes!(ai::create, ai::list))
+        .routes(routes!(ai::get, ai::change, ai::delete))
+        .routes(routes!(ai::usage))
+        .routes(routes!(ai::usage_of_all))
         .routes(routes!(audit::list))
         .routes(routes!(stats::stats))
         .routes(routes!(completions::complete).layer(DefaultBodyLimit::max(completions::MAX_BODY)))
@@ -88,6 +97,7 @@ pub(crate) fn router(state: Arc<State>) -> Router {
     let (routes, _) = routes().split_for_parts();
     let mut pages = routes
         .merge(documents::browser())
+        .merge(crate::socketio::router(&state))
         .fallback(problem::not_found)
         .layer(DefaultBodyLimit::max(input::MAX_BODY));
     if let Some(origins) = &state.origins {

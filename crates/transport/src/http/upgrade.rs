@@ -60,7 +60,7 @@ fn invalid(detail: &'static str) -> Problem {
 }
 
 /// Where origins are set, a browser's page of another origin is refused. What is no browser sends none.
-fn check_origin(state: &State, headers: &HeaderMap) -> Result<(), Problem> {
+pub(crate) fn check_origin(state: &State, headers: &HeaderMap) -> Result<(), Problem> {
     let Some(allowed) = &state.origins else { return Ok(()) };
     let Some(origin) = headers.get(header::ORIGIN) else { return Ok(()) };
     if allowed.iter().any(|it| it == "*" || it.as_bytes() == origin.as_bytes()) {

@@ -4,10 +4,11 @@ use crate::command::TurnOptions;
 use crate::conversation::{Follower, Origin};
 use crate::event::{Event, EventBody, TurnPart, TurnRef};
 use crate::generation::PieceBody;
-use crate::message::Seq;
+use crate::message::{Message, Seq};
 use crate::outbox::{Outbox, Outgoing};
+use crate::own_turns::OwnTurn;
 use crate::ports::NewTurn;
-use crate::{Refusal, RoomId, Timestamp, UserId};
+use crate::{ConnectionId, Refusal, RoomId, Timestamp, UserId};
 use std::sync::Arc;
 use tokio::task::Id;
 use tokio_util::sync::CancellationToken;
@@ -31,6 +32,11 @@ pub(crate) struct OpenTurn {
     pub(super) stoppers: Vec<Origin>,
     /// Who wants its answer alone.
     pub(super) followers: Vec<Follower>,
+    /// The message that it answers, where it began with that.
+    pub(super) question: Option<Arc<Message>>,
+    /// For connections that follow their user's own turns.
+    #[expect(dead_code, reason = "held until the turn has ended")]
+    pub(super) own: OwnTurn,
     /// Why it failed, once it has.
     pub(super) refusal: Option<Refusal>,
     pub(super) state: State,
@@ -81,8 +87,19 @@ impl OpenTurn {
         }
     }
 
-    /// From here on the follower gets the turn, from its beginning.
+    pub(super) fn is_followed_by(&self, connection: ConnectionId) -> bool {
+        self.followers.iter().any(|it| it.origin.outbox.connection() == connection)
+    }
+
+    /// From here on the follower gets the turn, from its beginning. Who follows their own turns has one copy of each.
     pub(super) fn follow(&mut self, follower: Follower, room: Option<RoomId>, at: Timestamp) {
+        if follower.asks.question {
+            let connection = follower.origin.outbox.connection();
+            self.followers.retain(|it| it.origin.outbox.connection() != connection);
+        }
+        if let Some(question) = &self.question {
+            follower.tell(&Event::new(room.clone(), EventBody::Message(Arc::clone(question))));
+        }
         self.story(room, at).iter().for_each(|event| follower.tell(event));
         self.followers.push(follower);
     }

@@ -114,6 +114,18 @@ impl ConversationStore for MemoryStore {
         })
     }
 
+    async fn message_page(
+        &self,
+        conversation: ConversationId,
+        after: Seq,
+        page: Page,
+    ) -> Result<Paged<Message>, StoreError> {
+        self.with_log(|log| {
+            let Some(conversation) = log.conversation(conversation) else { return paged(Vec::new(), page) };
+            paged(conversation.messages.iter().filter(|it| it.seq > after).cloned().collect(), page)
+        })
+    }
+
     async fn log_export(
         &self,
         conversation: ConversationId,

@@ -63,6 +63,10 @@ impl Books {
         self.balances.get(&account.to_string()).copied().unwrap_or_default()
     }
 
+    pub(super) fn records(&self) -> impl Iterator<Item = &AttemptRecord> {
+        self.records.values()
+    }
+
     pub(super) fn attempts(&self, turn: MessageId) -> Vec<AttemptRecord> {
         let of_turn = self.records.values().filter(|record| record.attempt.turn == turn);
         of_turn.cloned().collect()

@@ -12,7 +12,7 @@ use std::collections::{BTreeMap, HashMap};
 #[derive(Debug)]
 pub(super) struct Conversation {
     id: ConversationId,
-    title: String,
+    pub(super) title: String,
     pub(super) room: Option<Room>,
     pub(super) created_at: Timestamp,
     pub(super) updated_at: Timestamp,

@@ -20,7 +20,7 @@ enum Stranger {
 }
 
 /// How many kinds of actions there are. A new kind does not compile in [`kind`], and then needs its row here.
-const KINDS: usize = 20;
+const KINDS: usize = 22;
 
 fn kind(action: &Action) -> usize {
     match action {
@@ -44,6 +44,8 @@ fn kind(action: &Action) -> usize {
         Action::Heads => 17,
         Action::Hold => 18,
         Action::Ask { .. } => 19,
+        Action::StopOwn => 20,
+        Action::FollowOwn => 21,
     }
 }
 
@@ -83,6 +85,8 @@ fn rows(place: &Place, message: MessageId, member: UserId) -> Vec<(Action, Stran
         (Action::Sync, Nothing("synced")),
         (Action::Heads, Nothing("heads []")),
         (Action::Hold, Nothing("")),
+        (Action::StopOwn, Nothing("nothing to stop")),
+        (Action::FollowOwn, Nothing("")),
     ];
     if let Place::Room(_) = place {
         rows.extend([

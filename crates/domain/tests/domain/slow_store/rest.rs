@@ -5,7 +5,7 @@ use async_trait::async_trait;
 use parlor_domain::message::{Message, Seq};
 use parlor_domain::ports::{
     AuditEntry, AuditFilter, AuditStore, ConversationEntry, ConversationStore, Exchange, Found, GrantStore,
-    Page, Paged, Revocation, StoreError,
+    Page, Paged, ReportStore, Revocation, StoreError, UsageBy, UsageFilter, UsageLine,
 };
 use parlor_domain::{ConversationId, MessageId, Timestamp, UserId};
 use tokio::time::sleep;
@@ -39,6 +39,17 @@ impl GrantStore for SlowStore {
         now: Timestamp,
     ) -> Result<Vec<Revocation>, StoreError> {
         self.store.grants_revoked(since, now).await
+    }
+}
+
+#[async_trait]
+impl ReportStore for SlowStore {
+    async fn usage_lines(&self, filter: UsageFilter, by: UsageBy) -> Result<Vec<UsageLine>, StoreError> {
+        self.store.usage_lines(filter, by).await
+    }
+
+    async fn conversation_totals(&self, user: UserId) -> Result<(u64, u64), StoreError> {
+        self.store.conversation_totals(user).await
     }
 }
 
@@ -96,6 +107,15 @@ impl ConversationStore for SlowStore {
         page: Page,
     ) -> Result<Paged<Exchange>, StoreError> {
         self.store.exchange_list(conversation, after, page).await
+    }
+
+    async fn message_page(
+        &self,
+        conversation: ConversationId,
+        after: Seq,
+        page: Page,
+    ) -> Result<Paged<Message>, StoreError> {
+        self.store.message_page(conversation, after, page).await
     }
 
     async fn log_export(

@@ -55,7 +55,8 @@ pub(super) fn frame(reply: &Reply) -> Option<ServerFrame<'_>> {
         | ReplyBody::RoomLeft { .. }
         | ReplyBody::RoomDeleted { .. }
         | ReplyBody::Member { .. }
-        | ReplyBody::Synced { .. } => return None,
+        | ReplyBody::Synced { .. }
+        | ReplyBody::NothingToStop => return None,
     })
 }
 

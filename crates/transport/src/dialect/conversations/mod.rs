@@ -231,7 +231,8 @@ fn reply_frame<'a>(body: &'a ReplyBody, correlation: &'a Correlation) -> Option<
         | ReplyBody::RoomDeleted { .. }
         | ReplyBody::Member { .. }
         | ReplyBody::Answered { .. }
-        | ReplyBody::Synced { .. } => return None,
+        | ReplyBody::Synced { .. }
+        | ReplyBody::NothingToStop => return None,
     })
 }
 

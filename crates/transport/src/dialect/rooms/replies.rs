@@ -75,7 +75,10 @@ fn body(reply: &Reply) -> Option<ServerBody<'_>> {
             ServerBody::Pong(wire::Pong { heads: heads.iter().copied().collect(), request_id })
         }
         ReplyBody::Refused { refusal, conversation } => refused(reply, refusal, *conversation),
-        ReplyBody::Joined { .. } | ReplyBody::Left { .. } | ReplyBody::Answered { .. } => return None,
+        ReplyBody::Joined { .. }
+        | ReplyBody::Left { .. }
+        | ReplyBody::Answered { .. }
+        | ReplyBody::NothingToStop => return None,
     })
 }
 

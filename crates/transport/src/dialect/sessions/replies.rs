@@ -31,7 +31,8 @@ pub(super) fn frame(reply: &Reply) -> Option<ServerFrame<'_>> {
         | ReplyBody::Missed { .. }
         | ReplyBody::Replayed { .. }
         | ReplyBody::Synced { .. }
-        | ReplyBody::Resumed { .. } => return None,
+        | ReplyBody::Resumed { .. }
+        | ReplyBody::NothingToStop => return None,
     })
 }
 

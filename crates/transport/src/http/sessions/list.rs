@@ -45,19 +45,12 @@ pub(in crate::http) struct SessionList {
 struct Listed {
     #[serde(flatten)]
     session: Session,
-    /// Only with `q`.
-    #[serde(flatten)]
-    found: Option<FoundIn>,
-}
-
-/// What was found in a session. Snippets are HTML in which nothing but `<mark>` is a tag; `…` stands where one was cut.
-#[derive(Serialize, ToSchema)]
-#[schema(as = FoundInSession)]
-struct FoundIn {
-    /// The title.
-    title_snippet: String,
-    /// The messages that fit best, at most 3; none where it is the title that fits.
-    matches: Vec<Match>,
+    /// Only with `q`: the title, as HTML in which nothing but `<mark>` is a tag; `…` stands where it was cut.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    title_snippet: Option<String>,
+    /// Only with `q`: the messages that fit best, at most 3; none where it is the title that fits.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    matches: Option<Vec<Match>>,
 }
 
 /// A message that was found.
@@ -67,7 +60,7 @@ struct Match {
     message_id: MessageId,
     /// Its place in the session's log.
     seq: Seq,
-    /// The piece of it that fits.
+    /// The piece of it that fits, as HTML like the title's.
     snippet: String,
 }
 
@@ -76,8 +69,8 @@ impl Listed {
         let matches = hit.messages.iter();
         let matches =
             matches.map(|(id, seq, piece)| Match { message_id: *id, seq: *seq, snippet: html(piece) });
-        let found = FoundIn { title_snippet: html(&hit.title), matches: matches.collect() };
-        Self { session: Session::of(hit.entry, caller), found: Some(found) }
+        let (title_snippet, matches) = (Some(html(&hit.title)), Some(matches.collect()));
+        Self { session: Session::of(hit.entry, caller), title_snippet, matches }
     }
 }
 
@@ -108,7 +101,11 @@ pub(in crate::http) async fn list(
         }
         None => {
             let entries = state.hub.conversation_list(&caller, deleted, asked.page()).await?;
-            listed(entries, |entry| Listed { session: Session::of(entry, &caller), found: None })
+            listed(entries, |entry| Listed {
+                session: Session::of(entry, &caller),
+                title_snippet: None,
+                matches: None,
+            })
         }
     };
     Ok(Json(SessionList { data: items, meta: asked.meta(total) }))

@@ -206,5 +206,6 @@ impl World {
 
 /// A path of the document with names in the place of its parameters.
 pub(super) fn named(path: &str) -> String {
-    path.replace("{room_id}", "r").replace("{session_id}", "01930000-0000-7000-8000-000000000001")
+    let id = "01930000-0000-7000-8000-000000000001";
+    path.replace("{room_id}", "r").replace("{session_id}", id).replace("{conversation_id}", id)
 }

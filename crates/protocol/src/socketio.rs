@@ -1,0 +1,198 @@
+//! The events of the `socketio` dialect: the namespace `/ai` of Socket.IO (protocol 5, over Engine.IO 4).
+
+use crate::{ConversationId, ErrorCode, MessageId};
+use serde::{Deserialize, Serialize};
+use std::borrow::Cow;
+
+/// What a client gives with its connection: `io(url, {auth: {token}})`.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(utoipa::ToSchema), schema(as = socketio::Auth))]
+pub struct Auth {
+    /// An access token, or one for sockets alone.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub token: Option<String>,
+}
+
+/// The event `chat:start`: a message that wants its answer.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+#[cfg_attr(feature = "schema", derive(utoipa::ToSchema), schema(as = socketio::ChatStart))]
+pub struct ChatStart {
+    /// The text.
+    pub message: String,
+    /// Where it belongs; none or null makes a new conversation.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub conversation_id: Option<ConversationId>,
+    /// The model; none leaves it to the server.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub model: Option<String>,
+    /// How many tokens the reply may have; the server's own maximum still holds.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub max_tokens: Option<u32>,
+    /// How freely the model chooses its words, 0 to 2.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub temperature: Option<f64>,
+    /// The token's user says who speaks; any other here is refused.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub user_id: Option<String>,
+    /// The client's own id of the message: sent again with the same text, it gets the first one's answer.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub client_message_id: Option<String>,
+}
+
+/// What the server tells, each by the event of its [name](ServerEvent::name).
+#[derive(Debug, Clone, PartialEq, Serialize)]
+#[serde(untagged)]
+pub enum ServerEvent<'a> {
+    /// A conversation was made.
+    Conversation(Conversation),
+    /// The user's message is stored.
+    UserMessage(UserMessage<'a>),
+    /// More of the reply.
+    Message(Piece<'a>),
+    /// The reply begins anew: what was shown of it counts no more.
+    Restart(Restart),
+    /// The reply is there.
+    End(End<'a>),
+    /// The reply was stopped, or there was none to stop.
+    Stopped(Stopped<'a>),
+    /// Something was refused, or a reply failed.
+    Error(Error<'a>),
+}
+
+impl ServerEvent<'_> {
+    /// The events' names, in the order of the variants.
+    pub const NAMES: [&'static str; 7] = [
+        "chat:conversation",
+        "chat:user-message",
+        "chat:message",
+        "chat:restart",
+        "chat:end",
+        "chat:stopped",
+        "chat:error",
+    ];
+
+    /// The event's name.
+    pub const fn name(&self) -> &'static str {
+        Self::NAMES[match self {
+            Self::Conversation(_) => 0,
+            Self::UserMessage(_) => 1,
+            Self::Message(_) => 2,
+            Self::Restart(_) => 3,
+            Self::End(_) => 4,
+            Self::Stopped(_) => 5,
+            Self::Error(_) => 6,
+        }]
+    }
+}
+
+/// `chat:conversation`.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+#[cfg_attr(feature = "schema", derive(utoipa::ToSchema), schema(as = socketio::Conversation))]
+pub struct Conversation {
+    /// Its id.
+    pub conversation_id: ConversationId,
+}
+
+/// `chat:user-message`.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+#[cfg_attr(feature = "schema", derive(utoipa::ToSchema), schema(as = socketio::UserMessage))]
+pub struct UserMessage<'a> {
+    /// Its id.
+    pub message_id: MessageId,
+    /// Its text.
+    pub content: Cow<'a, str>,
+    /// Where it is.
+    pub conversation_id: ConversationId,
+    /// The client's own id of it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub client_message_id: Option<Cow<'a, str>>,
+}
+
+/// `chat:message`: a piece of a reply.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+#[cfg_attr(feature = "schema", derive(utoipa::ToSchema), schema(as = socketio::Piece))]
+pub struct Piece<'a> {
+    /// The piece.
+    pub content: Cow<'a, str>,
+    /// The reply's id.
+    pub message_id: MessageId,
+    /// Where it is.
+    pub conversation_id: ConversationId,
+    /// How many bytes of UTF-8 of the reply stand before it; 0 is its beginning, also where it is shown once more.
+    pub offset: u64,
+}
+
+/// `chat:restart`.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+#[cfg_attr(feature = "schema", derive(utoipa::ToSchema), schema(as = socketio::Restart))]
+pub struct Restart {
+    /// The reply's id.
+    pub message_id: MessageId,
+    /// Where it is.
+    pub conversation_id: ConversationId,
+    /// Which attempt begins, from 2.
+    pub attempt: u32,
+}
+
+/// `chat:end`.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+#[cfg_attr(feature = "schema", derive(utoipa::ToSchema), schema(as = socketio::End))]
+pub struct End<'a> {
+    /// The reply's id.
+    pub message_id: MessageId,
+    /// Where it is.
+    pub conversation_id: ConversationId,
+    /// What it used: its context and its text together.
+    pub total_tokens: u64,
+    /// The model that made it, where it is known.
+    pub model: Option<Cow<'a, str>>,
+    /// `complete`, or `interrupted` where it was cut off and this is what there is.
+    pub status: Cow<'a, str>,
+}
+
+/// `chat:stopped`.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+#[cfg_attr(feature = "schema", derive(utoipa::ToSchema), schema(as = socketio::Stopped))]
+pub struct Stopped<'a> {
+    /// The reply's id; null where none was live.
+    pub message_id: Option<MessageId>,
+    /// Where it is.
+    pub conversation_id: Option<ConversationId>,
+    /// What it used.
+    pub total_tokens: u64,
+    /// The model that made it, where it is known.
+    pub model: Option<Cow<'a, str>>,
+}
+
+/// `chat:error`.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+#[cfg_attr(feature = "schema", derive(utoipa::ToSchema), schema(as = socketio::Error))]
+pub struct Error<'a> {
+    /// For a person.
+    pub message: Cow<'a, str>,
+    /// For a program.
+    pub code: ErrorCode,
+    /// Whole seconds after which the same may succeed.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub retry_after: Option<u64>,
+    /// With `INTERNAL`: names the entry in the server's log.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub incident: Option<Cow<'a, str>>,
+    /// The conversation that it is about.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub conversation_id: Option<ConversationId>,
+    /// The reply that failed.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub message_id: Option<MessageId>,
+    /// The client's own id of the message that was refused.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub client_message_id: Option<Cow<'a, str>>,
+}

@@ -1,0 +1,55 @@
+//! Who connects to the namespace: the token of the handshake's `auth`, or of the request that brought it.
+
+use super::door::Entrance;
+use crate::server::State;
+use parking_lot::Mutex;
+use parlor_domain::{ErrorCode, Session, Timestamp};
+use parlor_protocol::socketio::Auth;
+use socketioxide::extract::{SocketRef, TryData};
+use std::fmt;
+use std::sync::Arc;
+
+/// A session that is on its way from its admission to its connection.
+#[derive(Clone)]
+pub(super) struct Admitted(Arc<Mutex<Option<(Session, Timestamp)>>>);
+
+impl Admitted {
+    /// The session and when its token ends; nothing the second time.
+    pub(super) fn take(&self) -> Option<(Session, Timestamp)> {
+        self.0.lock().take()
+    }
+}
+
+/// Why somebody was not let in: what the client gets as `connect_error`.
+pub(super) struct Refused(ErrorCode);
+
+impl fmt::Display for Refused {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.fmt(f)
+    }
+}
+
+/// Lets a socket in, or tells why not.
+pub(super) async fn admit(
+    state: &State,
+    socket: SocketRef,
+    TryData(auth): TryData<Auth>,
+) -> Result<(), Refused> {
+    let request = socket.req_parts();
+    let token = auth.ok().and_then(|auth| auth.token);
+    let token = token.or_else(|| crate::http::bearer(&request.headers).map(ToOwned::to_owned));
+    let token = token.ok_or(Refused(ErrorCode::Unauthenticated))?;
+    if state.hub.is_draining() {
+        return Err(Refused(ErrorCode::AiUnavailable));
+    }
+    let caller = state.hub.authenticate(&token).await.map_err(|refusal| Refused(refusal.code))?;
+    let entrance = request.extensions.get::<Entrance>();
+    let caller = caller.at(entrance.and_then(|entrance| entrance.address));
+    let expires_at = caller.identity.expires_at;
+    let session = state.hub.connect_to_own_turns(&caller).map_err(|refusal| Refused(refusal.code))?;
+    if let Some(entrance) = entrance {
+        entrance.free();
+    }
+    socket.extensions.insert(Admitted(Arc::new(Mutex::new(Some((session, expires_at))))));
+    Ok(())
+}
