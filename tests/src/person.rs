@@ -31,7 +31,7 @@ pub struct Tokens {
 impl Tokens {
     /// Those of an answer, which must have succeeded.
     pub fn of(answer: &Answer) -> Self {
-        assert_eq!(answer.status, 200, "{}", answer.body);
+        assert!([200, 201].contains(&answer.status), "{}", answer.body);
         let body = answer.json();
         Self {
             access: id(&body["access_token"]),

@@ -4,6 +4,7 @@
 //! address is counted; only then is anything looked up. From there on nothing may differ between an address that is known
 //! and one that is not, save what its owner reads in their mail: the same work, the same answer, after the same time.
 
+mod guests;
 mod limits;
 mod secrets;
 #[cfg(test)]
@@ -206,6 +207,14 @@ impl Accounts for OwnAccounts {
 
     async fn verify_sign_in(&self, email: &str, code: &str) -> Result<SignedIn, Refusal> {
         self.verify(CodePurpose::SignIn, email, code).await
+    }
+
+    fn takes_guests(&self) -> bool {
+        self.settings.guest_access
+    }
+
+    async fn guest(&self, from: Option<IpAddr>) -> Result<SignedIn, Refusal> {
+        self.welcome(from).await
     }
 
     async fn refresh(&self, refresh_token: &str) -> Result<SignedIn, RefreshError> {

@@ -44,6 +44,10 @@ pub struct AccountSettings {
     pub guesses: Allowance,
     /// Mails to an address, of each purpose. 5 in an hour.
     pub mails: Allowance,
+    /// Whether people without an account may try the server. Not unless said.
+    pub guest_access: bool,
+    /// Guests from one IP address (of IPv6: one /64). 30 in an hour.
+    pub guests: Allowance,
     /// Requests from one IP address (of IPv6: one /64) in a minute, in this process; none: as many as they like. 60.
     pub requests: Option<NonZeroU32>,
     /// How long every answer takes at least that could tell by its time whether an address is known. 300 ms.
@@ -73,6 +77,8 @@ impl Default for AccountSettings {
             wrong_passwords: Allowance { times: 10, window: minutes(15) },
             guesses: Allowance { times: 20, window: minutes(60) },
             mails: Allowance { times: 5, window: minutes(60) },
+            guest_access: false,
+            guests: Allowance { times: 30, window: minutes(60) },
             requests: NonZeroU32::new(60),
             answer_floor: Duration::from_millis(300),
             hashing: Hashing::default(),

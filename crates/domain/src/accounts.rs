@@ -36,6 +36,11 @@ impl Hub {
         self.0.accounts.is_some()
     }
 
+    /// Whether people without an account may try this server.
+    pub fn takes_guests(&self) -> bool {
+        self.0.accounts.as_ref().is_some_and(|accounts| accounts.takes_guests())
+    }
+
     /// Our accounts, for one more step of who speaks from there.
     fn admitted(&self, from: Option<IpAddr>) -> Result<Arc<dyn Accounts>, Refusal> {
         let accounts = self.0.accounts.clone().ok_or(Refusal::of(ErrorCode::NotFound))?;
@@ -93,6 +98,20 @@ impl Hub {
         let work = async move {
             let outcome = accounts.verify_sign_in(&email, &code).await;
             shared.signed_in(&email, from, AuditAction::SignInVerify, outcome).await
+        };
+        self.0.to_its_end(work).await
+    }
+
+    /// Makes a user for somebody who wants to try the server, and signs them in. Errors: as of [`Hub::sign_up`], and
+    /// `FORBIDDEN` where there are to be no guests.
+    pub async fn guest(&self, from: Option<IpAddr>) -> Result<SignedIn, Refusal> {
+        let (accounts, shared) = (self.admitted(from)?, Arc::clone(&self.0));
+        let work = async move {
+            let outcome = accounts.guest(from).await;
+            let made = outcome.as_ref().ok().map(|it| &it.user);
+            let (actor, account) = (made.map(|it| it.id), made.map(|it| it.email.clone()));
+            let doer = Doer { actor, account, address: from };
+            shared.audited(doer, AuditAction::GuestSignIn, None, outcome).await
         };
         self.0.to_its_end(work).await
     }

@@ -1,6 +1,7 @@
 //! What tokens are signed with and how long they are good, what lets workers in, and how fast people may sign in.
 
 use super::read::FromText;
+use super::server::Host;
 use super::{Key, Problem, Values};
 use parlor_accounts::service_keys::SERVICE_KEY_MIN;
 use parlor_accounts::tokens::SECRET_MIN;
@@ -24,6 +25,8 @@ pub(crate) struct Accounts {
     pub(crate) refresh_token: Duration,
     /// From one IP address in a minute; none is no limit.
     pub(crate) requests: Option<NonZeroU32>,
+    /// Whether people without an account may try the server.
+    pub(crate) guests: bool,
     /// How long an answer takes at least. Zero: as long as it takes.
     pub(crate) minimum_time: Duration,
 }
@@ -36,6 +39,10 @@ impl Accounts {
             access_token: values.get(Key::AccessTokenTtl).map(|AccessTtl(ttl)| ttl)?,
             refresh_token: values.get(Key::RefreshTokenTtl).map(|RefreshTtl(ttl)| ttl)?,
             requests: values.limit(Key::AuthRateLimitRequests)?.and_then(NonZeroU32::new),
+            guests: match values.find(Key::GuestAccess)? {
+                Some(chosen) => chosen,
+                None => values.get::<Host>(Key::Host)?.is_loopback(),
+            },
             minimum_time: values.get(Key::AuthMinimumTime)?,
         })
     }

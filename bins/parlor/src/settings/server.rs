@@ -13,6 +13,8 @@ pub(crate) struct Server {
     pub(crate) data_dir: PathBuf,
     pub(crate) host: Host,
     pub(crate) port: u16,
+    /// Whether the page is served.
+    pub(crate) web_page: bool,
     /// None: as the transport has it where nobody said; `*` is any.
     pub(crate) origins: Option<Vec<String>>,
     /// None: no limit.
@@ -29,6 +31,7 @@ impl Server {
             data_dir: values.get(Key::DataDir)?,
             host: values.get(Key::Host)?,
             port: values.get(Key::Port)?,
+            web_page: values.get(Key::WebPage)?,
             origins: values.find(Key::CorsOrigin)?.map(|Origins(origins)| origins),
             drain: values.limit(Key::DrainTimeout)?,
             heartbeat: values.limit(Key::WebsocketHeartbeatInterval)?,
@@ -40,6 +43,14 @@ impl Server {
 /// An address, without brackets, or a name.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Host(pub(crate) String);
+
+impl Host {
+    /// Whether only this machine reaches it.
+    pub(crate) fn is_loopback(&self) -> bool {
+        let address = self.0.parse().map(|address: IpAddr| address.to_canonical().is_loopback());
+        address.unwrap_or_else(|_| self.0.eq_ignore_ascii_case("localhost"))
+    }
+}
 
 impl FromText for Host {
     fn from_text(text: &str) -> Option<Self> {
@@ -96,6 +107,24 @@ mod tests {
         check("http://localhost", None);
         check("127.0.0.1:8000", None);
         check("a b", None);
+    }
+
+    /// Protects servers that others reach from guests whom nobody asked in.
+    #[test]
+    fn loopback_is_what_only_this_machine_reaches() {
+        for (host, loopback) in [
+            ("127.0.0.1", true),
+            ("127.8.9.1", true),
+            ("::1", true),
+            ("::ffff:127.0.0.1", true),
+            ("localhost", true),
+            ("0.0.0.0", false),
+            ("::", false),
+            ("192.0.2.1", false),
+            ("localhost.example.org", false),
+        ] {
+            assert_eq!(Host(host.to_owned()).is_loopback(), loopback, "{host}");
+        }
     }
 
     #[test]

@@ -76,6 +76,8 @@ settings! {
     CorsOrigin "cors_origin" Unset("any origin may open sockets, since tokens authenticate and not cookies; HTTP has no CORS headers") Open
         "a list of origins such as https://chat.example.org, separated by commas, or *",
         "The web pages that may open a WebSocket and call the HTTP routes.";
+    WebPage "web_page" Is("true") Open "true or false",
+        "Whether the chat page is served at /.";
     DrainTimeout "drain_timeout" Is("30") Open TIME_LIMIT,
         "How long replies under way may go on after SIGTERM.";
 
@@ -102,6 +104,8 @@ settings! {
         "Requests to sign up, sign in and refresh from one IP address (of IPv6: one /64) in a minute.";
     AuthMinimumTime "auth_minimum_time" Is("300ms") Open WAIT,
         "How long these take at least, so that their time does not tell whether an address is known.";
+    GuestAccess "guest_access" Unset("true where host is a loopback address, else false") Open "true or false",
+        "Whether people may try the server without an account. Behind a proxy on the same machine, say false.";
     TrustedProxies "trusted_proxies" Unset("none, X-Forwarded-For counts for nothing") Open
         "a list of addresses and networks such as 10.0.0.0/8, ::1, separated by commas",
         "The proxies that are believed when they say from which IP address a request comes.";

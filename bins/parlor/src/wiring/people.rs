@@ -107,6 +107,7 @@ pub(crate) fn account_settings(settings: &Settings) -> AccountSettings {
         access_token: accounts.access_token,
         refresh_token: accounts.refresh_token,
         requests: accounts.requests,
+        guest_access: accounts.guests,
         answer_floor: accounts.minimum_time,
         ..AccountSettings::default()
     }

@@ -8,6 +8,7 @@
 use crate::settings::{AccountSettings, Allowance};
 use parlor_domain::ports::{Clock, CodePurpose, CredentialStore};
 use parlor_domain::{ErrorCode, Refusal};
+use std::net::IpAddr;
 use std::sync::Arc;
 
 /// The limits of all addresses.
@@ -17,6 +18,7 @@ pub(super) struct Limits {
     passwords: Allowance,
     guesses: Allowance,
     mails: Allowance,
+    guests: Allowance,
 }
 
 impl Limits {
@@ -25,8 +27,8 @@ impl Limits {
         clock: Arc<dyn Clock>,
         settings: &AccountSettings,
     ) -> Self {
-        let AccountSettings { wrong_passwords, guesses, mails, .. } = *settings;
-        Self { store, clock, passwords: wrong_passwords, guesses, mails }
+        let AccountSettings { wrong_passwords, guesses, mails, guests, .. } = *settings;
+        Self { store, clock, passwords: wrong_passwords, guesses, mails, guests }
     }
 
     /// Counts a password, before it is known whether it is right. Errors, of all of these: `RATE_LIMIT`, `INTERNAL`.
@@ -52,6 +54,11 @@ impl Limits {
     /// Counts a mail.
     pub(super) async fn mail(&self, purpose: CodePurpose, email: &str) -> Result<(), Refusal> {
         self.count(&format!("mail:{}:{email}", purpose.as_str()), self.mails).await
+    }
+
+    /// Counts a guest of a household.
+    pub(super) async fn guest(&self, from: IpAddr) -> Result<(), Refusal> {
+        self.count(&format!("guest:{from}"), self.guests).await
     }
 
     async fn count(&self, key: &str, allowed: Allowance) -> Result<(), Refusal> {

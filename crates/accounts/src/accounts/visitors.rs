@@ -69,7 +69,7 @@ impl Visitors {
 }
 
 /// Whom an address stands for: of IPv6, a customer gets at least a whole /64 (RFC 6177 §2).
-fn household(address: IpAddr) -> IpAddr {
+pub(super) fn household(address: IpAddr) -> IpAddr {
     match address.to_canonical() {
         IpAddr::V6(address) => Ipv6Addr::from_bits(address.to_bits() & !u128::from(u64::MAX)).into(),
         v4 @ IpAddr::V4(_) => v4,

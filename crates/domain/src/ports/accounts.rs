@@ -72,6 +72,18 @@ pub trait Accounts: Send + Sync + 'static {
     /// Brings the code of a sign-in. Error: [`ErrorCode::InvalidCode`](crate::ErrorCode::InvalidCode).
     async fn verify_sign_in(&self, email: &str, code: &str) -> Result<SignedIn, Refusal>;
 
+    /// Whether people without an account may try the server. They may not, unless somebody says so.
+    fn takes_guests(&self) -> bool {
+        false
+    }
+
+    /// Makes a user for one of them, whom nobody can be later: what is theirs ends with their tokens. Error:
+    /// [`ErrorCode::Forbidden`](crate::ErrorCode::Forbidden) where they may not.
+    async fn guest(&self, from: Option<IpAddr>) -> Result<SignedIn, Refusal> {
+        let _ = from;
+        Err(Refusal::new(crate::ErrorCode::Forbidden, "this server takes no guests"))
+    }
+
     /// Exchanges a refresh token for the next pair. Error in it:
     /// [`ErrorCode::InvalidToken`](crate::ErrorCode::InvalidToken).
     async fn refresh(&self, refresh_token: &str) -> Result<SignedIn, RefreshError>;

@@ -31,6 +31,7 @@ actions! {
     EmailVerify "email_verify" "Somebody brought the code of a sign-up.";
     SignIn "sign_in" "Somebody brought a password.";
     SignInVerify "sign_in_verify" "Somebody brought the code of a sign-in.";
+    GuestSignIn "guest_sign_in" "Somebody without an account was let in.";
     TokenReuse "token_reuse" "A refresh token came a second time: its sign-in was ended.";
     SignOut "sign_out" "A sign-in was ended by its user.";
     TokenIssue "token_issue" "An operator issued a token on the command line.";

@@ -220,6 +220,28 @@ pub(super) async fn refresh(
     Ok(uncached(signed_in.into()))
 }
 
+/// Lets somebody try the server without an account: makes a user for them, and signs them in.
+///
+/// Where the server takes no guests, `FORBIDDEN`; `/api/v1/config` says whether it does.
+#[utoipa::path(
+    post,
+    path = "/auth/guest",
+    tag = "accounts",
+    operation_id = "guest",
+    responses(
+        (status = CREATED, description = "The tokens of a new user", body = Tokens),
+        (status = FORBIDDEN, response = super::problem::Refused),
+    )
+)]
+pub(super) async fn guest(
+    axum::extract::State(state): Shared,
+    _: Here,
+    Address(from): Address,
+) -> Result<(StatusCode, Uncached<Tokens>), Problem> {
+    let signed_in = state.hub.guest(from).await?;
+    Ok((StatusCode::CREATED, uncached(signed_in.into())))
+}
+
 /// Ends the caller's sign-in: its tokens are refused from here on, and its sockets close with 4001.
 #[utoipa::path(
     post,

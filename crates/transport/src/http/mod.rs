@@ -9,6 +9,7 @@ mod asyncapi;
 mod audit;
 mod auth;
 mod completions;
+mod config;
 mod cors;
 mod documents;
 mod health;
@@ -60,6 +61,7 @@ fn routes() -> OpenApiRouter<Arc<State>> {
         .routes(account(routes!(accounts::sign_in)))
         .routes(account(routes!(accounts::verify_sign_in)))
         .routes(account(routes!(accounts::refresh)))
+        .routes(account(routes!(accounts::guest)))
         .routes(account(routes!(accounts::sign_out)))
         .routes(routes!(me::get, me::change))
         .routes(routes!(sessions::list))
@@ -76,6 +78,7 @@ fn routes() -> OpenApiRouter<Arc<State>> {
         .routes(routes!(stats::stats))
         .routes(routes!(completions::complete).layer(DefaultBodyLimit::max(completions::MAX_BODY)))
         .routes(routes!(completions::models))
+        .routes(routes!(config::config))
         .routes(routes!(health::health))
         .routes(routes!(health::live))
         .routes(routes!(health::ready))

@@ -6,6 +6,7 @@ mod codes;
 mod existing;
 mod foreign;
 mod forged;
+mod guests;
 mod imported;
 mod leaving;
 mod life;

@@ -65,6 +65,8 @@ const ROUTES: &[Row] = &[
     row("POST /auth/signin", || credentials("not the right one"), Who::Public((401, "INVALID_CREDENTIALS"))),
     row("POST /auth/verify-signin", code, Who::Public((401, "INVALID_CODE"))),
     row("POST /auth/refresh", || json!({"refresh_token": "nonsense"}), Who::Public((401, "INVALID_TOKEN"))),
+    row("POST /auth/guest", nothing, Who::Public((201, ""))),
+    row("GET /api/v1/config", nothing, Who::Public((200, ""))),
     row("GET /api/v1/users/me", nothing, Who::Own(200)),
     row("PATCH /api/v1/users/me", || json!({"profile": {}}), Who::Own(200)),
     row("POST /api/v1/ws/token", nothing, Who::Own(200)),

@@ -27,6 +27,22 @@ fn what_is_set_of_accounts_reaches_them() {
     assert_eq!(proxies, ["10.0.0.0/8".parse().unwrap(), "::1".parse().unwrap()]);
 }
 
+/// Protects servers that others reach: guests come by themselves only where nobody else does.
+#[test]
+fn guests_come_unasked_on_the_loopback_alone() {
+    let guests = |variables: &[(&'static str, &'static str)]| {
+        let world = variables.iter().fold(World::new(), |world, (name, value)| world.variable(name, value));
+        crate::wiring::people::account_settings(&world.settings()).guest_access
+    };
+    assert!(guests(&[]));
+    assert!(guests(&[("HOST", "[::1]")]));
+    assert!(!guests(&[("HOST", "0.0.0.0")]));
+    assert!(!guests(&[("GUEST_ACCESS", "false")]));
+    assert!(guests(&[("HOST", "0.0.0.0"), ("GUEST_ACCESS", "true")]));
+    let problem = World::new().variable("GUEST_ACCESS", "perhaps").problem();
+    assert!(problem.contains("guest_access"), "{problem}");
+}
+
 /// Protects the end of a sign-in: no token of it is good for longer than its end is remembered.
 #[test]
 fn tokens_are_good_for_a_second_or_more_and_access_tokens_for_a_day_or_less() {
