@@ -8,7 +8,6 @@ use crate::wiring::{self, People};
 use parlor_domain::ports::{Clock, SystemClock};
 use parlor_domain::{Hub, Ports, Provider};
 use parlor_store::Database;
-use parlor_transport::Server;
 use std::sync::Arc;
 use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
@@ -25,8 +24,7 @@ pub(crate) async fn run(settings: &Settings) -> Result<(), Failure> {
     let listener = listen(settings).await?;
     announce(&hub, &listener);
     let stop = CancellationToken::new();
-    let serving =
-        Server::new(hub, wiring::transport_options(settings)).serve(listener, stop.clone().cancelled_owned());
+    let serving = wiring::server(settings, hub).serve(listener, stop.clone().cancelled_owned());
     let work = async {
         tokio::select! {
             () = serving => {}

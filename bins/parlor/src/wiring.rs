@@ -12,8 +12,9 @@ use parlor_ai::Demo;
 use parlor_ai::embeddings::{HashedNgrams, OpenAiEmbedder};
 use parlor_domain::message::NanoDollars;
 use parlor_domain::ports::{Backend, Embedder};
-use parlor_domain::{Price, Prices, Provider, Quota, Retries};
+use parlor_domain::{Hub, Price, Prices, Provider, Quota, Retries};
 use parlor_store::{Database, OpenError};
+use parlor_transport::Server;
 use std::fs::DirBuilder;
 use std::path::Path;
 use std::sync::Arc;
@@ -140,8 +141,14 @@ fn prices(ai: &settings::Ai) -> Prices {
     Prices::new(ai.prices.iter().cloned().chain([demo]).collect())
 }
 
+/// The transport, with the page beside it where it is wanted.
+pub(crate) fn server(settings: &Settings, hub: Hub) -> Server {
+    let server = Server::new(hub, transport_options(settings));
+    if settings.server.web_page { server.with_routes(parlor_web::router()) } else { server }
+}
+
 /// The transport's figures.
-pub(crate) fn transport_options(settings: &Settings) -> parlor_transport::Options {
+fn transport_options(settings: &Settings) -> parlor_transport::Options {
     parlor_transport::Options {
         heartbeat: settings.server.heartbeat.unwrap_or(Duration::ZERO),
         unauthenticated: settings.limits.unauthenticated.unwrap_or(usize::MAX),

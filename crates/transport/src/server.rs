@@ -85,6 +85,7 @@ impl State {
 pub struct Server {
     state: Arc<State>,
     drain: Duration,
+    others: Router,
 }
 
 impl Server {
@@ -104,12 +105,18 @@ impl Server {
             sockets: TaskTracker::new(),
             traffic: Arc::default(),
         };
-        Self { state: Arc::new(state), drain: options.drain }
+        Self { state: Arc::new(state), drain: options.drain, others: Router::new() }
+    }
+
+    /// The same, with these routes beside ours: a page, say. They have no fallback, and none of our paths.
+    #[must_use]
+    pub fn with_routes(self, routes: Router) -> Self {
+        Self { others: self.others.merge(routes), ..self }
     }
 
     /// The routes alone. Who serves them also drains the hub.
     pub fn router(&self) -> Router {
-        crate::http::router(Arc::clone(&self.state))
+        crate::http::router(Arc::clone(&self.state)).merge(self.others.clone())
     }
 
     /// Serves until `stop` is over, then drains and returns once everything has ended.

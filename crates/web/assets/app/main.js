@@ -1,0 +1,50 @@
+// The beginning: who is here, and what they see.
+import { Session } from '../parlor-client/index.js'
+import { html, render } from './html.js'
+import { Model } from './state/model.js'
+import { t } from './strings.js'
+import { App } from './views/app.js'
+import { SignIn } from './views/signin.js'
+
+const root = document.getElementById('app')
+const session = new Session()
+/** @type {Model | undefined} */
+let model
+let config
+
+async function begin(notice) {
+  model?.end()
+  model = undefined
+  root.replaceChildren()
+  if (session.user) return enter()
+  config ??= await fetch('/api/v1/config').then(answer => answer.json())
+  document.title = t.name
+  render(html`<${SignIn} session=${session} config=${config} notice=${notice} onSignedIn=${() => (render(null, root), enter())} />`, root)
+}
+
+function enter() {
+  model = new Model(session, config)
+  model.onSignedOut = () => {
+    session.forget()
+    leave(t.signIn.ended)
+  }
+  model.signOut = async () => {
+    model.client.close()
+    await session.signOut().catch(() => {})
+    leave()
+  }
+  root.replaceChildren()
+  render(html`<${App} model=${model} />`, root)
+  model.start()
+}
+
+function leave(notice) {
+  render(null, root)
+  history.replaceState(null, '', '/')
+  begin(notice)
+}
+
+// Another tab signed in or out.
+addEventListener('storage', event => event.key === 'parlor-session' && !event.newValue !== !event.oldValue && location.reload())
+
+begin()

@@ -1,0 +1,180 @@
+// What the reader does.
+import { Observable } from '../observable.js'
+import { t } from '../strings.js'
+import { Place } from './place.js'
+
+/** How often others are told that somebody types, in milliseconds: it ends by itself after 6 s. */
+const TYPING = 3_000
+/** Where the choice of a model is kept. */
+const MODEL = 'parlor-model'
+
+export class Deeds extends Observable {
+  #typedAt = 0
+  /** @type {string | null} the message that is being edited */
+  editing = null
+
+  /** Says something in a place, or in a new chat where there is none. */
+  say(place, text, options = {}) {
+    const where = place?.place ?? (place?.pending ? { pending: place.pending } : null)
+    const outgoing = this.client.send(where, text, options)
+    if (!place) {
+      place = new Place({ pending: outgoing.id, title: title(text) })
+      place.thread.loaded = true
+      place.thread.hasMore = false
+      this.places.push(place)
+    }
+    place.thread.outgoing.push({ ...outgoing, role: 'user' })
+    place.thread.stale()
+    place.updatedAt = outgoing.at
+    this.#typedAt = 0
+    if (this.current !== place) this.go(place.route)
+    this.changed()
+    return place
+  }
+
+  retry(place, outgoing) {
+    this.discard(place, outgoing)
+    this.say(place.place || place.pending ? place : null, outgoing.text, outgoing.options)
+  }
+
+  discard(place, outgoing) {
+    this.client.discard(outgoing.id)
+    place.thread.outgoing = place.thread.outgoing.filter(it => it.id !== outgoing.id)
+    place.thread.stale()
+    if (!place.place && !place.thread.outgoing.length) this.remove(place)
+    this.changed()
+  }
+
+  stop(place) {
+    const live = place.thread.live
+    if (live) this.client.tell('stop', { ...place.place, message_id: live.message_id })
+  }
+
+  regenerate(place, id, options = {}) {
+    return this.#ask('regenerate', { ...place.place, message_id: id, ...options })
+  }
+
+  async edit(place, id, text, again) {
+    await this.#ask('edit', { message_id: id, message: text })
+    if (again) this.regenerate(place, id)
+  }
+
+  deleteMessage(id) {
+    return this.#ask('delete', { message_id: id })
+  }
+
+  react(message, emoji) {
+    const mine = message.reactions?.find(it => it.emoji === emoji)?.user_ids.includes(this.session.user.id)
+    return this.#ask('react', { message_id: message.message_id, emoji, ...(mine ? { remove: true } : {}) })
+  }
+
+  /** A change whose answer comes as an event like everybody's. */
+  async #ask(type, data) {
+    if (!this.client.tell(type, data)) this.toast(t.problems.UNREACHABLE)
+  }
+
+  typing(place) {
+    if (!place?.isShared || Date.now() - this.#typedAt < TYPING) return
+    this.#typedAt = Date.now()
+    this.client.tell('typing', { ...place.place, is_typing: true })
+  }
+
+  choose(place, question, reply) {
+    place.thread.chosen.set(question, reply)
+    place.thread.stale()
+    this.changed()
+  }
+
+  chosenModel(place) {
+    return place?.model ?? localStorage.getItem(MODEL) ?? ''
+  }
+
+  chooseModel(place, model) {
+    if (place) place.model = model
+    localStorage.setItem(MODEL, model)
+    this.changed()
+  }
+
+  /** What goes with a message to say who is to answer. In a room that others are in, naming a model would call the AI. */
+  choice(place) {
+    const model = this.chosenModel(place)
+    const known = this.models.some(it => it.id === model)
+    return known && !place?.isShared ? { model_preference: model } : {}
+  }
+
+  async createRoom({ name, kind, aiMode }) {
+    const words = name.toLowerCase().normalize('NFKD').replace(/[^a-z0-9]+/g, '-').replace(/^-+|-+$/g, '')
+    const room_id = `${words.slice(0, 40) || 'room'}-${crypto.randomUUID().slice(0, 8)}`
+    const room = await this.api.createRoom({ room_id, room_name: name, room_type: kind, ai_mode: aiMode })
+    this.places.push(Place.room(room))
+    this.go({ view: 'room', id: room_id })
+  }
+
+  async leave(place) {
+    await this.#try(async () => {
+      await this.client.request('leave_room', { room_id: place.room })
+      this.remove(place)
+    })
+  }
+
+  /** Deletes a room, or a chat, which can be brought back. */
+  async deletePlace(place) {
+    await this.#try(async () => {
+      if (place.room) await this.api.deleteRoom(place.room)
+      else await this.api.deleteChat(place.id)
+      this.remove(place)
+      if (!place.room) this.toast(t.chatDeleted, { label: t.restored, act: () => this.#restoreChat(place) })
+    })
+  }
+
+  #restoreChat(place) {
+    return this.#try(async () => {
+      await this.api.restoreChat(place.id)
+      this.places.push(Object.assign(place, { open: false }))
+      this.go(place.route)
+    })
+  }
+
+  async export(place, format) {
+    await this.#try(async () => {
+      const url = URL.createObjectURL(await this.api.exportChat(place.id, format))
+      const link = Object.assign(document.createElement('a'), { href: url, download: `${place.name}.${format}` })
+      link.click()
+      setTimeout(() => URL.revokeObjectURL(url), 60_000)
+    })
+  }
+
+  async rename(username) {
+    await this.#try(async () => {
+      this.me = await this.api.rename(username)
+      this.session.rename({ username })
+      // A connection is called what its user was called when it was opened.
+      this.client.close()
+      this.client.connect()
+      this.changed()
+    })
+  }
+
+  addMember(place, user_id) {
+    return this.client.request('add_member', { room_id: place.room, user_id }).then(() => this.loadMembers(place))
+  }
+
+  removeMember(place, user_id) {
+    return this.client.request('remove_member', { room_id: place.room, user_id }).then(() => this.loadMembers(place))
+  }
+
+  /** Does something whose refusal the reader is told. */
+  async #try(work) {
+    try {
+      return await work()
+    } catch (problem) {
+      this.toast(t.problem(problem))
+    }
+  }
+}
+
+/** What a chat is called until the server says it. @param {string} text */
+export function title(text) {
+  const line = text.trim().split('\n')[0]
+  return line.length > 50 ? `${line.slice(0, 49)}…` : line
+}

@@ -1,0 +1,253 @@
+// All that the page knows, and what it does. Views show it and call it; nothing else talks to the server.
+import { ParlorClient } from '../../parlor-client/index.js'
+import { announce } from '../live.js'
+import { t } from '../strings.js'
+import { api } from './api.js'
+import { Deeds, title } from './deeds.js'
+import { listen } from './events.js'
+import { Place } from './place.js'
+import { addressOf, readRoute } from './routes.js'
+
+export class Model extends Deeds {
+  /** @type {Place[]} */
+  places = []
+  /** @type {Place | null} */
+  current = null
+  route = readRoute()
+  connection = { state: 'closed' }
+  models = []
+  toasts = []
+  chatPage = 1
+  moreChats = false
+  /** @type {any} */
+  me = null
+
+  /** @param {import('../../parlor-client/session.js').Session} session @param {any} config */
+  constructor(session, config) {
+    super()
+    this.session = session
+    this.config = config
+    this.api = api(session)
+    const url = `${location.origin.replace(/^http/, 'ws')}/api/v1/ws/ws`
+    this.client = new ParlorClient({
+      url,
+      token: again => session.token(again),
+      user: session.user.id,
+      storage: localStorage,
+      replay: false,
+    })
+    listen(this)
+    for (const outgoing of this.client.outgoing) this.#restore(outgoing)
+  }
+
+  get isGuest() {
+    return this.session.user.email.endsWith('@guests.invalid')
+  }
+
+  start() {
+    this.client.connect()
+    this.#listen = () => this.navigate()
+    addEventListener('hashchange', this.#listen)
+    addEventListener('visibilitychange', () => {
+      if (document.hidden) return
+      this.client.wake()
+      this.markRead()
+    })
+    addEventListener('focus', () => this.markRead())
+    this.loadLists().then(() => this.navigate())
+    this.api.models().then(({ data }) => (this.models = data, this.changed())).catch(() => {})
+    this.loadMe()
+  }
+
+  #listen
+
+  end() {
+    removeEventListener('hashchange', this.#listen)
+    this.client.close()
+  }
+
+  loadMe() {
+    return this.api.me().then(me => (this.me = me, this.changed())).catch(() => {})
+  }
+
+  // Lists.
+
+  async loadLists() {
+    try {
+      const [chats, rooms] = await Promise.all([this.api.chats(), this.api.rooms()])
+      this.moreChats = chats.meta.totalPages > 1
+      for (const room of rooms.rooms) this.#learnRoom(room)
+      for (const chat of chats.data) this.#learnChat(chat)
+    } catch (problem) {
+      if (problem.code !== 'UNREACHABLE') this.toast(t.problem(problem))
+    }
+    this.changed()
+  }
+
+  async loadMoreChats() {
+    this.chatPage += 1
+    const chats = await this.api.chats(this.chatPage)
+    for (const chat of chats.data) this.#learnChat(chat)
+    this.moreChats = chats.meta.totalPages > this.chatPage
+    this.changed()
+  }
+
+  #learnRoom(room) {
+    const known = this.places.find(it => it.room === room.room_id)
+    if (known) known.refreshRoom(room)
+    else this.places.push(Place.room(room))
+  }
+
+  #learnChat(chat) {
+    const known = this.find(chat.session_id)
+    if (known) Object.assign(known, { title: chat.title, updatedAt: chat.updated_at })
+    else this.places.push(Place.chat(chat))
+  }
+
+  /** A message of an earlier visit that is not confirmed yet. */
+  #restore(outgoing) {
+    const { place } = outgoing
+    let found = this.places.find(it => it.room && it.room === place?.room_id)
+    found ??= place?.conversation_id ? this.find(place.conversation_id) : undefined
+    found ??= place?.pending ? this.places.find(it => it.pending === place.pending) : undefined
+    if (!found) {
+      found = new Place({ id: place?.conversation_id, room: place?.room_id, pending: place ? undefined : outgoing.id })
+      if (place?.room_id) found.kind = 'room'
+      else found.title = title(outgoing.text)
+      this.places.push(found)
+    }
+    found.thread.outgoing.push(outgoing)
+  }
+
+  /** @param {string | undefined} conversation */
+  find(conversation) {
+    return conversation ? this.places.find(it => it.id === conversation) : undefined
+  }
+
+  // Where the reader is.
+
+  go(route) {
+    const address = addressOf(route)
+    if (location.hash === address) this.navigate()
+    else location.hash = address
+  }
+
+  async navigate() {
+    this.route = readRoute()
+    const { view, id } = this.route
+    if (view === 'room') await this.#enter(id)
+    else if (view === 'conversation') this.#show(this.places.find(it => it.id === id || it.pending === id) ?? this.#unknown(id))
+    else this.#show(null)
+  }
+
+  /** A conversation that is in no list that was loaded. */
+  #unknown(id) {
+    const place = new Place({ id })
+    this.places.push(place)
+    return place
+  }
+
+  async #enter(room) {
+    let place = this.places.find(it => it.room === room)
+    if (!place) {
+      place = new Place({ kind: 'room', room, title: room })
+      this.places.push(place)
+    }
+    this.#show(place)
+  }
+
+  #show(place) {
+    this.current = place
+    if (place?.place) this.open(place)
+    this.changed()
+    this.markRead()
+  }
+
+  /** Joins a place, and loads what was said last. */
+  async open(place) {
+    if (place.open || this.client.state !== 'online') return
+    place.open = true
+    try {
+      if (place.room) this.joined(place, await this.client.request('join_room', { room_id: place.room }))
+      await place.thread.loadOlder(this.client, place.place)
+      this.client.follow(place.id, place.place, place.thread.newest)
+      if (place.room) await this.loadMembers(place)
+    } catch (problem) {
+      place.open = false
+      if (problem.code !== 'UNREACHABLE') this.#lost(place, problem)
+    }
+    this.changed()
+    this.markRead()
+  }
+
+  joined(place, answer) {
+    Object.assign(place, {
+      id: answer.conversation_id,
+      title: answer.room_name,
+      type: answer.room_type,
+      aiMode: answer.ai_mode,
+      role: answer.role,
+      memberCount: answer.participant_count,
+      online: new Set(answer.online),
+    })
+  }
+
+  async loadMembers(place) {
+    const { members } = await this.api.members(place.room)
+    place.members = members
+    place.memberCount = Math.max(members.length, place.memberCount)
+    for (const { user_id, read_seq, delivered_seq } of members) {
+      if (user_id === this.session.user.id) continue
+      place.thread.readBy.set(user_id, Math.max(read_seq, place.thread.readBy.get(user_id) ?? 0))
+      place.thread.deliveredTo = Math.max(delivered_seq, place.thread.deliveredTo)
+    }
+    this.changed()
+  }
+
+  /** A place that is not there, or not for this user. */
+  #lost(place, problem) {
+    this.toast(t.problem(problem))
+    this.remove(place)
+  }
+
+  remove(place) {
+    this.places = this.places.filter(it => it !== place)
+    if (place.id) this.client.forget(place.id)
+    if (this.current === place) this.go({ view: 'new' })
+    this.changed()
+  }
+
+  async loadOlder(place) {
+    try {
+      await place.thread.loadOlder(this.client, place.place)
+    } catch (problem) {
+      if (problem.code !== 'UNREACHABLE') this.toast(t.problem(problem))
+    }
+    this.changed()
+  }
+
+  /** Whether the reader looks at the newest message of what is shown; the list says so. */
+  atEnd = true
+
+  markRead() {
+    const place = this.current
+    if (!place?.id || !this.atEnd || document.hidden || !document.hasFocus()) return
+    const seq = Math.max(place.thread.newest, this.client.seq(place.id) ?? 0)
+    if (place.unread) {
+      place.unread = 0
+      this.changed()
+    }
+    if (seq > (place.readSeq ?? 0) && this.client.tell('read', { ...place.place, seq })) place.readSeq = seq
+  }
+
+  toast(words, action) {
+    const toast = { words, action, key: crypto.randomUUID() }
+    this.toasts = [...this.toasts.slice(-2), toast]
+    announce(words)
+    setTimeout(() => {
+      this.toasts = this.toasts.filter(it => it !== toast)
+      this.changed()
+    }, 6_000)
+    this.changed()
+  }
+}

@@ -1,0 +1,447 @@
+import { Backoff } from './backoff.js'
+import { Emitter } from './emitter.js'
+import { Outbox } from './outbox.js'
+import { Positions } from './positions.js'
+import { Problem } from './problem.js'
+import { Streams } from './streams.js'
+
+/**
+ * @typedef {import('./types.js').ConnectionState} ConnectionState
+ * @typedef {import('./types.js').Frame} Frame
+ * @typedef {import('./types.js').Outgoing} Outgoing
+ * @typedef {import('./types.js').Place} Place
+ * @typedef {import('./types.js').SendOptions} SendOptions
+ */
+
+/** How long a connection may be silent before it is asked whether it is there, and how long it may take to say so. */
+const SILENCE = 45_000
+const ANSWER = 10_000
+/** How long a connection must have lasted for the next one to be tried at once. */
+const STABLE = 5_000
+/** What a refusal says that may be lifted by itself. */
+const PASSING = new Set(['RATE_LIMIT', 'CHAT_RATE_LIMIT_EXCEEDED', 'AI_UNAVAILABLE', 'TOO_MANY_CONNECTIONS', 'INTERNAL'])
+/** What the server says of a credential that is of no use any more. */
+const CREDENTIAL = new Set(['UNAUTHENTICATED', 'INVALID_TOKEN', 'TOKEN_EXPIRED'])
+
+/**
+ * A connection in the `rooms` dialect that comes back by itself, misses nothing and says everything once.
+ *
+ * @extends {Emitter<import('./types.js').Events>}
+ */
+export class ParlorClient extends Emitter {
+  /** @type {WebSocket | undefined} */
+  #socket
+  /** @type {ConnectionState} */
+  #state = 'closed'
+  #positions = new Positions()
+  #streams = new Streams()
+  /** @type {Map<string, { resolve: (data: any) => void, reject: (problem: Problem) => void }>} */
+  #asked = new Map()
+  #backoff
+  #outbox
+  #options
+  #wanted = false
+  #open = false
+  #openedAt = 0
+  #heardAt = 0
+  #rejected = false
+  /** @type {Set<ReturnType<typeof setTimeout>>} */
+  #timers = new Set()
+  /** @type {ReturnType<typeof setInterval> | undefined} */
+  #watch
+
+  /**
+   * @param {object} options
+   * @param {string} options.url such as `wss://chat.example.org/api/v1/ws/ws`
+   * @param {(again: boolean) => Promise<string>} options.token gives an access token; another one where `again` is true,
+   *   because the last was refused. Where it throws a `Problem` that says so, the client is signed out.
+   * @param {string} [options.user] whose messages the storage keeps
+   * @param {Storage | null} [options.storage] where messages wait that are not confirmed; none: in memory alone
+   * @param {boolean} [options.replay] whether what was missed before the first connection comes by itself; true
+   * @param {Backoff} [options.backoff]
+   * @param {typeof WebSocket} [options.WebSocket]
+   */
+  constructor(options) {
+    super()
+    this.#options = options
+    this.#backoff = options.backoff ?? new Backoff()
+    this.#outbox = new Outbox(options.storage ?? null, options.user ?? '')
+    if (typeof addEventListener === 'function') {
+      addEventListener('online', () => this.#wanted && !this.#open && this.#connect())
+      addEventListener('offline', () => this.#wanted && this.#lose())
+    }
+  }
+
+  get state() {
+    return this.#state
+  }
+
+  /** Messages that are not confirmed. */
+  get outgoing() {
+    return this.#outbox.all()
+  }
+
+  /** Connects, and stays connected until `close`. */
+  connect() {
+    if (this.#wanted) return
+    this.#wanted = true
+    this.#watch = setInterval(() => this.#look(), ANSWER / 2)
+    this.#connect()
+  }
+
+  /** Ends the connection. What waits in the outbox waits on. */
+  close() {
+    this.#wanted = false
+    clearInterval(this.#watch)
+    this.#drop(1000)
+    this.#turn('closed')
+  }
+
+  /** Looks at once whether the connection is alive, say because the page is seen again. */
+  wake() {
+    if (this.#wanted && !this.#open) this.#connect()
+    else if (this.#open) this.#heardAt = Math.min(this.#heardAt, Date.now() - SILENCE)
+    this.#look()
+  }
+
+  /**
+   * Says something. It is kept until the server has it, over lost connections and reloads, and arrives once.
+   *
+   * @param {Outgoing['place']} place none makes a conversation
+   * @param {string} text
+   * @param {SendOptions} [options]
+   * @returns {Outgoing} what waits now; `sent` or `failed` comes of it
+   */
+  send(place, text, options = {}) {
+    const outgoing = { id: crypto.randomUUID(), place, text, options, at: new Date().toISOString() }
+    this.#outbox.add(outgoing)
+    this.#flush()
+    return outgoing
+  }
+
+  /** Takes back a message that was not sent yet. @param {string} id */
+  discard(id) {
+    this.#outbox.settle(id)
+  }
+
+  /**
+   * Asks something, and gives the data of its answer.
+   *
+   * @param {string} type
+   * @param {Record<string, any>} [data]
+   * @returns {Promise<any>} error: a `Problem`, `UNREACHABLE` where there is no connection or it was lost meanwhile
+   */
+  request(type, data = {}) {
+    const request_id = crypto.randomUUID()
+    return new Promise((resolve, reject) => {
+      if (!this.tell(type, { ...data, request_id })) return reject(unreachable())
+      this.#asked.set(request_id, { resolve, reject })
+    })
+  }
+
+  /**
+   * Says something that is not answered. False where there is no connection.
+   *
+   * @param {string} type
+   * @param {Record<string, any>} [data]
+   */
+  tell(type, data = {}) {
+    return this.#open && this.#write({ type, data })
+  }
+
+  /**
+   * Follows a conversation from `seq` on: what comes after it comes now, once and in order, over every loss of the
+   * connection, and with it the pieces of replies, who types and who is there.
+   *
+   * @param {string} conversation
+   * @param {Place} place
+   * @param {number} seq
+   */
+  follow(conversation, place, seq) {
+    this.#positions.follow(conversation, place, seq)
+    if (this.#open) this.#resume(this.#positions.lines().filter(line => samePlace(line, place)))
+  }
+
+  /** Follows no more. @param {string} conversation */
+  forget(conversation) {
+    this.#positions.forget(conversation)
+  }
+
+  /** How far a conversation that is followed was read. @param {string} conversation */
+  seq(conversation) {
+    return this.#positions.of(conversation)?.seq
+  }
+
+  /** Another token, before the old one is over, for the connection that is open. @param {string} token */
+  renew(token) {
+    if (this.#open) this.#write({ type: 'auth', data: { token } })
+  }
+
+  // The connection.
+
+  async #connect() {
+    this.#drop(1000)
+    if (!this.#wanted) return
+    if (typeof navigator === 'object' && navigator.onLine === false) return this.#turn('offline')
+    this.#turn('connecting')
+    const turn = (this.#turnNumber += 1)
+    let token
+    try {
+      token = await this.#options.token(this.#rejected)
+    } catch (error) {
+      if (turn !== this.#turnNumber || !this.#wanted) return
+      if (error instanceof Problem && CREDENTIAL.has(error.code)) return this.#signOut(error)
+      return this.#later()
+    }
+    if (turn !== this.#turnNumber || !this.#wanted) return
+    const lines = this.#positions.lines()
+    const resumes = lines.length > 0 || this.#options.replay === false
+    const socket = new (this.#options.WebSocket ?? WebSocket)(this.#options.url + (resumes ? '?resume=1' : ''))
+    this.#socket = socket
+    this.#rejected = false
+    // In the first frame, and not in the URL, which ends up in logs.
+    socket.onopen = () => socket.send(JSON.stringify({ type: 'auth', data: { token } }))
+    socket.onmessage = event => socket === this.#socket && this.#read(event.data)
+    socket.onclose = event => socket === this.#socket && this.#closed(event.code)
+    this.#heardAt = Date.now()
+  }
+
+  #turnNumber = 0
+
+  /** @param {any} data of `connect` */
+  #opened(data) {
+    const anew = !this.#open
+    this.#open = true
+    if (!anew) return
+    this.#openedAt = Date.now()
+    const lines = this.#positions.lines()
+    if (lines.length) this.#resume(lines)
+    else if (this.#options.replay === false) this.#write({ type: 'ping' })
+    this.#turn('online')
+    this.emit('ready', data)
+    this.#flush()
+  }
+
+  /** @param {number} code */
+  #closed(code) {
+    const stable = this.#open && Date.now() - this.#openedAt > STABLE
+    this.#rejected ||= code === 4001
+    this.#drop(1000)
+    if (stable) this.#backoff.reset()
+    this.#later()
+  }
+
+  /** Tries again later. @param {number} [delay] milliseconds */
+  #later(delay = this.#backoff.next()) {
+    if (!this.#wanted) return
+    this.#turn('offline', Date.now() + delay)
+    this.#after(delay, () => !this.#open && this.#connect())
+  }
+
+  #lose() {
+    this.#drop(1000)
+    this.#turn('offline')
+  }
+
+  /** Lets go of the socket, whatever its state, and of all that waits for it. @param {number} code */
+  #drop(code) {
+    const socket = this.#socket
+    this.#socket = undefined
+    this.#open = false
+    this.#turnNumber += 1
+    for (const timer of this.#timers) clearTimeout(timer)
+    this.#timers.clear()
+    if (socket && socket.readyState < 2) socket.close(code)
+    for (const { reject } of this.#asked.values()) reject(unreachable())
+    this.#asked.clear()
+    this.#outbox.again()
+  }
+
+  /** @param {Problem} problem */
+  #signOut(problem) {
+    this.close()
+    this.emit('signedOut', problem)
+  }
+
+  /** Whether there is life in the connection. */
+  #look() {
+    if (!this.#socket) return
+    const silence = Date.now() - this.#heardAt
+    if (this.#open && silence > SILENCE + ANSWER) this.#closed(1006)
+    else if (!this.#open && silence > ANSWER) this.#closed(1006)
+    else if (this.#open && silence > SILENCE) this.#write({ type: 'ping' })
+  }
+
+  /** @param {ConnectionState} state @param {number} [retryAt] */
+  #turn(state, retryAt) {
+    this.#state = state
+    this.emit('state', { state, retryAt })
+  }
+
+  /** @param {number} delay @param {() => void} work */
+  #after(delay, work) {
+    const timer = setTimeout(() => {
+      this.#timers.delete(timer)
+      work()
+    }, delay)
+    this.#timers.add(timer)
+  }
+
+  /** @param {Frame} frame */
+  #write(frame) {
+    if (this.#socket?.readyState !== 1) return false
+    this.#socket.send(JSON.stringify(frame))
+    return true
+  }
+
+  /** @param {any[]} positions */
+  #resume(positions) {
+    for (let at = 0; at < positions.length; at += 1_000) {
+      this.#write({ type: 'resume', data: { positions: positions.slice(at, at + 1_000) } })
+    }
+  }
+
+  #flush() {
+    if (!this.#open) return
+    for (const { id, place, text, options } of this.#outbox.take()) {
+      this.#write({ type: 'chat', message_id: id, data: { ...options, ...place, message: text } })
+    }
+  }
+
+  // What comes.
+
+  /** @param {string} text */
+  #read(text) {
+    this.#heardAt = Date.now()
+    /** @type {Frame} */
+    const { type, data = {}, message_id } = JSON.parse(text)
+    const waiting = data.request_id && this.#asked.get(data.request_id)
+    switch (type) {
+      case 'connect':
+        return this.#opened(data)
+      case 'system':
+        return this.#system(data)
+      case 'pong':
+        this.#compare(data.heads)
+        break
+      case 'chat':
+        return data.streaming ? this.#piece(data) : this.#message(data)
+      case 'message_updated':
+        this.#entry(data.message.conversation_id, data.seq) && this.emit('updated', data.message)
+        break
+      case 'delivery_confirmation':
+        return this.#receipt(data)
+      case 'typing':
+        if (data.user_id === 'assistant' && data.is_typing) this.#streams.begin(data)
+        this.emit('typing', data)
+        break
+      case 'stream_restart':
+        this.#streams.restart(data.message_id)
+        this.emit('stream', { ...data, text: '', piece: '', anew: true })
+        break
+      case 'presence':
+        this.emit('presence', data)
+        break
+      case 'resumed':
+        this.#positions.resumed(data.conversation_id, data.last_seq, data.epoch)
+        this.emit('resumed', data)
+        break
+      case 'error':
+        return this.#refused(data, message_id)
+      default:
+        this.emit('frame', { type, data, message_id })
+    }
+    if (waiting) {
+      this.#asked.delete(data.request_id)
+      waiting.resolve(data)
+    }
+  }
+
+  /** @param {any} data */
+  #system(data) {
+    if (data.heartbeat) this.#compare(data.heads)
+    if (data.event === 'reconnect') this.#after(data.delay_ms ?? 0, () => this.#connect())
+    this.emit('frame', { type: 'system', data })
+  }
+
+  /** Asks for what was missed, where the server's heads say so. @param {Record<string, number>} [heads] */
+  #compare(heads) {
+    if (heads) this.#resume(this.#positions.lines(heads))
+  }
+
+  /**
+   * Notes an entry of a log; asks for what is missing before it. False where it comes again with that.
+   *
+   * @param {string} conversation
+   * @param {number} seq
+   */
+  #entry(conversation, seq) {
+    if (this.#positions.saw(conversation, seq)) return true
+    const position = this.#positions.of(conversation)
+    if (position) this.#resume(this.#positions.lines().filter(line => samePlace(line, position.place)))
+    return false
+  }
+
+  /** @param {any} chunk */
+  #piece(chunk) {
+    const stream = this.#streams.take(chunk)
+    if (stream) this.emit('stream', stream)
+  }
+
+  /** @param {import('./types.js').Message} message */
+  #message(message) {
+    const streamed = this.#streams.end(message.message_id)
+    // What was streamed to this connection is not said again at the end.
+    const content = message.content || (message.role === 'assistant' && streamed) || ''
+    this.#entry(message.conversation_id, message.seq)
+    this.emit('message', { ...message, content })
+  }
+
+  /** @param {import('./types.js').Receipt} receipt */
+  #receipt(receipt) {
+    if (receipt.status === 'read') return this.emit('receipt', receipt)
+    this.#entry(receipt.conversation_id, receipt.seq)
+    const { room_id, conversation_id } = receipt
+    const outgoing = this.#outbox.settle(receipt.message_id, room_id ? { room_id } : { conversation_id })
+    this.emit('receipt', receipt)
+    if (outgoing) this.emit('sent', { outgoing, confirmation: receipt })
+    this.#flush()
+  }
+
+  /** @param {any} data @param {string} [message_id] */
+  #refused(data, message_id) {
+    const problem = new Problem(data.code, data.error, { retryAfter: data.retry_after })
+    const waiting = data.request_id && this.#asked.get(data.request_id)
+    if (CREDENTIAL.has(data.code)) this.#rejected = true
+    if (waiting) {
+      this.#asked.delete(data.request_id)
+      return waiting.reject(problem)
+    }
+    const id = message_id ?? data.message_id
+    const mine = this.#outbox.all().find(it => it.id === id)
+    if (!mine) return this.emit('problem', { problem, message_id: id })
+    if (PASSING.has(problem.code)) {
+      const seconds = problem.retryAfter ?? 1
+      return this.#after(seconds * 1_000, () => (this.#outbox.again(), this.#flush()))
+    }
+    this.#fail(mine, problem)
+  }
+
+  /** A message fails, and with it those that waited for the conversation that it would have made. @param {Outgoing} outgoing @param {Problem} problem */
+  #fail(outgoing, problem) {
+    this.#outbox.settle(outgoing.id)
+    this.emit('failed', { outgoing, problem })
+    for (const other of this.#outbox.all()) {
+      if (other.place && 'pending' in other.place && other.place.pending === outgoing.id) this.#fail(other, problem)
+    }
+  }
+}
+
+/** @param {any} line @param {any} place */
+function samePlace(line, place) {
+  return line.room_id === place.room_id && line.conversation_id === place.conversation_id
+}
+
+function unreachable() {
+  return new Problem('UNREACHABLE', 'there is no connection')
+}
