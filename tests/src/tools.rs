@@ -1,4 +1,4 @@
-//! Finds what `tests/run` built or installed: the server's binary, a Python, a Node.js, `aimock`.
+//! Finds what `tests/run` built or installed: the server's binary, a Python, a Node.js, `aimock`, a browser.
 
 use crate::process::Process;
 use std::path::{Path, PathBuf};
@@ -23,6 +23,18 @@ pub fn python() -> PathBuf {
 /// A Node.js with a WebSocket of its own.
 pub fn node() -> PathBuf {
     installed("node/node")
+}
+
+/// A file of an npm package.
+pub fn node_package(path: &str) -> PathBuf {
+    installed(&format!("node/node_modules/{path}"))
+}
+
+/// Debian's Chromium.
+pub fn chromium() -> PathBuf {
+    let path = Path::new("/usr/bin/chromium");
+    assert!(path.exists(), "{} is not there: `tests/run` (or `tests/run tools`) installs it", path.display());
+    path.to_owned()
 }
 
 /// The repository's root.

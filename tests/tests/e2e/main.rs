@@ -31,3 +31,4 @@ mod slow_reader;
 mod socketio;
 mod story;
 mod turns;
+mod web;

@@ -1,0 +1,82 @@
+// Two people in one room: who is there, who types, what was read, what is unread, and what each does with messages.
+
+import assert from 'node:assert/strict'
+import { comeAsGuest, composer, inBrowser, phone, say, shoot, until } from './harness.mjs'
+
+await inBrowser(async ({ person }) => {
+  const [ann, bob] = [await person(), await person(phone)]
+  await Promise.all([comeAsGuest(ann), comeAsGuest(bob)])
+  const called = async (page, name) => {
+    await page.getByRole('button', { name: 'Account' }).click()
+    await page.getByLabel('Your name').fill(name)
+    await page.getByRole('button', { name: 'Save' }).click()
+    await page.locator('.me').getByText(name).waitFor()
+    await page.getByRole('button', { name: 'Close' }).click()
+  }
+  await called(ann, 'Ann')
+  await bob.goto(new URL('#/list', bob.url()).href)
+  await called(bob, 'Bob')
+
+  // Ann makes a room, Bob finds it.
+  await ann.getByRole('button', { name: 'New room' }).click()
+  await ann.getByRole('textbox', { name: 'Name' }).fill('Tea house')
+  await ann.getByRole('button', { name: 'Create room' }).click()
+  await ann.getByRole('heading', { name: 'Tea house' }).waitFor()
+  await say(ann, 'Anybody here?')
+  await bob.getByRole('button', { name: 'Browse rooms' }).click()
+  await bob.getByRole('listitem').filter({ hasText: 'Tea house' }).getByRole('button', { name: 'Enter' }).click()
+  await bob.getByText('Anybody here?').waitFor()
+  await ann.getByText('2 members · 2 online').waitFor()
+  await ann.getByTitle('Read by Bob').waitFor()
+
+  // Each sees the other write.
+  await composer(bob).pressSequentially('Yes')
+  await ann.getByText('Bob is typing…').waitFor()
+  await composer(bob).fill('Yes, **I** am.')
+  await composer(bob).press('Enter')
+  await ann.locator('.said').getByText('Yes, I am.').waitFor()
+  assert.equal(await ann.locator('.said strong').filter({ hasText: /^I$/ }).count(), 1, 'people write Markdown too')
+  await ann.getByText('Bob is typing…').waitFor({ state: 'detached' })
+
+  // The AI answers who calls it, and both see the reply being made.
+  await say(ann, '@ai count to 60')
+  await Promise.all([ann, bob].map(page => page.locator('.reply').getByText('20', { exact: false }).first().waitFor()))
+  await Promise.all([ann, bob].map(page => page.locator('.reply .figures').getByText('parlor-demo').waitFor()))
+  const [annsReply, bobsReply] = await Promise.all([ann, bob].map(page => page.locator('.reply .markdown').innerText()))
+  assert.equal(annsReply, bobsReply)
+
+  // A reaction, an edit, a deletion: everybody sees them.
+  await bob.locator('.said').filter({ hasText: 'Anybody here?' }).getByRole('button', { name: 'React' }).click()
+  await bob.getByRole('menuitem', { name: '🎉' }).click()
+  await ann.getByRole('button', { name: '🎉 1 reaction' }).waitFor()
+  await composer(ann).press('ArrowUp')
+  await ann.locator('.editor textarea').fill('@ai never mind')
+  await ann.getByRole('button', { name: 'Save', exact: true }).click()
+  await bob.locator('.said').getByText('never mind').waitFor()
+  await shoot(ann, 'room-desktop')
+  await shoot(bob, 'room-phone')
+  const last = ann.locator('.said.mine').filter({ hasText: 'never mind' })
+  await last.hover()
+  await last.getByRole('button', { name: 'Delete' }).click()
+  await ann.getByRole('dialog').getByRole('button', { name: 'Delete' }).click()
+  await bob.getByText('This message was deleted.').waitFor()
+
+  // What is said while one looks elsewhere is counted.
+  await ann.getByRole('button', { name: 'New chat' }).click()
+  await ann.getByRole('heading', { name: 'Hello.' }).waitFor()
+  await say(bob, 'Where did you go?')
+  await say(bob, 'Hello?')
+  await ann.getByRole('link', { name: /Tea house.*2 unread messages/ }).waitFor()
+  await until('the title says so', async () => (await ann.title()).startsWith('(2)'))
+  await ann.getByRole('link', { name: /Tea house/ }).click()
+  await ann.getByText('Hello?').waitFor()
+  await until('nothing is unread', async () => !(await ann.title()).startsWith('('))
+  await bob.getByTitle('Read by Ann').last().waitFor()
+
+  // Bob leaves, and is seen to be gone.
+  await bob.getByRole('button', { name: 'More', exact: true }).click()
+  await bob.getByRole('menuitem', { name: 'Leave the room' }).click()
+  await bob.getByRole('button', { name: 'Leave the room' }).click()
+  await bob.getByRole('heading', { name: 'Hello.' }).waitFor()
+  await ann.getByText('1 online').waitFor()
+})
