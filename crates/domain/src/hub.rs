@@ -18,7 +18,8 @@ use crate::router::{BackendState, ModelEntry, Provider, Router};
 use crate::session::{Manner, Session};
 use crate::settings::Settings;
 use crate::{
-    ConversationId, ErrorCode, Refusal, UserId, audit, generation, grants, purge, reaper, receipts, workers,
+    ConversationId, ErrorCode, Refusal, UserId, audit, generation, grants, live, purge, reaper, receipts,
+    workers,
 };
 use parking_lot::Mutex;
 use std::collections::HashMap;
@@ -80,6 +81,8 @@ pub(crate) struct Shared {
     pub(crate) receipts: Receipts,
     pub(crate) own_turns: Arc<OwnTurns>,
     started_at: Duration,
+    /// For admins who watch.
+    pub(crate) live: live::Watch,
     /// What the moments of timers are counted from that all conversations share.
     pub(crate) origin: Instant,
     /// No new turns, no new sockets.
@@ -173,6 +176,7 @@ impl Hub {
             receipts,
             own_turns: Arc::default(),
             started_at,
+            live: live::Watch::default(),
             origin: Instant::now(),
             draining: CancellationToken::new(),
             closing: CancellationToken::new(),
@@ -305,8 +309,12 @@ impl Hub {
     pub async fn stats(&self, caller: &Caller) -> Result<Stats, Refusal> {
         self.admin_reads(caller, AuditAction::StatsRead).await?;
         let totals = self.0.store.totals().await.map_err(|error| Refusal::internal(&error))?;
-        let uptime = self.0.clock.monotonic().saturating_sub(self.0.started_at);
-        Ok(Stats { figures: self.figures(), totals, uptime })
+        Ok(Stats { figures: self.figures(), totals, uptime: self.uptime() })
+    }
+
+    /// How long this process has run.
+    pub(crate) fn uptime(&self) -> Duration {
+        self.0.clock.monotonic().saturating_sub(self.0.started_at)
     }
 
     /// Waits until the server is on its way to its end: clients should come back elsewhere, or later.

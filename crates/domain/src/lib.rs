@@ -87,6 +87,7 @@ mod grants;
 mod hub;
 mod joined;
 mod limits;
+mod live;
 pub mod message;
 mod models;
 mod moderation;
@@ -124,6 +125,7 @@ pub use event::{
 };
 pub use hub::{Figures, Hub, Ports, SocketToken, Stats};
 pub use joined::Joined;
+pub use live::Live;
 pub use models::ModelNames;
 pub use outbox::{Close, Outbox, Outgoing};
 pub use parlor_protocol::{

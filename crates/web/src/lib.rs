@@ -1,4 +1,5 @@
-//! Parlor's web page, embedded in the binary: a chat at `/`, and the JavaScript client that it speaks through.
+//! Parlor's web page, embedded in the binary: a chat at `/`, the operators' page at `/admin`, and the JavaScript client
+//! that both speak through.
 //!
 //! Where it stands in a message's way: outside. It knows nothing of the server; its pages use the same routes and sockets
 //! as every other client. [`router`] gives its routes, to be served beside the server's own:
@@ -49,10 +50,11 @@ const REVALIDATED: &str = "no-cache";
 /// Never another one under this address.
 const FOR_EVER: &str = "public, max-age=31536000, immutable";
 
-/// The routes `/`, `/assets/…` and `/parlor-client/…`.
+/// The routes `/`, `/admin`, `/assets/…` and `/parlor-client/…`.
 pub fn router() -> Router {
     Router::new()
         .route("/", get(async |request: Request| page("index.html", request.headers())))
+        .route("/admin", get(async |request: Request| page("admin.html", request.headers())))
         .route("/assets/{version}/{*name}", get(versioned))
         .route("/parlor-client/{name}", get(client))
 }

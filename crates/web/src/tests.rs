@@ -26,7 +26,7 @@ async fn ask(path: &str, headers: &[(HeaderName, &str)]) -> (StatusCode, HeaderM
 /// ours counts, and nothing is told to other servers.
 #[tokio::test]
 async fn pages_come_with_a_strict_policy_and_hold_to_it() {
-    for path in ["/"] {
+    for path in ["/", "/admin"] {
         let (status, headers, body) = ask(path, &[]).await;
         assert_eq!(status, StatusCode::OK, "{path}");
         let policy = headers[CONTENT_SECURITY_POLICY].to_str().unwrap();

@@ -28,6 +28,7 @@
 //! | `garbage-first` | that line before any token |
 //! | `tool-call` | a call of a tool in three pieces, and that as the reason to finish |
 //! | `odd` | as `plain` by a stranger: comments, CRLF, unknown fields, empty choices, bytes split anywhere |
+//! | `hostile` | all of `tests/fixtures/hostile.json`, a piece each: texts that want to do harm to who shows them |
 //! | `letters` | two words in [`LETTERS`], which no program writes so, between events that not every program can read |
 //! | `events` | as `plain`, with events in between that nobody has heard of |
 
@@ -130,6 +131,7 @@ pub fn reply(model: &str, asked_before: usize) -> Reply {
         "tool-call" => Reply::Stream(tool_call()),
         "odd" => Reply::Stream(odd()),
         "letters" => Reply::Stream(letters()),
+        "hostile" => Reply::Stream(hostile()),
         _ => Reply::Stream(plain()),
     }
 }
@@ -165,6 +167,15 @@ fn paced(numbers: &str) -> Vec<Step> {
         steps.push(Step::Wait(pace));
     }
     steps.extend([event(&finish()), event(&usage(count)), done()]);
+    steps
+}
+
+/// Texts that want to do harm, each a paragraph of its own.
+fn hostile() -> Vec<Step> {
+    let texts: Vec<String> =
+        serde_json::from_str(include_str!("../../fixtures/hostile.json")).unwrap_or_default();
+    let mut steps: Vec<Step> = texts.iter().map(|text| event(&delta(&format!("{text}\n\n")))).collect();
+    steps.extend([event(&finish()), event(&usage(texts.len())), done()]);
     steps
 }
 

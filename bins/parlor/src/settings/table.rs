@@ -77,7 +77,7 @@ settings! {
         "a list of origins such as https://chat.example.org, separated by commas, or *",
         "The web pages that may open a WebSocket and call the HTTP routes.";
     WebPage "web_page" Is("true") Open "true or false",
-        "Whether the chat page is served at /.";
+        "Whether the chat page is served at /, and the operators' page at /admin.";
     DrainTimeout "drain_timeout" Is("30") Open TIME_LIMIT,
         "How long replies under way may go on after SIGTERM.";
 

@@ -282,6 +282,7 @@ impl Conversation {
         self.set_head(message.seq);
         self.summary.message_count = message_count;
         self.summary.updated_at = message.created_at;
+        self.shared.live.message();
         Arc::new(message)
     }
 

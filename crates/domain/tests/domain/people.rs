@@ -292,6 +292,30 @@ async fn admins_alone_read_the_log_and_are_in_it() {
     assert_eq!(lines, expect);
 }
 
+/// Protects the log from those who watch: who looks every few seconds is in it once an hour, who may not look each time; and
+/// what they see is what was said.
+#[tokio::test(start_paused = true)]
+async fn watching_is_written_down_once_an_hour() {
+    let server = server().await;
+    let ann = caller(&server, server.user("ann@example.org").await, grant(1)).await;
+    for _ in 0..2 {
+        assert_eq!(server.hub.live(&ann).await.unwrap_err().code, ErrorCode::Forbidden);
+    }
+    let id = conversation(&server, &["ann"]).await;
+    let mut tab = Client::join(&server, "ann", id).await;
+    for said in 0..3 {
+        assert_eq!(server.hub.live(&admin()).await.unwrap().messages, said);
+        tab.note(id, "hello").await;
+        settle().await;
+    }
+    assert_eq!(server.hub.live(&admin()).await.unwrap().figures.connections, 1);
+    server.clock.advance(Duration::from_secs(3_600));
+    server.hub.live(&admin()).await.unwrap();
+    let line = |outcome: &str| ("stats_read".to_owned(), outcome.to_owned(), true);
+    let expect = [line("FORBIDDEN"), line("FORBIDDEN"), line("done"), line("done")];
+    assert_eq!(audited(&server).await, expect);
+}
+
 /// Protects a server without accounts of its own: there is nothing to sign in to, and sign-out works all the same.
 #[tokio::test(start_paused = true)]
 async fn a_server_without_accounts_has_no_sign_in() {

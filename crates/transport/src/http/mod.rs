@@ -14,6 +14,7 @@ mod cors;
 mod documents;
 mod health;
 mod input;
+mod live;
 mod me;
 mod members;
 mod page;
@@ -76,6 +77,7 @@ fn routes() -> OpenApiRouter<Arc<State>> {
         .routes(routes!(ai::usage_of_all))
         .routes(routes!(audit::list))
         .routes(routes!(stats::stats))
+        .routes(routes!(live::live))
         .routes(routes!(completions::complete).layer(DefaultBodyLimit::max(completions::MAX_BODY)))
         .routes(routes!(completions::models))
         .routes(routes!(config::config))

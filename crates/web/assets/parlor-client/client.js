@@ -1,5 +1,6 @@
 import { Backoff } from './backoff.js'
 import { Emitter } from './emitter.js'
+import { uuid } from './ids.js'
 import { Outbox } from './outbox.js'
 import { Positions } from './positions.js'
 import { Problem } from './problem.js'
@@ -113,7 +114,7 @@ export class ParlorClient extends Emitter {
    * @returns {Outgoing} what waits now; `sent` or `failed` comes of it
    */
   send(place, text, options = {}) {
-    const outgoing = { id: crypto.randomUUID(), place, text, options, at: new Date().toISOString() }
+    const outgoing = { id: uuid(), place, text, options, at: new Date().toISOString() }
     this.#outbox.add(outgoing)
     this.#flush()
     return outgoing
@@ -132,7 +133,7 @@ export class ParlorClient extends Emitter {
    * @returns {Promise<any>} error: a `Problem`, `UNREACHABLE` where there is no connection or it was lost meanwhile
    */
   request(type, data = {}) {
-    const request_id = crypto.randomUUID()
+    const request_id = uuid()
     return new Promise((resolve, reject) => {
       if (!this.tell(type, { ...data, request_id })) return reject(unreachable())
       this.#asked.set(request_id, { resolve, reject })

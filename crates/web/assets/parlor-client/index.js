@@ -5,5 +5,6 @@
 export { Backoff } from './backoff.js'
 export { ParlorClient } from './client.js'
 export { Emitter } from './emitter.js'
+export { uuid } from './ids.js'
 export { Problem } from './problem.js'
 export { Session } from './session.js'

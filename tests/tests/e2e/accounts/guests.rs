@@ -22,7 +22,7 @@ async fn guests_are_users_of_their_own() {
     assert_eq!(config(&app).await["guests"], true, "on the loopback, guests are welcome");
     let [ann, bob] = [knock(&app).await, knock(&app).await].map(|answer| {
         assert_eq!(answer.status, 201, "{}", answer.body);
-        Tokens::of(&answer.json())
+        Tokens::of(&answer)
     });
     let me = async |token: &str| app.ask(token, "GET", "/api/v1/users/me", Value::Null).await.json();
     let (ann_is, bob_is) = (me(&ann.access).await, me(&bob.access).await);

@@ -88,6 +88,7 @@ const ROUTES: &[Row] = &[
     row("POST /chat/sessions/{session_id}/restore", nothing, of_session(200)),
     row("GET /api/v1/ws/stats", nothing, FOR_ADMINS),
     row("GET /api/v1/admin/audit", nothing, FOR_ADMINS),
+    row("GET /api/v1/admin/live", nothing, FOR_ADMINS),
     row("GET /v1/models", nothing, Who::Own(200)),
     row("POST /v1/chat/completions", completion, Who::Own(200)),
     row("POST /auth/signout", nothing, Who::Own(204)),

@@ -2,7 +2,11 @@
 
 use super::Program;
 use super::cable::Cable;
-use parlor_tests::TestApp;
+use parlor_tests::{FakeProvider, TestApp};
+use serde_json::json;
+
+/// How many messages a long conversation has.
+const LONG: usize = 10_000;
 
 /// Protects: somebody new comes to all that the page does, from a first load that is small to a chat that is brought back,
 /// and nothing of it asks another server or complains.
@@ -37,4 +41,41 @@ async fn a_page_comes_back_and_misses_nothing() {
     cable.cut();
     program.answer("done").await;
     program.is_well().await;
+}
+
+/// Protects readers from what a provider or another person says: nothing of it runs, loads or leads away.
+#[tokio::test(flavor = "multi_thread")]
+async fn hostile_words_are_words() {
+    let provider = FakeProvider::start().await;
+    let app = TestApp::builder().without_limits().provider(&provider.base_url(), "hostile").start().await;
+    Program::start(&app, "hostile", &[]).is_well().await;
+}
+
+/// Protects: the main views hold to what makes pages usable for everybody (WCAG 2.2 AA, by axe-core), in both themes and on
+/// both screens; a long conversation is a few rows at a time, and a fast reply does not hold the page up. It leaves pictures
+/// in `target/screenshots`.
+#[tokio::test(flavor = "multi_thread")]
+async fn views_are_usable_by_everybody() {
+    let provider = FakeProvider::start_as("words-1000-5").await;
+    let app =
+        TestApp::builder().without_limits().provider(&provider.base_url(), "words-1000-5").start().await;
+    let token = app.admin_token("root@example.org");
+    let mut root = app.rooms(&token).await;
+    root.ask(
+        "join_room",
+        json!({"room_id": "long", "room_name": "A long story", "room_type": "shared", "ai_mode": "off"}),
+    )
+    .await;
+    root.until("join_room").await;
+    for number in 1..=LONG {
+        let text =
+            format!("Message {number}: the quick brown fox jumps over the lazy dog, and does so again.");
+        root.ask("chat", json!({"room_id": "long", "message": text})).await;
+    }
+    for _ in 1..=LONG {
+        root.until("delivery_confirmation").await;
+    }
+    Program::start(&app, "views", &[("PARLOR_TOKEN", token), ("PARLOR_USER", root.user.clone())])
+        .is_well()
+        .await;
 }

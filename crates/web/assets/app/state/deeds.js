@@ -1,4 +1,5 @@
 // What the reader does.
+import { uuid } from '../../parlor-client/index.js'
 import { Observable } from '../observable.js'
 import { t } from '../strings.js'
 import { Place } from './place.js'
@@ -104,7 +105,7 @@ export class Deeds extends Observable {
 
   async createRoom({ name, kind, aiMode }) {
     const words = name.toLowerCase().normalize('NFKD').replace(/[^a-z0-9]+/g, '-').replace(/^-+|-+$/g, '')
-    const room_id = `${words.slice(0, 40) || 'room'}-${crypto.randomUUID().slice(0, 8)}`
+    const room_id = `${words.slice(0, 40) || 'room'}-${uuid().slice(0, 8)}`
     const room = await this.api.createRoom({ room_id, room_name: name, room_type: kind, ai_mode: aiMode })
     this.places.push(Place.room(room))
     this.go({ view: 'room', id: room_id })

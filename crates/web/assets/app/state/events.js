@@ -54,7 +54,7 @@ export function listen(model) {
     // What is not open is loaded as a page of history when it is.
     if (place.open || message.user_id === me) place.thread.put(message)
     const seen = place === model.current && model.atEnd && !document.hidden
-    if (isNew && message.user_id !== me && !seen) place.unread += 1
+    if (isNew && message.user_id !== me && !seen) model.unread.set(place, place.unread + 1)
     if (isNew && place === model.current && message.role === 'user' && message.user_id !== me) {
       announce(t.announce.from(message.username ?? t.thread.somebody, message.content))
     }

@@ -1,5 +1,5 @@
 // All that the page knows, and what it does. Views show it and call it; nothing else talks to the server.
-import { ParlorClient } from '../../parlor-client/index.js'
+import { ParlorClient, uuid } from '../../parlor-client/index.js'
 import { announce } from '../live.js'
 import { t } from '../strings.js'
 import { api } from './api.js'
@@ -7,6 +7,7 @@ import { Deeds, title } from './deeds.js'
 import { listen } from './events.js'
 import { Place } from './place.js'
 import { addressOf, readRoute } from './routes.js'
+import { Unread } from './unread.js'
 
 export class Model extends Deeds {
   /** @type {Place[]} */
@@ -34,8 +35,8 @@ export class Model extends Deeds {
       token: again => session.token(again),
       user: session.user.id,
       storage: localStorage,
-      replay: false,
     })
+    this.unread = new Unread(session.user.id)
     listen(this)
     for (const outgoing of this.client.outgoing) this.#restore(outgoing)
   }
@@ -95,13 +96,13 @@ export class Model extends Deeds {
   #learnRoom(room) {
     const known = this.places.find(it => it.room === room.room_id)
     if (known) known.refreshRoom(room)
-    else this.places.push(Place.room(room))
+    else this.places.push(this.unread.onto(Place.room(room)))
   }
 
   #learnChat(chat) {
     const known = this.find(chat.session_id)
     if (known) Object.assign(known, { title: chat.title, updatedAt: chat.updated_at })
-    else this.places.push(Place.chat(chat))
+    else this.places.push(this.unread.onto(Place.chat(chat)))
   }
 
   /** A message of an earlier visit that is not confirmed yet. */
@@ -234,14 +235,14 @@ export class Model extends Deeds {
     if (!place?.id || !this.atEnd || document.hidden || !document.hasFocus()) return
     const seq = Math.max(place.thread.newest, this.client.seq(place.id) ?? 0)
     if (place.unread) {
-      place.unread = 0
+      this.unread.set(place, 0)
       this.changed()
     }
     if (seq > (place.readSeq ?? 0) && this.client.tell('read', { ...place.place, seq })) place.readSeq = seq
   }
 
   toast(words, action) {
-    const toast = { words, action, key: crypto.randomUUID() }
+    const toast = { words, action, key: uuid() }
     this.toasts = [...this.toasts.slice(-2), toast]
     announce(words)
     setTimeout(() => {

@@ -48,14 +48,13 @@ export class Place {
       updatedAt: room.updated_at,
       lastSeq: room.last_seq,
       memberCount: room.participant_count,
-      unread: room.unread_count ?? this.unread,
     })
   }
 
   /** @param {any} chat as it is listed */
   static chat(chat) {
-    const { session_id, title, updated_at, unread_count = 0 } = chat
-    return new Place({ id: session_id, title, updatedAt: updated_at, unread: unread_count })
+    const { session_id, title, updated_at } = chat
+    return new Place({ id: session_id, title, updatedAt: updated_at })
   }
 
   /** How frames name it. */

@@ -38,6 +38,7 @@ export const Account = ({ model, onClose }) => {
       <p class="hint">${t.room.yourId}: <code class="id">${user.id}</code></p>
       <details class="shortcuts"><summary>${t.account.shortcuts}</summary><dl>${t.shortcuts.map(([keys, what]) => html`<div key=${keys}><dt>${keys}</dt><dd>${what}</dd></div>`)}</dl></details>
       <div class="buttons">
+        ${user.role === 'admin' && html`<a class="button" href="/admin">${t.account.admin}</a>`}
         <button type="button" class="button" onClick=${() => model.signOut()}>${t.account.signOut}</button>
       </div>
     <//>

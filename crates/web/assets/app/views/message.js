@@ -1,5 +1,6 @@
 // One message: of a person, a reply, a reply that is being made, or one of ours that waits.
-import { html, useEffect, useLayoutEffect, useRef, useState } from '../html.js'
+import { html, useLayoutEffect, useRef, useState } from '../html.js'
+import { copy as copyText } from '../clipboard.js'
 import { Icon } from '../icons.js'
 import { announce } from '../live.js'
 import { highlightIn } from '../markdown/highlight.js'
@@ -83,7 +84,7 @@ const ENDINGS = { stopped: t.message.stopped, failed: t.message.failed, interrup
 const CopyButton = ({ text }) => {
   const [done, setDone] = useState(false)
   const copy = async () => {
-    await navigator.clipboard.writeText(text)
+    await copyText(text)
     setDone(true)
     announce(t.message.copied)
     setTimeout(() => setDone(false), 1_500)
@@ -96,6 +97,7 @@ export const Reply = ({ model, place, item }) => {
   const live = kind === 'stream'
   return html`
     <div class="reply">
+      <p class=${place.isShared ? 'who' : 'unseen'}><strong>${t.thread.assistant}</strong></p>
       ${live
         ? html`<${Growing} model=${model} stream=${{ ...value, conversation_id: place.id }} spoken=${model.current === place} />`
         : value.deleted ? html`<p class="gone">${t.thread.deleted}</p>` : html`<${Markdown} text=${value.content} />`}
@@ -146,7 +148,7 @@ const Mark = ({ model, place, message }) => {
 
 const Editor = ({ text, onSave, onCancel, again }) => {
   const field = useRef(null)
-  useEffect(() => {
+  useLayoutEffect(() => {
     field.current.focus()
     field.current.setSelectionRange(text.length, text.length)
   }, [])

@@ -1,5 +1,6 @@
 // A conversation: its head, what was said, and where the next message is written.
 import { html, useRef, useState } from '../html.js'
+import { copy as copyText } from '../clipboard.js'
 import { Icon } from '../icons.js'
 import { announce } from '../live.js'
 import { t } from '../strings.js'
@@ -59,7 +60,7 @@ const Head = ({ model, place, show, onClose }) => {
   const items = place.room
     ? [
         { label: room.members, act: () => show(html`<${Members} model=${model} place=${place} onClose=${onClose} />`) },
-        { label: room.copyLink, act: () => navigator.clipboard.writeText(location.href) },
+        { label: room.copyLink, act: () => copyText(location.href) },
         { label: room.leave, act: () => sure(room.sureLeave(place.name), room.leaveWords, room.leave, () => model.leave(place)) },
         place.role === 'owner' && { label: room.deleteRoom, danger: true, act: () => sure(room.sureDelete(place.name), room.deleteRoomWords, room.deleteRoom, () => model.deletePlace(place)) },
       ]
@@ -95,7 +96,7 @@ export async function copyCode(event) {
   const button = event.target.closest?.('[data-copy]')
   const code = button?.closest('.code')?.querySelector('code')
   if (!code) return
-  await navigator.clipboard.writeText(code.textContent)
+  await copyText(code.textContent)
   button.textContent = t.message.copied
   announce(t.message.copied)
   setTimeout(() => (button.textContent = t.message.copy), 1_500)
