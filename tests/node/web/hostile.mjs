@@ -18,7 +18,7 @@ const harm = page => page.evaluate(() => {
       if (attribute === 'href' && !/^(https?|mailto):/.test(value)) found.push(`${name} to ${value}`)
     }
   }
-  for (const link of document.querySelectorAll('.markdown a')) {
+  for (const link of document.querySelectorAll('.markdown a[href]')) {
     if (link.rel !== 'noopener noreferrer' || link.target !== '_blank') found.push(`a link without rel: ${link.outerHTML}`)
   }
   return found

@@ -40,6 +40,7 @@ export class WindowedList extends Component {
 
   componentWillUnmount() {
     this.observer.disconnect()
+    cancelAnimationFrame(this.frame)
   }
 
   /** The rows are others now, or more: those near what the reader looks at are shown. */
@@ -65,14 +66,29 @@ export class WindowedList extends Component {
   componentDidUpdate() {
     this.watchRows()
     this.settle()
-    this.look()
+    // In a frame of its own: rows that change what is near could otherwise hold up the page in a circle.
+    this.frame ||= requestAnimationFrame(() => {
+      this.frame = 0
+      this.look()
+    })
   }
 
+  /** Measures the rows that are new, and goes on to watch them. */
   watchRows() {
     const now = new Set(this.body.current.children)
     for (const row of this.watched ?? []) if (!now.has(row)) this.observer.unobserve(row)
-    for (const row of now) if (!this.watched?.has(row)) this.observer.observe(row)
+    let measured = false
+    for (const row of now) {
+      if (this.watched?.has(row)) continue
+      this.observer.observe(row)
+      const { height } = row.getBoundingClientRect()
+      measured ||= this.heights.get(row.dataset.key) !== height
+      this.heights.set(row.dataset.key, height)
+    }
     this.watched = now
+    if (!measured) return
+    this.place(this.props.items)
+    this.spread()
   }
 
   measured(entries) {
