@@ -76,7 +76,20 @@ pub async fn ask(address: SocketAddr, method: &str, path: &str, token: Option<&s
     answer.unwrap_or_else(|error| panic!("{method} {path}: {error}"))
 }
 
-/// The same of a server that may end meanwhile.
+/// The same with more header lines, each with its CRLF.
+pub async fn ask_with(
+    address: SocketAddr,
+    method: &str,
+    path: &str,
+    token: Option<&str>,
+    head: &str,
+    body: &Value,
+) -> Answer {
+    let answer = try_ask_with(address, method, path, token, head, body).await;
+    answer.unwrap_or_else(|error| panic!("{method} {path}: {error}"))
+}
+
+/// The same of a server that may end meanwhile: a request, or why there was no answer.
 pub async fn try_ask(
     address: SocketAddr,
     method: &str,
@@ -84,14 +97,25 @@ pub async fn try_ask(
     token: Option<&str>,
     body: &Value,
 ) -> std::io::Result<Answer> {
+    try_ask_with(address, method, path, token, "", body).await
+}
+
+async fn try_ask_with(
+    address: SocketAddr,
+    method: &str,
+    path: &str,
+    token: Option<&str>,
+    head: &str,
+    body: &Value,
+) -> std::io::Result<Answer> {
     let bearer = token.map(|token| format!("authorization: Bearer {token}\r\n")).unwrap_or_default();
     let body = if body.is_null() { String::new() } else { body.to_string() };
     let request = format!(
-        "{method} {path} HTTP/1.1\r\nhost: {address}\r\nconnection: close\r\n{bearer}\
+        "{method} {path} HTTP/1.1\r\nhost: {address}\r\nconnection: close\r\n{bearer}{head}\
          content-length: {}\r\n\r\n{body}",
         body.len()
     );
-    timeout(PATIENCE, exchange(address, &request)).await.expect("an answer in time")
+    timeout(PATIENCE, exchange(address, &request)).await?
 }
 
 /// A file that came in chunks.

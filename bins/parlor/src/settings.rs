@@ -6,6 +6,7 @@ mod ai;
 mod budgets;
 mod embeddings;
 mod issuer;
+mod jobs;
 mod limits;
 mod log;
 mod mail;
@@ -22,6 +23,7 @@ mod values;
 
 pub(crate) use accounts::Accounts;
 pub(crate) use ai::Ai;
+pub(crate) use jobs::Jobs;
 pub(crate) use limits::Limits;
 pub(crate) use log::{Format, Log};
 pub(crate) use mail::Mail;
@@ -45,6 +47,7 @@ pub(crate) struct Settings {
     pub(crate) store: Store,
     pub(crate) ai: Ai,
     pub(crate) moderation: Moderation,
+    pub(crate) jobs: Jobs,
     pub(crate) accounts: Accounts,
     /// Whose tokens are taken beside our own.
     pub(crate) issuer: Option<IssuerConfig>,
@@ -61,6 +64,7 @@ impl Settings {
             store: Store::read(values)?,
             ai: Ai::read(values)?,
             moderation: Moderation::read(values)?,
+            jobs: Jobs::read(values)?,
             accounts: Accounts::read(values)?,
             issuer: issuer::read(values)?,
             mail: Mail::read(values)?,

@@ -126,6 +126,13 @@ pub(crate) fn domain_settings(settings: &Settings) -> parlor_domain::Settings {
             ..default.turns
         },
         moderation: settings.moderation.domain,
+        jobs: parlor_domain::JobSettings {
+            workers: settings.jobs.workers,
+            queued: settings.jobs.queued,
+            retries: Retries { rounds: settings.jobs.attempts, ..default.jobs.retries },
+            kept: settings.jobs.kept,
+            ..default.jobs
+        },
         deleted_kept: settings.store.deleted_kept,
         ..default
     }

@@ -165,7 +165,7 @@ impl Shared {
     }
 }
 
-fn bounded(page: Page) -> Page {
+pub(crate) fn bounded(page: Page) -> Page {
     Page { limit: page.limit.min(PAGE_MAX), ..page }
 }
 

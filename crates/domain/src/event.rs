@@ -4,6 +4,7 @@ mod reply;
 
 pub use reply::{Correlation, Reply, ReplyBody, RoomJoined};
 
+use crate::jobs::JobNews;
 use crate::message::{Author, Message, Seq, Summary};
 use crate::ports::ToolCall;
 use crate::room::MemberRole;
@@ -65,6 +66,8 @@ pub enum EventBody {
         /// When.
         at: Timestamp,
     },
+    /// A job of the user's has gone on, or has come to its end. To all of their connections; the first may be dropped.
+    Job(Box<JobNews>),
     /// A turn began, or is shown again from its beginning: what was shown of it counts no more.
     TurnStarted(TurnRef),
     /// The turn's backend failed, and another one begins anew: what was shown of its text, its thoughts and its calls
@@ -200,7 +203,11 @@ impl Event {
 
     /// Whether a slow reader may miss it.
     pub(crate) fn is_droppable(&self) -> bool {
-        matches!(self.body, EventBody::Typing { who: Author::User(_), .. } | EventBody::Presence { .. })
+        match &self.body {
+            EventBody::Typing { who: Author::User(_), .. } | EventBody::Presence { .. } => true,
+            EventBody::Job(news) => !news.job.state.is_end(),
+            _ => false,
+        }
     }
 
     /// The log's entry that it announces, if it announces one.
@@ -224,6 +231,7 @@ impl EventBody {
                 Self::TurnDelta { text, .. } => text.len(),
                 Self::TurnToolCall { call, .. } => call.arguments.len(),
                 Self::Presence { changes, .. } => changes.len() * ENVELOPE / 2,
+                Self::Job(news) => news.weight(),
                 Self::Updated(_)
                 | Self::Deleted(_)
                 | Self::Members { .. }

@@ -4,11 +4,12 @@ use crate::caller::Caller;
 use crate::directory::Directory;
 use crate::generation::Books;
 use crate::grants::Grants;
+use crate::jobs::{self, Jobs};
 use crate::limits::UserLimits;
 use crate::moderation::Moderation;
 use crate::own_turns::OwnTurns;
 use crate::ports::{
-    Accounts, AuditAction, Authenticator, Clock, Embedder, Moderator, Store, StoreError, Totals,
+    Accounts, AuditAction, Authenticator, Clock, Embedder, JobCounts, Moderator, Store, StoreError, Totals,
 };
 use crate::receipts::Receipts;
 use crate::registry::Registry;
@@ -80,6 +81,7 @@ pub(crate) struct Shared {
     pub(crate) rooms: RoomIndex,
     pub(crate) receipts: Receipts,
     pub(crate) own_turns: Arc<OwnTurns>,
+    pub(crate) jobs: Jobs,
     started_at: Duration,
     /// For admins who watch.
     pub(crate) live: live::Watch,
@@ -118,6 +120,8 @@ pub struct Stats {
     pub figures: Figures,
     /// Of the database.
     pub totals: Totals,
+    /// Jobs, of all nodes.
+    pub jobs: JobCounts,
     /// How long this process has run.
     pub uptime: Duration,
 }
@@ -141,6 +145,8 @@ pub struct Figures {
     pub commands_waiting: usize,
     /// Receipts that wait to be written.
     pub receipts_waiting: usize,
+    /// Jobs that run here.
+    pub jobs_running: usize,
 }
 
 impl Hub {
@@ -148,6 +154,7 @@ impl Hub {
     pub async fn start(ports: Ports, settings: Settings) -> Result<Self, StoreError> {
         let epoch = ports.store.epoch().await?.into();
         let (receipts, receipts_inbox) = receipts::channel();
+        let (jobs, jobs_inbox) = jobs::channel();
         let (books, books_inbox) = generation::channel();
         let expects_workers = ports.authenticator.has_service_keys();
         let router = Router::new(ports.providers, &settings.turns, expects_workers);
@@ -175,6 +182,7 @@ impl Hub {
             rooms: RoomIndex::default(),
             receipts,
             own_turns: Arc::default(),
+            jobs,
             started_at,
             live: live::Watch::default(),
             origin: Instant::now(),
@@ -189,6 +197,8 @@ impl Hub {
         shared.tasks.spawn(grants::run(Arc::clone(&shared)));
         shared.tasks.spawn(reaper::run(Arc::clone(&shared)));
         shared.tasks.spawn(purge::run(Arc::clone(&shared)));
+        shared.tasks.spawn(jobs::purge(Arc::clone(&shared)));
+        shared.tasks.spawn(jobs::run(Arc::clone(&shared), jobs_inbox));
         shared.tasks.spawn(receipts::run(Arc::clone(&shared), receipts_inbox));
         shared.tasks.spawn(generation::run(Arc::clone(&shared), books_inbox));
         Ok(Self(shared))
@@ -301,6 +311,7 @@ impl Hub {
             workers: self.0.router.workers(),
             commands_waiting: self.0.directory.waiting(),
             receipts_waiting: self.0.receipts.waiting(),
+            jobs_running: self.0.jobs.running(),
         }
     }
 
@@ -309,7 +320,8 @@ impl Hub {
     pub async fn stats(&self, caller: &Caller) -> Result<Stats, Refusal> {
         self.admin_reads(caller, AuditAction::StatsRead).await?;
         let totals = self.0.store.totals().await.map_err(|error| Refusal::internal(&error))?;
-        Ok(Stats { figures: self.figures(), totals, uptime: self.uptime() })
+        let jobs = self.0.store.job_counts().await.map_err(|error| Refusal::internal(&error))?;
+        Ok(Stats { figures: self.figures(), totals, jobs, uptime: self.uptime() })
     }
 
     /// How long this process has run.
@@ -337,13 +349,15 @@ impl Hub {
     pub async fn drain(&self, deadline: Duration) {
         self.0.draining.cancel();
         self.0.live_turns.close();
-        if tokio::time::timeout(deadline, self.0.live_turns.wait()).await.is_err() {
+        self.0.jobs.held.close();
+        let at_rest = || async { tokio::join!(self.0.live_turns.wait(), self.0.jobs.held.wait()) };
+        if tokio::time::timeout(deadline, at_rest()).await.is_err() {
             tracing::warn!(
                 turns = self.0.live_turns.len(),
                 "the drain's deadline is over: turns are interrupted"
             );
             self.0.hard_stop.cancel();
-            if tokio::time::timeout(INTERRUPTION, self.0.live_turns.wait()).await.is_err() {
+            if tokio::time::timeout(INTERRUPTION, at_rest()).await.is_err() {
                 tracing::error!("turns could not be written down as ended; the next start does it");
             }
         }

@@ -85,6 +85,7 @@ mod event;
 mod generation;
 mod grants;
 mod hub;
+mod jobs;
 mod joined;
 mod limits;
 mod live;
@@ -124,20 +125,22 @@ pub use event::{
     Correlation, EncodingSlot, Event, EventBody, Presence, Reply, ReplyBody, RoomJoined, TurnPart, TurnRef,
 };
 pub use hub::{Figures, Hub, Ports, SocketToken, Stats};
+pub use jobs::{JobAnswer, JobDraft, JobEnqueued, JobFound, JobNews, JobsOverview};
 pub use joined::Joined;
 pub use live::Live;
 pub use models::ModelNames;
 pub use outbox::{Close, Outbox, Outgoing};
 pub use parlor_protocol::{
-    CloseCode, ConnectionId, ConversationId, DocumentId, ErrorCode, FileId, MessageId, RoomId, Timestamp,
-    UserId, ids,
+    CloseCode, ConnectionId, ConversationId, DocumentId, ErrorCode, FileId, JobId, MessageId, RoomId,
+    Timestamp, UserId, ids,
 };
 pub use prices::{Price, Prices};
 pub use rooms::{MemberEntry, RoomMade};
 pub use router::{BackendState, ModelEntry, Provider};
 pub use session::Session;
 pub use settings::{
-    BreakerSettings, Budgets, Limits, ModerationSettings, Quota, Retries, Settings, TurnSettings, Unjudged,
+    BreakerSettings, Budgets, JobSettings, Limits, ModerationSettings, Quota, Retries, Settings,
+    TurnSettings, Unjudged,
 };
 pub use usage::{OwnUsage, Span};
 pub use workers::{

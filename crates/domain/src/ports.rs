@@ -8,6 +8,7 @@ mod conversations;
 mod credentials;
 mod embedder;
 mod grants;
+mod jobs;
 mod moderation;
 mod people;
 mod records;
@@ -29,6 +30,10 @@ pub use credentials::{
 };
 pub use embedder::{Embedded, Embedder};
 pub use grants::{GrantId, GrantStore, Revocation};
+pub use jobs::{
+    ClaimedJob, CompletionWork, EmbeddingsWork, Job, JobCounts, JobEntry, JobKind, JobLease, JobOutcome,
+    JobResult, JobState, JobStore, JobWork, JobWrite, JobWritten, NewJob, Reclaimed,
+};
 pub use moderation::{Judgement, ModerationError, Moderator, Window};
 pub use people::{Authenticator, Identity, Role, Scope, UnknownRole, User, UserChange, username_of};
 pub use records::{

@@ -18,6 +18,7 @@ use crate::hub::Shared;
 use crate::joined::Joined;
 use crate::limits::{ConnectionLimits, Verdict};
 use crate::outbox::{Ear, Outbox};
+use crate::ports::{GrantId, Identity, Role, Scope};
 use crate::registry;
 use crate::{CloseCode, ConnectionId, ConversationId, ErrorCode, Refusal, RoomId, UserId};
 use std::net::IpAddr;
@@ -34,6 +35,8 @@ pub(crate) enum Manner {
     Own,
     /// One request of the AI API: it hears its answer, and is no connection.
     Request,
+    /// A job of its user's: as a request, but its message was counted when the job was taken in.
+    Job,
 }
 
 impl Manner {
@@ -72,6 +75,16 @@ struct Target {
 }
 
 impl Session {
+    /// A session that the server itself has for a user whose job it does.
+    pub(crate) fn for_job(shared: Arc<Shared>, user: UserId, username: Arc<str>) -> Self {
+        let (role, scope, grant) = (Role::User, Scope::Everything, GrantId(uuid::Uuid::nil()));
+        let identity = Identity { user, role, expires_at: shared.clock.now(), scope, grant };
+        let caller = Caller { identity, username, address: None };
+        let outbox = Outbox::new(ConnectionId::new(), &caller, false, shared.settings.outbox);
+        let limits = ConnectionLimits::new(Arc::clone(&shared.user_limits), user, &shared.settings.limits);
+        Self { shared, outbox, manner: Manner::Job, limits, address: None }
+    }
+
     pub(crate) fn open(shared: Arc<Shared>, caller: &Caller, manner: Manner) -> Result<Self, Refusal> {
         let user = caller.identity.user;
         let outbox = Outbox::new(ConnectionId::new(), caller, manner.ear(), shared.settings.outbox);
@@ -197,10 +210,10 @@ impl Session {
 
     /// Counts a message, in a frame that was counted.
     fn admit_chat(&self) -> Result<(), Refusal> {
-        let checked = if self.manner.counts_by_user() {
-            self.limits.check_user_chat()
-        } else {
-            self.limits.check_chat()
+        let checked = match self.manner {
+            Manner::Job => Ok(()),
+            manner if manner.counts_by_user() => self.limits.check_user_chat(),
+            _ => self.limits.check_chat(),
         };
         checked.map_err(|verdict| self.judged(verdict))
     }

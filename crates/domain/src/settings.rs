@@ -10,6 +10,8 @@ pub struct Settings {
     pub limits: Limits,
     /// How turns run.
     pub turns: TurnSettings,
+    /// How jobs run.
+    pub jobs: JobSettings,
     /// The longest text of a message, in bytes.
     pub max_text: usize,
     /// How much may wait for one connection, in bytes. More than twice [`Settings::max_text`]; an AI's reply has at
@@ -115,6 +117,24 @@ pub struct TurnSettings {
     pub waiting: usize,
 }
 
+/// How jobs run: work that is done in the background.
+#[derive(Debug, Clone)]
+pub struct JobSettings {
+    /// How many run on this node at once; none leaves them to other nodes.
+    pub workers: usize,
+    /// How many of one user may wait; none is no limit.
+    pub queued: Option<usize>,
+    /// How long a runner's hold on a job is good, unless it is renewed. It outlasts the lease of a turn, so that a turn of
+    /// a dead node has been ended when its job is begun again.
+    pub lease: Duration,
+    /// How often a job is begun at most, and after what time again. (A round is one try.)
+    pub retries: Retries,
+    /// How often is looked for jobs that other nodes took in, about.
+    pub poll: Duration,
+    /// How long a job is kept that has ended, with what came of it; none keeps it for ever.
+    pub kept: Option<Duration>,
+}
+
 /// How many tokens may be used: context and reply together. None is no limit.
 #[derive(Debug, Clone, Default)]
 pub struct Budgets {
@@ -186,6 +206,7 @@ impl Default for Settings {
         Self {
             limits: Limits::default(),
             turns: TurnSettings::default(),
+            jobs: JobSettings::default(),
             max_text: 64 * 1024,
             outbox: 1024 * 1024,
             idle: Duration::from_secs(60),
@@ -211,6 +232,19 @@ impl Default for Limits {
             ai_chats: Quota::new(20, Duration::from_secs(60)),
             embeddings: Quota::new(20, Duration::from_secs(60)),
             flooding: Some(1_000),
+        }
+    }
+}
+
+impl Default for JobSettings {
+    fn default() -> Self {
+        Self {
+            workers: 4,
+            queued: Some(1_000),
+            lease: Duration::from_secs(30),
+            retries: Retries { rounds: 5, base: Duration::from_secs(2), cap: Duration::from_secs(300) },
+            poll: Duration::from_secs(1),
+            kept: Some(Duration::from_hours(7 * 24)),
         }
     }
 }

@@ -75,6 +75,10 @@ id! {
     UserId
 }
 id! {
+    /// Work that is done in the background.
+    JobId
+}
+id! {
     /// An ordered log of messages with its participants.
     ConversationId
 }

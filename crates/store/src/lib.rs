@@ -15,6 +15,7 @@
 //! - `locks`: how a transaction has for itself what has no row yet.
 //! - `archive`: conversations as their participants find them afterwards: lists, search, exports, and their end.
 //! - `usage`: the books: what attempts at turns have used, and what is set aside for them.
+//! - `jobs`: the queue of what is done in the background.
 //! - `cipher`: encryption at rest: what people write is sealed on its way into a table, and opened on its way out.
 //! - `rotate`: encrypting anew what is plain or under another key.
 //! - `sqlite`, `postgres`: opening, locks, migrations, connections.
@@ -56,6 +57,7 @@ mod database;
 mod error;
 mod grants;
 mod identities;
+mod jobs;
 mod locks;
 mod members;
 mod messages;

@@ -276,6 +276,43 @@ diesel::table! {
     }
 }
 
+diesel::table! {
+    use diesel::sql_types::*;
+    use crate::types::sql::*;
+
+    jobs (id) {
+        id -> Uid,
+        user_id -> Uid,
+        kind -> Text,
+        state -> Text,
+        progress -> Integer,
+        attempts -> BigInt,
+        fence -> BigInt,
+        node -> Nullable<Uid>,
+        lease_until -> Nullable<Instant>,
+        due_at -> Instant,
+        client_id -> Nullable<Text>,
+        payload -> Text,
+        payload_key -> Nullable<Text>,
+        result -> Nullable<Text>,
+        result_key -> Nullable<Text>,
+        code -> Nullable<Text>,
+        created_at -> Instant,
+        ended_at -> Nullable<Instant>,
+    }
+}
+
+diesel::table! {
+    use diesel::sql_types::*;
+    use crate::types::sql::*;
+
+    job_queues (user_id) {
+        user_id -> Uid,
+        turn -> BigInt,
+        due_at -> Nullable<Instant>,
+    }
+}
+
 // PostgreSQL's has words instead of an id, which only SQL that is written out names.
 diesel::table! {
     use diesel::sql_types::*;

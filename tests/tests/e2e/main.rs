@@ -15,6 +15,7 @@ mod crash;
 mod credentials;
 mod drain;
 mod flow;
+mod jobs;
 mod limits;
 mod malformed;
 mod moderation;

@@ -55,14 +55,14 @@ fn progress() -> impl FnMut(&Rotated) + Send {
 }
 
 fn sum(rotated: Rotated) -> u64 {
-    let Rotated { messages, attachments, titles, checkpoints, profiles, left: _ } = rotated;
-    messages + attachments + titles + checkpoints + profiles
+    let Rotated { messages, attachments, titles, checkpoints, profiles, jobs, left: _ } = rotated;
+    messages + attachments + titles + checkpoints + profiles + jobs
 }
 
 fn said(rotated: Rotated) -> String {
-    let Rotated { messages, attachments, titles, checkpoints, profiles, left } = rotated;
+    let Rotated { messages, attachments, titles, checkpoints, profiles, jobs, left } = rotated;
     format!(
-        "encrypted {messages} messages, {attachments} attachments, {titles} titles, {checkpoints} replies in the making \
-         and {profiles} profiles; {left} left\n"
+        "encrypted {messages} messages, {attachments} attachments, {titles} titles, {checkpoints} replies in the making, \
+         {profiles} profiles and {jobs} texts of jobs; {left} left\n"
     )
 }

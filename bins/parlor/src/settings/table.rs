@@ -235,6 +235,16 @@ settings! {
     AiChatRateLimitWindow "ai_chat_rate_limit_window" Is("60") Open TIME,
         "That window.";
 
+    JobWorkers "job_workers" Is("4") Open "a whole number (0: this server does none)",
+        "How many jobs run here at once.";
+    JobQueueLimit "job_queue_limit" Is("1000") Open LIMIT,
+        "How many jobs of one user may wait.";
+    JobAttempts "job_attempts" Is("5") Open ABOVE_ZERO,
+        "How often a job is begun at most, before it has failed.";
+    JobRetention "job_retention" Is("7d") Open
+        "a time (seconds, or as in 30s, 24h, 30d; 0: for ever)",
+        "How long a job that has ended is kept, with what came of it.";
+
     WebsocketMaxConnections "websocket_max_connections" Is("10000") Open LIMIT,
         "Authenticated sockets in all.";
     WebsocketMaxUnauthenticated "websocket_max_unauthenticated" Is("1000") Open LIMIT,

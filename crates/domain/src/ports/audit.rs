@@ -44,6 +44,7 @@ actions! {
     ContentFlag "content_flag" "A moderator refused a text; what it said is not written down.";
     StatsRead "stats_read" "An admin read the server's figures.";
     UsageRead "usage_read" "An admin read what all users have used.";
+    JobsRead "jobs_read" "An admin read which jobs failed.";
     AuditRead "audit_read" "An admin read this log.";
     KeyRotate "key_rotate" "An operator had everything encrypted with the current key.";
 }

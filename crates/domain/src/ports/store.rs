@@ -1,7 +1,7 @@
 //! The database.
 
 use super::{
-    Account, AttemptRecord, AuditStore, Balance, ConversationRecord, ConversationStore, GrantStore,
+    Account, AttemptRecord, AuditStore, Balance, ConversationRecord, ConversationStore, GrantStore, JobStore,
     MemberRecord, NewRoom, OrphanTurn, ReportStore, Reservation, Reserved, Role, RoomRecord, RoomScope,
     Totals, Unsynced, User, UserChange, Write, Written,
 };
@@ -24,7 +24,7 @@ pub struct StoreError {
 
 /// The database. Reads see what was committed before they began.
 #[async_trait]
-pub trait Store: ConversationStore + AuditStore + GrantStore + ReportStore {
+pub trait Store: ConversationStore + AuditStore + GrantStore + JobStore + ReportStore {
     /// Whether it answers at all.
     async fn health(&self) -> Result<(), StoreError>;
 

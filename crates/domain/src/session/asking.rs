@@ -4,10 +4,10 @@ use super::{Manner, Session, Target};
 use crate::check;
 use crate::command::{Draft, TurnOptions};
 use crate::conversation::{Asks, FollowWork, Follower, Seed, SendWork, Work};
-use crate::event::Correlation;
-use crate::message::{Attached, Fingerprint, Message};
+use crate::event::{Correlation, ReplyBody};
+use crate::message::{Attached, Fingerprint, KIND_USER, Message};
 use crate::ports::{Extra, NewMessage};
-use crate::{ConversationId, Refusal, RoomId};
+use crate::{ConversationId, MessageId, Refusal, RoomId};
 use std::sync::Arc;
 use tokio::sync::oneshot;
 
@@ -113,6 +113,20 @@ impl Session {
             }
         }
         Ok(())
+    }
+
+    /// Has an earlier message answered once more, whatever replies it has: by the turn that answers it now, or else by a new
+    /// one. The answer comes with its pieces.
+    pub(crate) async fn ask_anew(
+        &mut self,
+        conversation: ConversationId,
+        message: MessageId,
+        options: TurnOptions,
+    ) -> Result<(), Refusal> {
+        let follower = self.follower(Asks { pieces: true }, KIND_USER, &Correlation::default(), None);
+        let open = Some(options);
+        let work = |respond| Work::Follow(Box::new(FollowWork { follower, message, open, respond }));
+        self.shared.ask(conversation, work).await.map(drop)
     }
 
     fn follower(&self, asks: Asks, kind: &str, correlation: &Correlation, room: Option<RoomId>) -> Follower {

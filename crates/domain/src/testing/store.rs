@@ -3,6 +3,7 @@
 mod archive;
 mod books;
 mod conversation;
+mod jobs;
 mod lists;
 mod log;
 mod people;
@@ -10,6 +11,7 @@ mod reports;
 
 use self::books::Books;
 use self::conversation::Conversation;
+use self::jobs::Jobs;
 use self::log::{Log, Turn};
 use self::people::{People, ensured};
 use crate::message::{Fingerprint, Message, Seq};
@@ -52,10 +54,12 @@ struct Inner {
     log: Log,
     books: Books,
     people: People,
+    jobs: Jobs,
     shared: bool,
     closed: bool,
     waiting: VecDeque<Held>,
     write_faults: VecDeque<WriteFault>,
+    job_faults: VecDeque<WriteFault>,
     read_faults: usize,
     commits: u64,
 }
@@ -89,10 +93,12 @@ impl MemoryStore {
             log: Log::new(),
             books: Books::default(),
             people: People::default(),
+            jobs: Jobs::default(),
             shared,
             closed: false,
             waiting: VecDeque::new(),
             write_faults: VecDeque::new(),
+            job_faults: VecDeque::new(),
             read_faults: 0,
             commits: 0,
         };

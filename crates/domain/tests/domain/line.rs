@@ -72,6 +72,7 @@ fn event_line(event: &Event) -> String {
         EventBody::Updated(summary) => format!("updated {}", summary.last_seq),
         EventBody::Typing { is_typing: true, .. } => "typing".into(),
         EventBody::Typing { is_typing: false, .. } => "typing ended".into(),
+        EventBody::Job(news) => format!("job {} {}", news.job.state.as_str(), news.job.progress),
         EventBody::TurnStarted(_) => "start".into(),
         EventBody::TurnDelta { part: TurnPart::Text, offset, text, .. } => format!("delta {offset} {text}"),
         EventBody::TurnDelta { offset, text, .. } => format!("thought {offset} {text}"),

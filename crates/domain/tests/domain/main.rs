@@ -18,6 +18,7 @@ mod draining;
 mod durability;
 mod embeddings;
 mod history;
+mod jobs;
 mod limits;
 mod moderation;
 mod nodes;

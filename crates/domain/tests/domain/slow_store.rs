@@ -1,5 +1,6 @@
 //! The store in memory, at a distance: its answers take time, as a database's do.
 
+mod jobs;
 mod rest;
 
 use async_trait::async_trait;

@@ -4,12 +4,17 @@
 
 mod conversations;
 mod embeddings;
+mod jobs;
 mod usage;
 
 pub use conversations::{
     Conversation, ConversationChange, ConversationWithMessages, Conversations, Message, NewConversation, Role,
 };
 pub use embeddings::{EmbeddingAnswer, EmbeddingRequest};
+pub use jobs::{
+    EmbeddingsAnswer, FailedJob, Job, JobAccepted, JobCounts, JobError, JobRequest, JobResult, JobUpdate,
+    JobWork, Jobs, JobsOverview,
+};
 pub use usage::{Usage, UsageGroup};
 
 use crate::{ConversationId, MessageId, Timestamp};

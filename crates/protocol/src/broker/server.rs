@@ -1,5 +1,6 @@
 //! What a user's client gets.
 
+use crate::ai::JobUpdate;
 use crate::metadata::{Attachment, Citation};
 use crate::{ConversationId, ErrorCode, MessageId, Timestamp, UserId};
 use serde::{Deserialize, Serialize};
@@ -27,6 +28,8 @@ pub enum ServerFrame<'a> {
     ThreadDeleted(ThreadDeleted),
     /// The answer to `cancel_message`.
     MessageCancelled(MessageCancelled<'a>),
+    /// A job of the user's has gone on, or has ended.
+    JobUpdated(Box<JobUpdate>),
     /// The answer to `history`.
     History(HistoryPage<'a>),
     /// The end of what was missed of one thread.

@@ -1,5 +1,6 @@
 //! What a client of the `conversations` dialect gets.
 
+use crate::ai::JobUpdate;
 use crate::metadata::{Attachment, Citation};
 use crate::{ConversationId, ErrorCode, MessageId, Timestamp, UserId};
 use serde::{Deserialize, Serialize};
@@ -39,6 +40,8 @@ pub enum ServerFrame<'a> {
     StreamComplete(StreamComplete<'a>),
     /// The answer to `stop_response`.
     ResponseStopped(ResponseStopped<'a>),
+    /// A job of the user's has gone on, or has ended.
+    JobUpdated(Box<JobUpdate>),
     /// The answer to `history`.
     History(HistoryPage<'a>),
     /// The end of what was missed of one conversation.

@@ -1,6 +1,7 @@
 //! What a client of the `rooms` dialect gets.
 
 use super::chat::{Chat, ChatMessage, MessageUpdated, Reasoning, StreamRestart, ToolCall};
+use crate::ai::JobUpdate;
 use crate::{ConnectionId, ConversationId, ErrorCode, MessageId, RoomId, Timestamp, UserId};
 use serde::{Deserialize, Serialize};
 use std::borrow::Cow;
@@ -63,6 +64,8 @@ pub enum ServerBody<'a> {
     MemberAdded(MemberEvent<'a>),
     /// Somebody was removed.
     MemberRemoved(MemberEvent<'a>),
+    /// A job of the user's has gone on, or has ended.
+    Job(Box<JobUpdate>),
     /// The answer to `history`.
     History(HistoryPage<'a>),
     /// The answer to `stop`.

@@ -18,6 +18,10 @@ pub(crate) enum Place {
     Checkpoint(Id),
     /// `users.profile`
     Profile(Id),
+    /// `jobs.payload`
+    JobPayload(Id),
+    /// `jobs.result`
+    JobResult(Id),
     /// `encryption_keys.proof`
     Proof,
     /// `encryption_secrets.sealed` of the fingerprints
@@ -38,6 +42,8 @@ impl Place {
             Self::Proof => (6, none, none),
             Self::Fingerprints => (7, none, none),
             Self::Metadata { conversation, message } => (8, conversation, message),
+            Self::JobPayload(job) => (16, job, none),
+            Self::JobResult(job) => (17, job, none),
         };
         let mut bytes = [what; 33];
         bytes[1..17].copy_from_slice(outer.0.as_bytes());
@@ -52,6 +58,7 @@ impl Place {
             Self::Title(_) => "conversations",
             Self::Checkpoint(_) => "turns",
             Self::Profile(_) => "users",
+            Self::JobPayload(_) | Self::JobResult(_) => "jobs",
             Self::Proof => "encryption_keys",
             Self::Fingerprints => "encryption_secrets",
         }

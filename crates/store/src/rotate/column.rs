@@ -16,6 +16,8 @@ pub(crate) enum Column {
     Metadata,
     Checkpoint,
     Profile,
+    JobPayload,
+    JobResult,
 }
 
 /// A text that is due: its row, whose it is, itself, its key; and a plain fingerprint.
@@ -43,8 +45,16 @@ pub(super) struct Anew<'a> {
 }
 
 impl Column {
-    pub(crate) const ALL: [Self; 6] =
-        [Self::Title, Self::Content, Self::Attached, Self::Metadata, Self::Checkpoint, Self::Profile];
+    pub(crate) const ALL: [Self; 8] = [
+        Self::Title,
+        Self::Content,
+        Self::Attached,
+        Self::Metadata,
+        Self::Checkpoint,
+        Self::Profile,
+        Self::JobPayload,
+        Self::JobResult,
+    ];
 
     pub(super) const fn table(self) -> &'static str {
         match self {
@@ -52,6 +62,7 @@ impl Column {
             Self::Content | Self::Attached | Self::Metadata => "messages",
             Self::Checkpoint => "turns",
             Self::Profile => "users",
+            Self::JobPayload | Self::JobResult => "jobs",
         }
     }
 
@@ -62,6 +73,8 @@ impl Column {
             Self::Attached => "attached",
             Self::Metadata => "metadata",
             Self::Profile => "profile",
+            Self::JobPayload => "payload",
+            Self::JobResult => "result",
         }
     }
 
@@ -71,6 +84,8 @@ impl Column {
             Self::Attached => "attached_key",
             Self::Metadata => "metadata_key",
             Self::Profile => "profile_key",
+            Self::JobPayload => "payload_key",
+            Self::JobResult => "result_key",
         }
     }
 
@@ -86,7 +101,12 @@ impl Column {
                  AND other.conversation_id = messages.conversation_id) THEN NULL ELSE anew.fingerprint END, \
                  fingerprint_keyed = CASE WHEN anew.fingerprint IS NULL THEN messages.fingerprint_keyed ELSE true END"
             }
-            Self::Attached | Self::Metadata | Self::Checkpoint | Self::Profile => "",
+            Self::Attached
+            | Self::Metadata
+            | Self::Checkpoint
+            | Self::Profile
+            | Self::JobPayload
+            | Self::JobResult => "",
         }
     }
 
@@ -94,21 +114,21 @@ impl Column {
     const fn has_plain(self) -> &'static str {
         match self {
             Self::Content => "fingerprint IS NOT NULL AND fingerprint_keyed IS NULL",
-            Self::Title | Self::Attached | Self::Metadata | Self::Checkpoint | Self::Profile => "false",
+            _ => "false",
         }
     }
 
     const fn plain(self) -> &'static str {
         match self {
             Self::Content => "CASE WHEN fingerprint_keyed IS NULL THEN fingerprint END",
-            Self::Title | Self::Attached | Self::Metadata | Self::Checkpoint | Self::Profile => "NULL",
+            _ => "NULL",
         }
     }
 
     const fn owner(self) -> &'static str {
         match self {
             Self::Content | Self::Attached | Self::Metadata => "conversation_id",
-            Self::Title | Self::Checkpoint | Self::Profile => "id",
+            Self::Title | Self::Checkpoint | Self::Profile | Self::JobPayload | Self::JobResult => "id",
         }
     }
 
@@ -121,6 +141,8 @@ impl Column {
             Self::Metadata => Place::Metadata { conversation, message },
             Self::Checkpoint => Place::Checkpoint(*id),
             Self::Profile => Place::Profile(*id),
+            Self::JobPayload => Place::JobPayload(*id),
+            Self::JobResult => Place::JobResult(*id),
         }
     }
 

@@ -5,15 +5,18 @@ use crate::subject::{Subject, sealed};
 use crate::write::{Scene, Writing, at, changed, ending, say, stored};
 use parlor_domain::message::{Attached, Citation, Confidence, Edit, Message, Metadata};
 use parlor_domain::ports::{
-    Checkpoint, ConversationStore, NewRoom, NewTurn, Page, Role, Store, StoreError, TurnEnd, UserChange,
+    Checkpoint, ConversationStore, EmbeddingsWork, JobOutcome, JobResult, JobStore, JobWork, JobWrite,
+    JobWritten, NewJob, NewRoom, NewTurn, Page, Role, Store, StoreError, TurnEnd, UserChange,
 };
 use parlor_domain::room::{Room, RoomKind};
 use parlor_domain::testing::MemoryStore;
-use parlor_domain::{ConversationId, DocumentId, UserId};
+use parlor_domain::{ConversationId, DocumentId, JobId, UserId};
 use parlor_store::{Database, Keyring, OpenError, Options, Rotated};
 use std::error::Error;
 use std::path::Path;
 use std::sync::Arc;
+use std::time::Duration;
+use uuid::Uuid;
 
 /// What is in every text of these tests, and nowhere else.
 const NEEDLE: &str = "xylophonequartz";
@@ -27,6 +30,8 @@ struct Written {
     titles: Vec<(ConversationId, String)>,
     log: Vec<Message>,
     turn: NewTurn,
+    /// Jobs of which one is done.
+    jobs: [NewJob; 2],
 }
 
 /// The scene without its database, which can be closed then.
@@ -82,7 +87,23 @@ impl Written {
         scene.write_one(turn.clone()).await;
         scene.write_one(checkpoint(&turn, &text("checkpoint"))).await;
         let log = store.log_export(scene.conversation, 0, 99).await.unwrap();
-        Self { ann, scene: nowhere(&scene), titles, log, turn }
+        let jobs = ["done", "waiting"].map(|name| NewJob {
+            id: JobId::new(),
+            user: ann,
+            work: JobWork::Embeddings(EmbeddingsWork { text: text(name), model: None }),
+            client_id: Some(name.to_owned()),
+            at: at(0),
+        });
+        for job in jobs.clone() {
+            let kept = store.job_write(at(0), vec![JobWrite::Enqueue { job, limit: 9 }]).await.unwrap();
+            assert!(matches!(kept[..], [JobWritten::Enqueued { duplicate: false, .. }]));
+        }
+        let claim = JobWrite::Claim { node: Uuid::nil(), count: 1, lease: Duration::from_secs(60) };
+        let claimed = store.job_write(at(0), vec![claim]).await.unwrap();
+        let [JobWritten::Claimed { jobs: claimed, .. }] = &claimed[..] else { panic!("not claimed") };
+        let (lease, outcome) = (claimed[0].lease, JobOutcome::Completed(vector()));
+        store.job_write(at(0), vec![JobWrite::Settle { lease, outcome }]).await.unwrap();
+        Self { ann, scene: nowhere(&scene), titles, log, turn, jobs }
     }
 
     /// Asserts that `database` has everything as it was written.
@@ -96,6 +117,13 @@ impl Written {
         }
         let user = store.user_get(self.ann).await.unwrap().unwrap();
         assert_eq!(user.profile, Some(object("profile")));
+        let done = store.job_get(self.ann, self.jobs[0].id).await.unwrap().unwrap();
+        assert_eq!(done.result, Some(vector()));
+        // The same work again is recognised as the same: it is read for that.
+        for job in self.jobs.clone() {
+            let again = store.job_write(at(0), vec![JobWrite::Enqueue { job, limit: 9 }]).await.unwrap();
+            assert!(matches!(again[..], [JobWritten::Enqueued { .. }]), "{again:?}");
+        }
     }
 
     /// Ends the turn with its last checkpoint, which is the last text that can be read.
@@ -116,6 +144,10 @@ fn citation() -> Citation {
         excerpt: text("excerpt"),
         score: Confidence::MAX,
     }
+}
+
+fn vector() -> JobResult {
+    JobResult::Embeddings { vector: vec![0.5], model: text("model"), tokens: 1 }
 }
 
 fn checkpoint(turn: &NewTurn, content: &str) -> Checkpoint {
@@ -194,7 +226,8 @@ async fn no_file_holds_what_was_plain_before_a_rotation() {
     assert_eq!(search(&database).await, None);
     let rotated = rotate(&database).await;
     // Four that hold the needle and a question without, three titles and one without.
-    let expected = Rotated { messages: 5, attachments: 3, titles: 4, checkpoints: 1, profiles: 1, left: 0 };
+    let expected =
+        Rotated { messages: 5, attachments: 3, titles: 4, checkpoints: 1, profiles: 1, jobs: 3, left: 0 };
     assert_eq!(rotated, expected);
     assert_eq!(files_with(folder.path(), NEEDLE), Vec::<String>::new());
     written.assert_in(&database).await;

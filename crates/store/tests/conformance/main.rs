@@ -22,6 +22,7 @@ mod exchanges;
 mod fingerprints;
 mod grants;
 mod identities;
+mod jobs;
 mod lists;
 mod membership;
 mod messages;

@@ -3,6 +3,7 @@
 
 mod broker;
 mod conversations;
+pub(crate) mod jobs;
 pub(crate) mod metadata;
 mod rooms;
 mod sessions;

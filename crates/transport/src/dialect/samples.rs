@@ -2,8 +2,9 @@
 
 use bytes::Bytes;
 use parlor_domain::message::{Author, Message, NanoDollars, Reaction, Reply, TurnStatus, Usage};
-use parlor_domain::ports::ToolCall;
-use parlor_domain::{RoomId, Timestamp};
+use parlor_domain::ports::{JobEntry, JobKind, JobState, ToolCall};
+use parlor_domain::{ErrorCode, EventBody, JobAnswer, JobNews, RoomId, Timestamp};
+use std::sync::Arc;
 use std::time::Duration;
 use uuid::Uuid;
 
@@ -17,6 +18,29 @@ pub(super) fn at() -> Timestamp {
 
 pub(super) fn room() -> RoomId {
     "room-123".parse().unwrap()
+}
+
+/// A job that goes on, one that is done, and one that failed.
+pub(super) fn jobs() -> [EventBody; 3] {
+    let job = |state, progress, failure| JobEntry {
+        id: id(0x5000),
+        user: id(0x2000),
+        kind: JobKind::Completion,
+        state,
+        progress,
+        attempts: 1,
+        failure,
+        created_at: at(),
+        ended_at: None,
+    };
+    let reply = message(2, Some(turn_reply(TurnStatus::Complete)));
+    let done = Some(JobAnswer::Completion(Arc::new(reply)));
+    let news = |job, answer| EventBody::Job(Box::new(JobNews { job, answer }));
+    [
+        news(job(JobState::Active, 42, None), None),
+        news(job(JobState::Completed, 100, None), done),
+        news(job(JobState::Failed, 10, Some(ErrorCode::AiUnavailable)), None),
+    ]
 }
 
 pub(super) fn message(number: u128, reply: Option<Reply>) -> Message {

@@ -28,6 +28,7 @@ mod tokens;
 mod upgrade;
 mod words;
 
+pub(crate) use ai::answer as chat_answer;
 pub(crate) use auth::token as bearer;
 pub(crate) use health::draining;
 pub(crate) use problem::Problem;
@@ -75,6 +76,9 @@ fn routes() -> OpenApiRouter<Arc<State>> {
         .routes(routes!(ai::get, ai::change, ai::delete))
         .routes(routes!(ai::usage))
         .routes(routes!(ai::usage_of_all))
+        .routes(routes!(ai::jobs::create, ai::jobs::list))
+        .routes(routes!(ai::jobs::get, ai::jobs::cancel))
+        .routes(routes!(ai::jobs::overview))
         .routes(routes!(audit::list))
         .routes(routes!(stats::stats))
         .routes(routes!(live::live))

@@ -36,6 +36,12 @@ pub(super) struct Figures {
     queue_commands: usize,
     /// Receipts that wait to be written.
     queue_receipts: usize,
+    /// Jobs that wait for a runner, on any node.
+    queue_jobs: u64,
+    /// Jobs that run on this node.
+    jobs: usize,
+    /// Jobs that failed and are still kept: `GET /api/v1/admin/jobs` lists them.
+    jobs_failed: u64,
     /// Bytes that came over sockets since the start.
     bytes_received: u64,
     /// Bytes that were sent over sockets since the start.
@@ -59,7 +65,7 @@ pub(super) async fn stats(
     axum::extract::State(state): axum::extract::State<Arc<State>>,
     Bearer(caller): Bearer,
 ) -> Result<Json<Figures>, Problem> {
-    let Stats { figures, totals, uptime } = state.hub.stats(&caller).await?;
+    let Stats { figures, totals, jobs, uptime } = state.hub.stats(&caller).await?;
     let (bytes_received, bytes_sent) = state.traffic.totals();
     Ok(Json(Figures {
         connections: state.sockets.len(),
@@ -74,6 +80,9 @@ pub(super) async fn stats(
         queue_turns: figures.turns_waiting,
         queue_commands: figures.commands_waiting,
         queue_receipts: figures.receipts_waiting,
+        queue_jobs: jobs.waiting,
+        jobs: figures.jobs_running,
+        jobs_failed: jobs.failed,
         bytes_received,
         bytes_sent,
         uptime: uptime.as_secs(),

@@ -41,11 +41,15 @@ const fn of_session(owner: u16) -> Who {
     Who::Each { stranger: NO_SESSION, member: NO_SESSION, admin: NO_SESSION, owner: (owner, "") }
 }
 
+/// A job's: for all but its owner it is not there.
+const OF_JOB: Who = Who::Each { stranger: NO_JOB, member: NO_JOB, admin: NO_JOB, owner: (200, "") };
+
 /// The server's own affairs.
 const FOR_ADMINS: Who =
     Who::Each { stranger: FORBIDDEN, member: FORBIDDEN, admin: (200, ""), owner: FORBIDDEN };
 const NO_ROOM: Gets = (404, "ROOM_NOT_FOUND");
 const NO_SESSION: Gets = (404, "CONVERSATION_NOT_FOUND");
+const NO_JOB: Gets = (404, "JOB_NOT_FOUND");
 const FORBIDDEN: Gets = (403, "FORBIDDEN");
 const CONFLICT: Gets = (409, "CONFLICT");
 
@@ -86,6 +90,11 @@ const ROUTES: &[Row] = &[
     row("GET /chat/sessions/{session_id}/export", nothing, of_session(200)),
     row("DELETE /chat/sessions/{session_id}", nothing, of_session(204)),
     row("POST /chat/sessions/{session_id}/restore", nothing, of_session(200)),
+    row("POST /api/v1/ai/jobs", job, Who::Own(202)),
+    row("GET /api/v1/ai/jobs", nothing, Who::Own(200)),
+    row("GET /api/v1/ai/jobs/{job_id}", nothing, OF_JOB),
+    row("DELETE /api/v1/ai/jobs/{job_id}", nothing, OF_JOB),
+    row("GET /api/v1/admin/jobs", nothing, FOR_ADMINS),
     row("GET /api/v1/ws/stats", nothing, FOR_ADMINS),
     row("GET /api/v1/admin/audit", nothing, FOR_ADMINS),
     row("GET /api/v1/admin/live", nothing, FOR_ADMINS),
@@ -93,6 +102,10 @@ const ROUTES: &[Row] = &[
     row("POST /v1/chat/completions", completion, Who::Own(200)),
     row("POST /auth/signout", nothing, Who::Own(204)),
 ];
+
+fn job() -> Value {
+    json!({"type": "generate-completion", "message": "echo hello"})
+}
 
 fn completion() -> Value {
     json!({"messages": [{"role": "user", "content": "echo hello"}]})
@@ -150,6 +163,8 @@ async fn every_route_refuses_strangers() {
     let session = app.asker(&ann).await.new_session("echo a secret").await;
     // Of the same form as one that is there, and nobody's.
     let nobodys = format!("{}{}", &session[..35], if session.ends_with('0') { '1' } else { '0' });
+    let work = json!({"type": "generate-completion", "message": "echo a secret"});
+    let job = id(&app.ask(&ann, "POST", "/api/v1/ai/jobs", work).await.json()["jobId"]);
     let issued = app.ask(&ann, "POST", "/api/v1/ws/token", Value::Null).await.json();
     let socket = id(&issued["token"]);
 
@@ -162,6 +177,7 @@ async fn every_route_refuses_strangers() {
         let (method, form) = operation.split_once(' ').unwrap();
         let path = form.replace("{room_id}", "secret").replace("{session_id}", &session);
         let absent = form.replace("{room_id}", "nowhere").replace("{session_id}", &nobodys);
+        let (path, absent) = (path.replace("{job_id}", &job), absent.replace("{job_id}", &nobodys));
         let ask = async |token: Option<&str>| http::ask(app.address(), method, &path, token, &body()).await;
         let gets = async |token: Option<&str>, (status, code): Gets| {
             let answer = ask(token).await;

@@ -1,6 +1,7 @@
 //! From what is pushed to frames of users.
 
 use super::messages::{entry_frame, error, updated};
+use crate::dialect::jobs;
 use crate::frame::Frames;
 use parlor_domain::message::{Message, TurnStatus};
 use parlor_domain::{ConversationId, ErrorCode, EventBody, Refusal};
@@ -26,6 +27,9 @@ pub(super) fn write(body: &EventBody, frames: &mut Frames) {
             frames.json(&typing(turn.conversation, ASSISTANT, true));
         }
         EventBody::TurnEnded { message, refusal } => turn_ended(frames, message, refusal.as_ref()),
+        EventBody::Job(news) => {
+            frames.json(&ServerFrame::JobUpdated(Box::new(jobs::update(news))));
+        }
         // Replies are whole here: a client that wants their pieces speaks another dialect. Of rooms, receipts and
         // titles this one has no words.
         EventBody::TurnDelta { .. }

@@ -2,7 +2,7 @@
 
 use super::worker::BrokerWorkers;
 use super::{Broker, Dialect, Incoming, WorkerDialect};
-use crate::dialect::samples::{at, changed, deleted, id, message, payloads, tool_call, turn_reply};
+use crate::dialect::samples::{at, changed, deleted, id, jobs, message, payloads, tool_call, turn_reply};
 use crate::dialect::{Conversations, FromWorker, Greeting, Rooms};
 use bytes::Bytes;
 use parlor_domain::message::{Author, Confidence, Message, Reply as AiReply, Summary, TurnStatus, Usage};
@@ -51,7 +51,7 @@ fn events_keep_their_shape() {
         ended(TurnStatus::Failed, None),
     ];
     let write = |body| payloads(&Broker.event(&Event::new(None, body))) + "\n";
-    insta::assert_snapshot!(events.into_iter().map(write).collect::<String>());
+    insta::assert_snapshot!(events.into_iter().chain(jobs()).map(write).collect::<String>());
 }
 
 /// Clients of this dialect know whole replies and no rooms, and are told nothing else.

@@ -1,6 +1,6 @@
 //! The `conversations` dialect: `GET /api/v1/chat/ws`.
 
-use super::{Dialect, Greeting, Incoming, Undecodable, history_limit, reactions};
+use super::{Dialect, Greeting, Incoming, Undecodable, history_limit, jobs, reactions};
 use crate::dialect::metadata::{attachments, citations};
 use crate::frame::{self, Frames};
 use bytes::Bytes;
@@ -84,6 +84,9 @@ impl Dialect for Conversations {
                 }));
             }
             EventBody::TurnEnded { message, refusal } => turn_ended(&mut frames, message, refusal.as_ref()),
+            EventBody::Job(news) => {
+                frames.json(&ServerFrame::JobUpdated(Box::new(jobs::update(news))));
+            }
             // Of rooms this dialect has no words.
             EventBody::Members { .. } | EventBody::Presence { .. } | EventBody::Read { .. } => {}
         }

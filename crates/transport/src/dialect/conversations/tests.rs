@@ -1,7 +1,7 @@
 //! Every event and answer of the domain as this dialect writes it.
 
 use super::{Conversations, Dialect, Incoming};
-use crate::dialect::samples::{at, changed, deleted, id, message, payloads, tool_call, turn_reply};
+use crate::dialect::samples::{at, changed, deleted, id, jobs, message, payloads, tool_call, turn_reply};
 use parlor_domain::message::{Author, Summary, TurnStatus};
 use parlor_domain::{
     Action, ConversationId, Correlation, ErrorCode, Event, EventBody, MessageId, Place, Presence, Refusal,
@@ -42,7 +42,7 @@ fn events_keep_their_shape() {
         ended(TurnStatus::Failed, Some(Refusal::of(ErrorCode::AiUnavailable))),
     ];
     let write = |body| payloads(&Conversations.event(&Event::new(None, body))) + "\n";
-    insta::assert_snapshot!(events.into_iter().map(write).collect::<String>());
+    insta::assert_snapshot!(events.into_iter().chain(jobs()).map(write).collect::<String>());
 }
 
 /// Clients of this dialect know nothing of rooms, and are told nothing of them.

@@ -1,6 +1,7 @@
 //! From what is pushed to frames.
 
 use super::messages::{error, message, name, updated};
+use crate::dialect::jobs;
 use crate::frame::Frames;
 use parlor_domain::message::{Author, Message, Seq};
 use parlor_domain::ports::ToolCall;
@@ -61,6 +62,7 @@ pub(super) fn write(body: &EventBody, room: Option<&RoomId>, frames: &mut Frames
             }));
         }
         EventBody::TurnEnded { message, refusal } => turn_ended(message, room, refusal.as_ref(), &mut write),
+        EventBody::Job(news) => write(ServerBody::Job(Box::new(jobs::update(news)))),
         // Every entry is told to all of a member's connections: a summary would say it twice.
         EventBody::Updated(_) => {}
     }

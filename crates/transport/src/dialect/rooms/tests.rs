@@ -2,7 +2,9 @@
 
 use super::{Dialect, Incoming, Rooms};
 use crate::dialect::Greeting;
-use crate::dialect::samples::{at, changed, deleted, id, message, payloads, room, tool_call, turn_reply};
+use crate::dialect::samples::{
+    at, changed, deleted, id, jobs, message, payloads, room, tool_call, turn_reply,
+};
 use parlor_domain::message::{Author, Message, Summary, TurnStatus};
 use parlor_domain::room::{AiMode, MemberRole, Room, RoomKind};
 use parlor_domain::{
@@ -53,6 +55,9 @@ fn events() -> Vec<EventBody> {
         ended(TurnStatus::Complete, None),
         ended(TurnStatus::Failed, Some(Refusal::of(ErrorCode::AiUnavailable))),
     ]
+    .into_iter()
+    .chain(jobs())
+    .collect()
 }
 
 /// Each event, in a room and in a conversation that is none.

@@ -3,8 +3,10 @@
 mod chat;
 mod conversations;
 mod embeddings;
+pub(super) mod jobs;
 mod usage;
 
+pub(crate) use chat::answer;
 pub(super) use chat::{__path_chat, chat};
 pub(super) use conversations::{
     __path_change, __path_create, __path_delete, __path_get, __path_list, change, create, delete, get, list,

@@ -5,7 +5,7 @@ mod context;
 mod exchange;
 mod export;
 mod list;
-mod page;
+pub(super) mod page;
 mod session;
 
 pub(super) use export::{__path_export, export};

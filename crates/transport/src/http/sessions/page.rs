@@ -24,7 +24,7 @@ pub(in crate::http) struct PageParams {
 
 /// A page that there can be.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) struct Asked {
+pub(in crate::http) struct Asked {
     page: u32,
     limit: u32,
 }
@@ -32,25 +32,25 @@ pub(super) struct Asked {
 /// Where a page stands in its list.
 #[derive(Debug, PartialEq, Eq, Serialize, ToSchema)]
 #[schema(as = PageMeta)]
-pub(super) struct Meta {
+pub(in crate::http) struct Meta {
     /// How many the whole list has.
     total: u64,
-    page: u32,
-    limit: u32,
+    pub(in crate::http) page: u32,
+    pub(in crate::http) limit: u32,
     /// How many pages the list has.
     #[serde(rename = "totalPages")]
-    total_pages: u64,
+    pub(in crate::http) total_pages: u64,
 }
 
 impl PageParams {
     /// Error: `INVALID_REQUEST`.
-    pub(super) fn asked(&self) -> Result<Asked, Refusal> {
+    pub(in crate::http) fn asked(&self) -> Result<Asked, Refusal> {
         asked(self.page, self.limit)
     }
 }
 
 /// The page that a client wants. Error: `INVALID_REQUEST`.
-pub(super) fn asked(page: Option<u32>, limit: Option<u32>) -> Result<Asked, Refusal> {
+pub(in crate::http) fn asked(page: Option<u32>, limit: Option<u32>) -> Result<Asked, Refusal> {
     let (page, limit) = (page.unwrap_or(1), limit.unwrap_or(DEFAULT));
     if page == 0 {
         return Err(Refusal::new(ErrorCode::InvalidRequest, "pages are counted from 1"));
@@ -63,13 +63,13 @@ pub(super) fn asked(page: Option<u32>, limit: Option<u32>) -> Result<Asked, Refu
 
 impl Asked {
     /// The same as the domain has it.
-    pub(super) fn page(self) -> Page {
+    pub(in crate::http) fn page(self) -> Page {
         let limit = usize::try_from(self.limit).unwrap_or(usize::MAX);
         Page { offset: u64::from(self.page - 1) * u64::from(self.limit), limit }
     }
 
     /// Where the page stands in a list of `total`.
-    pub(super) fn meta(self, total: u64) -> Meta {
+    pub(in crate::http) fn meta(self, total: u64) -> Meta {
         let Self { page, limit } = self;
         Meta { total, page, limit, total_pages: total.div_ceil(u64::from(limit)) }
     }

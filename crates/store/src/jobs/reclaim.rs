@@ -1,0 +1,82 @@
+//! Jobs whose holders are gone.
+
+use super::ACTIVE;
+use super::queues::Queues;
+use super::rows::EntryRow;
+use super::steps::{AT_ONCE, Steps, let_go};
+use crate::error::Result;
+use crate::messages::signed;
+use crate::pools::{Pools, change, read};
+use crate::schema::jobs;
+use crate::types::Id;
+use diesel::dsl::sql;
+use diesel::prelude::*;
+use diesel::sql_types::Bool;
+use diesel_async::{AsyncConnection, RunQueryDsl};
+use parlor_domain::ports::{JobState, Reclaimed};
+use parlor_domain::{ErrorCode, JobId, Timestamp};
+use std::collections::{BTreeSet, HashSet};
+use uuid::Uuid;
+
+/// How many are taken back at once.
+const RECLAIMED: usize = 1_000;
+
+/// A job that may have to be taken back: itself, whose it is, who has it, its fence, how often it was begun.
+type Candidate = (Id, Id, Option<Id>, i64, i64);
+
+/// Takes jobs back. `alone`: no other process can have this database, so that all other nodes are dead.
+pub(crate) async fn reclaim(
+    pools: Pools,
+    now: Timestamp,
+    node: Uuid,
+    held: HashSet<JobId>,
+    attempts: u32,
+    alone: bool,
+) -> Result<Reclaimed> {
+    let node = Id(node);
+    let candidates: Vec<Candidate> = read!(&pools, |conn| {
+        let now = conn.clock(now.into()).await?;
+        let active = jobs::table.filter(sql::<Bool>(ACTIVE)).order(jobs::id);
+        let active = active.limit(signed(RECLAIMED + held.len()));
+        let active = active.select((jobs::id, jobs::user_id, jobs::node, jobs::fence, jobs::attempts));
+        if alone {
+            active.load(conn).await?
+        } else {
+            let over = jobs::node.eq(node).or(jobs::lease_until.le(now));
+            active.filter(over).load(conn).await?
+        }
+    });
+    let own = |candidate: &Candidate| candidate.2 == Some(node) && held.contains(&candidate.0.into());
+    let lost: Vec<Candidate> = candidates.into_iter().filter(|it| !own(it)).take(RECLAIMED).collect();
+    if lost.is_empty() {
+        return Ok(Reclaimed::default());
+    }
+    let users: BTreeSet<Id> = lost.iter().map(|(_, user, ..)| *user).collect();
+    let users = Vec::from_iter(users);
+    change!(&pools, |conn| {
+        conn.queues_hold(&users).await?;
+        let now = conn.clock(now.into()).await?;
+        let mut reclaimed = Reclaimed::default();
+        for (id, user, _, fence, begun) in &lost {
+            // As it was when it was looked for: who has renewed it since, or claimed it, keeps it.
+            let same = jobs::table.find(*id).filter(sql::<Bool>(ACTIVE)).filter(jobs::fence.eq(*fence));
+            let over = jobs::node.eq(node).or(jobs::lease_until.le(now));
+            let same = same.filter(over.or(sql::<Bool>(if alone { "1 = 1" } else { "1 = 0" })));
+            if *begun >= i64::from(attempts) {
+                let code = jobs::code.eq(Some(ErrorCode::Internal.as_str()));
+                let columns = (let_go!(JobState::Failed), code, jobs::ended_at.eq(Some(now)));
+                let update = diesel::update(same).set(columns).returning(EntryRow::as_returning());
+                let failed: Option<EntryRow> = update.get_result(conn).await.optional()?;
+                reclaimed.failed.extend(failed.map(EntryRow::into_entry).transpose()?);
+            } else {
+                let columns = (let_go!(JobState::Waiting), jobs::due_at.eq(AT_ONCE));
+                let freed = diesel::update(same).set(columns).execute(conn).await?;
+                if freed > 0 {
+                    conn.queue_due(*user, AT_ONCE).await?;
+                }
+                reclaimed.waiting += freed;
+            }
+        }
+        Ok(reclaimed)
+    })
+}

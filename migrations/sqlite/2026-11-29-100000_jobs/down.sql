@@ -1,0 +1,3 @@
+-- Jobs that were not done are not done.
+DROP TABLE job_queues;
+DROP TABLE jobs;
