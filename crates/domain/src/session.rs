@@ -49,7 +49,7 @@ impl Manner {
         match self {
             Self::Client => Ear::Everything,
             Self::Own => Ear::OwnTurns,
-            Self::Asker | Self::Request => Ear::Answers,
+            Self::Asker | Self::Request | Self::Job => Ear::Answers,
         }
     }
 }
@@ -80,9 +80,9 @@ impl Session {
         let (role, scope, grant) = (Role::User, Scope::Everything, GrantId(uuid::Uuid::nil()));
         let identity = Identity { user, role, expires_at: shared.clock.now(), scope, grant };
         let caller = Caller { identity, username, address: None };
-        let outbox = Outbox::new(ConnectionId::new(), &caller, false, shared.settings.outbox);
+        let outbox = Outbox::new(ConnectionId::new(), &caller, Manner::Job.ear(), shared.settings.outbox);
         let limits = ConnectionLimits::new(Arc::clone(&shared.user_limits), user, &shared.settings.limits);
-        Self { shared, outbox, manner: Manner::Job, limits, address: None }
+        Self { shared, outbox, manner: Manner::Job, asked: None, limits, address: None }
     }
 
     pub(crate) fn open(shared: Arc<Shared>, caller: &Caller, manner: Manner) -> Result<Self, Refusal> {

@@ -194,7 +194,7 @@ impl Conversation {
         match self.shared.store.reply_to(conversation, first.id).await {
             Ok(Some(reply)) => {
                 let reply = Arc::new(reply);
-                follower.retell(self.room_id(), &Arc::new(first.clone()), &reply);
+                follower.retell(self.room_id().as_ref(), &Arc::new(first.clone()), &reply);
                 follower.answer(self.room_id(), &reply, None);
             }
             Ok(None) => {

@@ -42,7 +42,7 @@ impl Conversation {
         let (question, reply) = (Arc::new(question), Arc::new(reply.clone()));
         for outbox in self.shared.registry.own_followers(user) {
             let follower = Follower::of_own(outbox);
-            follower.retell(self.room_id(), &question, &reply);
+            follower.retell(self.room_id().as_ref(), &question, &reply);
             follower.answer(self.room_id(), &reply, None);
         }
     }

@@ -116,7 +116,7 @@ impl Follower {
 
     /// Tells of a turn that has ended what it would have told before: to who wants the question, too. Others get the
     /// answer alone.
-    pub(crate) fn retell(&self, room: Option<RoomId>, question: &Arc<Message>, reply: &Arc<Message>) {
+    pub(crate) fn retell(&self, room: Option<&RoomId>, question: &Arc<Message>, reply: &Arc<Message>) {
         if !self.asks.question {
             return;
         }
@@ -125,7 +125,7 @@ impl Follower {
         let (text, at) = (reply.content.clone(), reply.created_at);
         let text = EventBody::TurnDelta { turn, part: TurnPart::Text, offset: 0, text, at };
         let story = [EventBody::Message(Arc::clone(question)), EventBody::TurnStarted(turn), text];
-        story.into_iter().for_each(|body| self.tell(&Event::new(room.clone(), body)));
+        story.into_iter().for_each(|body| self.tell(&Event::new(room.cloned(), body)));
     }
 
     /// The turn has ended.

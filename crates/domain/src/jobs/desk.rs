@@ -143,7 +143,7 @@ impl Desk {
         batch
     }
 
-    fn start(&mut self, job: ClaimedJob, now: Instant) {
+    fn start(&mut self, job: &ClaimedJob, now: Instant) {
         let (progress, cancelled) = (Progress::default(), CancellationToken::new());
         let run = Run {
             shared: Arc::clone(&self.shared),
@@ -153,7 +153,7 @@ impl Desk {
         };
         let runner = self.runners.spawn(runner::run(run));
         let guard = self.shared.jobs.held.token();
-        self.held.insert(job.lease.job, Held::new(&job, runner, cancelled, progress, guard, now));
+        self.held.insert(job.lease.job, Held::new(job, runner, cancelled, progress, guard, now));
         self.counted();
     }
 

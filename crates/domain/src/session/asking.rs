@@ -4,7 +4,7 @@ use super::{Manner, Session, Target};
 use crate::check;
 use crate::command::{Draft, TurnOptions};
 use crate::conversation::{Asks, FollowWork, Follower, Seed, SendWork, Work};
-use crate::event::{Correlation, ReplyBody};
+use crate::event::Correlation;
 use crate::message::{Attached, Fingerprint, KIND_USER, Message};
 use crate::ports::{Extra, NewMessage};
 use crate::{ConversationId, MessageId, Refusal, RoomId};
@@ -123,7 +123,8 @@ impl Session {
         message: MessageId,
         options: TurnOptions,
     ) -> Result<(), Refusal> {
-        let follower = self.follower(Asks { pieces: true }, KIND_USER, &Correlation::default(), None);
+        let follower =
+            self.follower(Asks { pieces: true, question: false }, KIND_USER, &Correlation::default(), None);
         let open = Some(options);
         let work = |respond| Work::Follow(Box::new(FollowWork { follower, message, open, respond }));
         self.shared.ask(conversation, work).await.map(drop)

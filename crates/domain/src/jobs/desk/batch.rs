@@ -38,9 +38,9 @@ impl Batch {
         }
     }
 
-    pub(super) fn renew(&mut self, held: &Held, hold: Duration) {
+    pub(super) fn renew(&mut self, held: &Held, lasts: Duration) {
         let (lease, progress) = (held.lease, held.progress());
-        self.push(JobWrite::Renew { lease, progress, hold }, For::Held { lease, progress });
+        self.push(JobWrite::Renew { lease, progress, hold: lasts }, For::Held { lease, progress });
     }
 
     /// Whether there may be something to claim then.

@@ -77,7 +77,7 @@ impl Desk {
                 self.hungry = jobs.len() >= wanted;
                 let wait = next.map_or(Duration::MAX, |next| next.max(SOON));
                 self.claim_at = at + if self.hungry { SOON } else { wait.min(self.poll()) };
-                jobs.into_iter().for_each(|job| self.start(job, at));
+                jobs.into_iter().for_each(|job| self.start(&job, at));
             }
             (_, written) => tracing::error!(?written, "the store answered another question"),
         }
