@@ -11,7 +11,7 @@ use crate::message::{Message, Seq};
 use crate::ports::{AuditAction, ConversationEntry, Exchange, Found, Page, Paged, StoreError};
 use crate::room::MemberRole;
 use crate::search::{self, Snippet};
-use crate::{ConversationId, ErrorCode, MessageId, Refusal};
+use crate::{ConversationId, ErrorCode, MessageId, Refusal, UserId};
 use std::sync::Arc;
 
 /// The most entries of one page of a list.
@@ -123,7 +123,8 @@ impl Hub {
         let subject = Some(id.to_string());
         let entry = self.0.audited(caller.into(), AuditAction::ConversationExport, subject, entry).await?;
         let (after, through) = (entry.visible_after, entry.summary.last_seq);
-        Ok(Export { shared: Arc::clone(&self.0), entry, after, through, page: Vec::new().into_iter() })
+        let (shared, reader, page) = (Arc::clone(&self.0), caller.identity.user, Vec::new().into_iter());
+        Ok(Export { shared, reader, entry, after, through, page })
     }
 }
 
@@ -179,6 +180,7 @@ fn hit(found: Found, asked: &[String]) -> SearchHit {
 /// A conversation that is exported: as it was when the export began, a page in memory at a time.
 pub struct Export {
     shared: Arc<Shared>,
+    reader: UserId,
     entry: ConversationEntry,
     after: Seq,
     /// The newest entry that there was at the beginning.
@@ -192,22 +194,26 @@ impl Export {
         &self.entry
     }
 
-    /// The next message, with what is [attached](Message::attached); none at the end.
+    /// The next message, with what is [attached](Message::attached); none at the end. Error: the store failed, or the
+    /// conversation was removed for good meanwhile, and what was read is not the whole of it.
     pub async fn next(&mut self) -> Result<Option<Message>, StoreError> {
-        if let Some(message) = self.page.next() {
-            return Ok(self.within(message));
+        if self.page.len() == 0 {
+            let id = self.entry.summary.id;
+            let page = self.shared.store.log_export(id, self.after, EXPORT_PAGE).await?;
+            self.after = page.last().map_or(self.through, |message| message.seq);
+            self.page = page.into_iter();
         }
-        let page = self.shared.store.log_export(self.entry.summary.id, self.after, EXPORT_PAGE).await?;
-        self.after = page.last().map_or(self.through, |message| message.seq);
-        self.page = page.into_iter();
-        Ok(self.page.next().and_then(|message| self.within(message)))
+        match self.page.next().filter(|message| message.seq <= self.through) {
+            Some(message) => Ok(Some(message)),
+            None => self.ended().await.map(|()| None),
+        }
     }
 
-    fn within(&mut self, message: Message) -> Option<Message> {
-        if message.seq > self.through {
-            self.page = Vec::new().into_iter();
-            return None;
-        }
-        Some(message)
+    /// A removal takes the people first and the log from its beginning: as long as the reader takes part, nothing of it was
+    /// missing.
+    async fn ended(&self) -> Result<(), StoreError> {
+        let entry = self.shared.store.conversation_entry(self.entry.summary.id, self.reader).await?;
+        let gone = "the conversation was removed while it was exported";
+        entry.map(drop).ok_or_else(|| StoreError { message: gone.to_owned(), source: None })
     }
 }

@@ -2,7 +2,7 @@
 
 use crate::client::{Client, hanging_turn, settle};
 use crate::world::{conversation, log_lines, open_turns, server, unlimited};
-use parlor_domain::ports::{AuditFilter, Page, Store};
+use parlor_domain::ports::{AuditFilter, ConversationStore, Page, Store};
 use parlor_domain::testing::TestHub;
 use parlor_domain::{Caller, ConversationId, ErrorCode, Refusal};
 use std::time::Duration;
@@ -148,6 +148,36 @@ async fn an_export_is_the_whole_log_of_its_beginning() {
     assert!(export.next().await.unwrap().is_none());
     server.store.fail_next_reads(3);
     assert!(server.hub.conversation_export(&who, here).await.is_err());
+}
+
+/// Protects whoever exports from taking a part for the whole: where the conversation is removed for good meanwhile, the
+/// export fails, wherever it is.
+#[tokio::test(start_paused = true)]
+async fn an_export_of_what_is_removed_meanwhile_does_not_end_well() {
+    let server = server().await;
+    let who = caller(&server, "ann").await;
+    for (messages, taken) in [(1, 1), (100, 10), (100, 100), (0, 0)] {
+        let here = conversation(&server, &["ann"]).await;
+        let mut ann = Client::join(&server, "ann", here).await;
+        for number in 0..messages {
+            ann.note(here, &number.to_string()).await;
+        }
+        settle().await;
+        let mut export = server.hub.conversation_export(&who, here).await.unwrap();
+        for _ in 0..taken {
+            assert!(export.next().await.unwrap().is_some());
+        }
+        server.hub.conversation_delete(&who, here).await.unwrap();
+        let later = server.clock.now().plus(Duration::from_secs(1));
+        assert_eq!(server.store.conversation_purge(later, 9, later).await.unwrap(), 1);
+        let rest = loop {
+            match export.next().await {
+                Ok(Some(_)) => {}
+                other => break other,
+            }
+        };
+        assert!(rest.is_err(), "{taken} of {messages}");
+    }
 }
 
 /// Protects readers of results: what is looked for is found in titles and messages, marked, and only where the asker takes

@@ -2,7 +2,7 @@
 
 use super::quick;
 use parlor_tests::person::{Tokens, post};
-use parlor_tests::{MailServer, Outbox, Person, TestApp};
+use parlor_tests::{MailServer, Outbox, PATIENCE, Person, TestApp};
 use serde_json::{Value, json};
 use std::os::unix::fs::PermissionsExt;
 
