@@ -58,8 +58,16 @@ export function safe(dirty) {
   return nodes
 }
 
+/** One line of letters, digits and harmless marks: most of what people say is nothing else, and Markdown leaves it as it is. */
+const PLAIN = /^[\p{L}\p{N}][\p{L}\p{N}\p{M} ,;!?'"’“”…—–()-]*[.!?…]?$/u
+
 /** A whole text as nodes. @param {string} text */
 export function render(text) {
+  if (PLAIN.test(text) && !/^\d+[.)]/.test(text)) {
+    const paragraph = document.createElement('p')
+    paragraph.textContent = text
+    return paragraph
+  }
   return safe(markdown.render(text))
 }
 

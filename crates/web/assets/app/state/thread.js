@@ -1,7 +1,8 @@
 // The messages of one conversation: what is there, what is being made, and what waits to be sent.
 
-/** How many of them a page of history has. */
-const PAGE = 60
+/** How many of them the first page of history has, which is waited for, and how many each page before it. */
+const FIRST_PAGE = 60
+const PAGE = 200
 
 export class Thread {
   /** @type {Map<string, any>} by id */
@@ -64,7 +65,7 @@ export class Thread {
     try {
       const first = this.#firstSeq()
       const before = first === Infinity ? {} : { before_seq: first }
-      const page = await client.request('history', { ...place, ...before, limit: PAGE })
+      const page = await client.request('history', { ...place, ...before, limit: first === Infinity ? FIRST_PAGE : PAGE })
       for (const message of page.messages) this.messages.set(message.message_id, message)
       this.hasMore = page.has_more && page.messages.length > 0
       this.loaded = true
