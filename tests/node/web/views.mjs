@@ -57,7 +57,7 @@ await inBrowser(async ({ person }) => {
       }
       await page.goto(new URL('admin', url).href)
       await page.getByText('Messages a second').waitFor()
-      await page.getByRole('cell', { name: 'stats_read' }).first().waitFor()
+      await page.getByRole('cell', { name: 'audit_read' }).first().waitFor()
       await page.waitForTimeout(500)
       await check(page, `operations, ${name}`)
       await shoot(page, `admin-${name}`)

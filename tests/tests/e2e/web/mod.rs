@@ -76,6 +76,10 @@ impl Program {
     /// Waits for its good end.
     async fn is_well(mut self) {
         self.until("all is well").await;
-        assert!(self.process.wait().await.unwrap().success(), "{} failed", self.name);
+        let Self { name, mut process, input, .. } = self;
+        // It may still listen for an answer.
+        drop(input);
+        let status = timeout(LINE, process.wait()).await.unwrap_or_else(|_| panic!("{name} does not end"));
+        assert!(status.unwrap().success(), "{name} failed");
     }
 }
