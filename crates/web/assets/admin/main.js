@@ -3,8 +3,10 @@ import { Session } from '../parlor-client/index.js'
 import { html, render, useEffect, useState } from '../app/html.js'
 import { t } from '../app/strings.js'
 import { Audit } from './audit.js'
+import { Jobs } from './jobs.js'
 import { Spark } from './plots.js'
 import { words } from './strings.js'
+import { Usage } from './usage.js'
 
 /** How often the figures are asked for, in milliseconds, and for how many of them the lines go back. */
 const EVERY = 2_000
@@ -57,6 +59,8 @@ const Admin = () => {
       ${totals && html`<dl class="tiles">${Object.entries(words.totals).map(([name, label]) => html`<div class="tile" key=${name}><dt>${label}</dt><dd>${t.number(totals[name])}</dd></div>`)}</dl>`}
       <h2>${words.backends}</h2>
       <${Backends} backends=${now?.backends ?? []} />
+      <${Usage} session=${session} />
+      <${Jobs} session=${session} />
       <${Audit} session=${session} />
     </main>
   `
