@@ -7,7 +7,7 @@ export const Attachments = ({ files }) => {
   if (!files?.length) return null
   return html`
     <ul class="attachments">
-      ${files.map(file => html`<li key=${file.file_id}><span class="file"><${Icon} name="file" />${file.file_name} <small>${t.upload.size(file.size ?? 0)}</small></span></li>`)}
+      ${files.map(file => html`<li key=${file.file_id}><span class="file"><${Icon} name="file" />${file.name} <small>${t.upload.size(file.size)}</small></span></li>`)}
     </ul>
   `
 }

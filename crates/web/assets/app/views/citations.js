@@ -9,7 +9,7 @@ export const Citations = ({ message }) => {
     <details class="citations">
       <summary>${t.message.sources} (${citations.length})</summary>
       <ol>
-        ${citations.map((it, at) => html`<li key=${at}><strong>${it.title ?? it.document_title ?? it.document_id}</strong>${it.text && html`<p>${it.text}</p>`}</li>`)}
+        ${citations.map(it => html`<li key=${it.number} value=${it.number}><strong>${it.title}</strong><p>${it.excerpt}</p></li>`)}
       </ol>
     </details>
   `
