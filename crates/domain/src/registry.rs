@@ -93,6 +93,13 @@ impl Registry {
             .for_each(visit);
     }
 
+    /// The same of those that hear anything but answers.
+    pub(crate) fn each_listener(&self, user: UserId, visit: impl FnMut(&Arc<Outbox>)) {
+        let connections = self.0.read();
+        let of_user = connections.of.get(&user).into_iter().flatten();
+        of_user.filter(|outbox| outbox.ear() != Ear::Answers).for_each(visit);
+    }
+
     /// A user's connections that follow all of that user's own turns.
     pub(crate) fn own_followers(&self, user: UserId) -> Vec<Arc<Outbox>> {
         let connections = self.0.read();

@@ -1,6 +1,7 @@
 //! The events of the `socketio` dialect: the namespace `/ai` of Socket.IO (protocol 5, over Engine.IO 4).
 
-use crate::{ConversationId, ErrorCode, MessageId};
+use crate::ai::{JobError, JobResult};
+use crate::{ConversationId, ErrorCode, JobId, MessageId};
 use serde::{Deserialize, Serialize};
 use std::borrow::Cow;
 
@@ -58,11 +59,13 @@ pub enum ServerEvent<'a> {
     Stopped(Stopped<'a>),
     /// Something was refused, or a reply failed.
     Error(Error<'a>),
+    /// A job of the user's goes on, or has ended.
+    Job(Box<Job>),
 }
 
 impl ServerEvent<'_> {
-    /// The events' names, in the order of the variants.
-    pub const NAMES: [&'static str; 7] = [
+    /// The events' names, in the order of the variants; those of jobs by how far they are.
+    pub const NAMES: [&'static str; 11] = [
         "chat:conversation",
         "chat:user-message",
         "chat:message",
@@ -70,6 +73,10 @@ impl ServerEvent<'_> {
         "chat:end",
         "chat:stopped",
         "chat:error",
+        "job:progress",
+        "job:completed",
+        "job:failed",
+        "job:cancelled",
     ];
 
     /// The event's name.
@@ -82,6 +89,12 @@ impl ServerEvent<'_> {
             Self::End(_) => 4,
             Self::Stopped(_) => 5,
             Self::Error(_) => 6,
+            Self::Job(job) => match job.end {
+                None => 7,
+                Some(JobEnd::Completed) => 8,
+                Some(JobEnd::Failed) => 9,
+                Some(JobEnd::Cancelled) => 10,
+            },
         }]
     }
 }
@@ -195,4 +208,39 @@ pub struct Error<'a> {
     /// The client's own id of the message that was refused.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub client_message_id: Option<Cow<'a, str>>,
+}
+
+/// How a job ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum JobEnd {
+    /// It was done.
+    Completed,
+    /// It will not be tried again.
+    Failed,
+    /// Its user has cancelled it.
+    Cancelled,
+}
+
+/// `job:progress`, `job:completed`, `job:failed` and `job:cancelled`.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+#[serde(rename_all = "camelCase")]
+#[cfg_attr(feature = "schema", derive(utoipa::ToSchema), schema(as = socketio::Job))]
+pub struct Job {
+    /// The job.
+    pub job_id: JobId,
+    /// `generate-completion` or `generate-embeddings`.
+    #[serde(rename = "type")]
+    pub kind: Cow<'static, str>,
+    /// How far it is, in a hundred.
+    pub progress: u8,
+    /// What came of it, where it is completed. Left out where it is large: then it is read over HTTP.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub result: Option<JobResult>,
+    /// Why it failed, where it has.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub error: Option<JobError>,
+    /// How it ended, if it has: the event's name says it.
+    #[serde(skip)]
+    #[cfg_attr(feature = "schema", schema(ignore))]
+    pub end: Option<JobEnd>,
 }

@@ -2,9 +2,10 @@
 
 use crate::check;
 use crate::command::{Draft, TurnOptions};
+use crate::embeddings::EmbeddingDraft;
 use crate::hub::Shared;
 use crate::message::KIND_USER;
-use crate::ports::{CompletionWork, JobWork};
+use crate::ports::{CompletionWork, EmbeddingsWork, JobWork};
 use crate::{ErrorCode, JobId, Refusal, UserId};
 use std::sync::Arc;
 
@@ -41,6 +42,11 @@ pub(super) fn options_of(work: &CompletionWork) -> TurnOptions {
     }
 }
 
+/// The text that is to become a vector.
+pub(super) fn vector_of(work: &EmbeddingsWork) -> EmbeddingDraft {
+    EmbeddingDraft { text: work.text.clone(), model: work.model.clone() }
+}
+
 /// Checks what can be checked now: by the rules of a message, and that its user takes part in its conversation.
 pub(super) async fn check(
     shared: &Arc<Shared>,
@@ -62,6 +68,7 @@ pub(super) async fn check(
             }
             Ok(())
         }
-        JobWork::Embeddings(_) => Err(Refusal::of(ErrorCode::ModelNotFound)),
+        // Checked where it was counted.
+        JobWork::Embeddings(_) => Ok(()),
     }
 }

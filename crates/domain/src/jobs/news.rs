@@ -32,7 +32,7 @@ impl Shared {
         let user = job.user;
         let answer = answer.filter(|answer| answer.weight() <= TOLD);
         let event = Event::new(None, EventBody::Job(Box::new(JobNews { job, answer })));
-        self.registry.each(user, |outbox| {
+        self.registry.each_listener(user, |outbox| {
             outbox.push(Outgoing::Event(Arc::clone(&event)));
         });
     }

@@ -6,7 +6,9 @@ use crate::archive::bounded;
 use crate::caller::Caller;
 use crate::hub::Hub;
 use crate::limits::Counted;
-use crate::ports::{AuditAction, JobCounts, JobEntry, JobState, JobWrite, JobWritten, NewJob, Page, Paged};
+use crate::ports::{
+    AuditAction, JobCounts, JobEntry, JobState, JobWork, JobWrite, JobWritten, NewJob, Page, Paged,
+};
 use crate::{ErrorCode, JobId, Refusal};
 use std::time::Duration;
 
@@ -37,7 +39,10 @@ impl Hub {
     /// user's own name for it is another job's.
     pub async fn job_enqueue(&self, caller: &Caller, wanted: JobDraft) -> Result<JobEnqueued, Refusal> {
         let (user, id) = (caller.identity.user, JobId::new());
-        self.0.user_limits.check(Counted::AiChats, user)?;
+        match &wanted.work {
+            JobWork::Completion(_) => self.0.user_limits.check(Counted::AiChats, user)?,
+            JobWork::Embeddings(work) => self.embedding_check(caller, &draft::vector_of(work))?,
+        }
         draft::check(&self.0, user, id, &wanted).await?;
         let JobDraft { work, client_id } = wanted;
         let job = NewJob { id, user, work, client_id, at: self.now() };

@@ -1,11 +1,12 @@
 //! Does one job.
 
 mod completion;
+mod embeddings;
 
 use super::{JobAnswer, backoff};
+use crate::Refusal;
 use crate::hub::Shared;
 use crate::ports::{ClaimedJob, JobOutcome, JobWork};
-use crate::{ErrorCode, Refusal};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU8, Ordering};
 use tokio_util::sync::CancellationToken;
@@ -62,6 +63,6 @@ impl Run {
 pub(super) async fn run(run: Run) -> Done {
     match run.job.work.clone() {
         JobWork::Completion(work) => completion::run(run, work).await,
-        JobWork::Embeddings(_) => JobOutcome::Failed(ErrorCode::ModelNotFound).into(),
+        JobWork::Embeddings(work) => embeddings::run(run, work).await,
     }
 }

@@ -7,12 +7,13 @@ use crate::client::{Client, pass, pass_with_clock, settle};
 use crate::world::{conversation, log, log_lines, unlimited};
 use parlor_domain::message::{Message, TurnStatus};
 use parlor_domain::ports::{
-    AuditFilter, AuditStore, BackendError, CompletionWork, JobCounts, JobState, JobStore, JobWork, Page,
-    Role, Store,
+    AuditFilter, AuditStore, BackendError, CompletionWork, EmbeddingsWork, JobCounts, JobState, JobStore,
+    JobWork, Page, Role, Store,
 };
 use parlor_domain::testing::{MemoryStore, Script, TestHub, WriteFault};
 use parlor_domain::{
-    Caller, ConversationId, ErrorCode, JobAnswer, JobDraft, JobFound, JobId, Refusal, Settings,
+    Caller, ConversationId, EmbeddingDraft, ErrorCode, JobAnswer, JobDraft, JobFound, JobId, Refusal,
+    Settings,
 };
 use std::sync::Arc;
 use std::time::Duration;
@@ -91,6 +92,33 @@ async fn a_completion_is_done_in_the_background() {
     assert_eq!(server.backend.requests()[1].context.len(), 3);
     assert_eq!(server.hub.job_get(&eve, id).await.unwrap_err().code, ErrorCode::JobNotFound);
     assert_eq!(server.hub.job_cancel(&eve, id).await.unwrap_err().code, ErrorCode::JobNotFound);
+}
+
+/// Protects who wants vectors: a job makes what the synchronous way would have made, counts among embeddings and not among
+/// chats, and is refused at once where it never can be done.
+#[tokio::test(start_paused = true)]
+async fn a_text_becomes_a_vector_in_the_background() {
+    let mut settings = settings();
+    settings.limits.embeddings = parlor_domain::Quota::new(3, Duration::from_secs(60));
+    settings.limits.ai_chats = parlor_domain::Quota::new(1, Duration::from_secs(60));
+    let server = TestHub::with(settings).await;
+    let ann = caller(&server, "ann").await;
+    let draft = |text: &str, model: Option<&str>| JobDraft {
+        work: JobWork::Embeddings(EmbeddingsWork { text: text.to_owned(), model: model.map(Into::into) }),
+        client_id: None,
+    };
+    let id = enqueue(&server, &ann, draft("a small text", None)).await;
+    settle().await;
+    let Some(JobAnswer::Embeddings { vector, model, tokens }) = find(&server, &ann, id).await.answer else {
+        panic!("no vector");
+    };
+    let wanted = EmbeddingDraft { text: "a small text".to_owned(), model: None };
+    let embedded = server.hub.embed(&ann, wanted).await.unwrap();
+    assert_eq!((&*vector, &*model, tokens), (&*embedded.vectors[0], &*embedded.model, embedded.tokens));
+    let refused = async |draft| server.hub.job_enqueue(&ann, draft).await.unwrap_err().code;
+    assert_eq!(refused(draft("x", Some("no such model"))).await, ErrorCode::ModelNotFound);
+    assert_eq!(refused(draft("x", None)).await, ErrorCode::RateLimit, "three were counted");
+    enqueue(&server, &ann, completion(None, "a chat is none of them")).await;
 }
 
 /// Protects what is asked: the rules of a message hold when a job is taken in, and nothing is kept of what they refuse.

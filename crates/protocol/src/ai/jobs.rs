@@ -1,6 +1,6 @@
 //! Jobs: work that is done in the background.
 
-use super::{ChatAnswer, PageMeta};
+use super::{ChatAnswer, EmbeddingAnswer, PageMeta};
 use crate::{ConversationId, ErrorCode, JobId, Timestamp, UserId};
 use serde::{Deserialize, Serialize};
 use std::borrow::Cow;
@@ -99,19 +99,7 @@ pub enum JobResult {
     /// The reply.
     Completion(ChatAnswer),
     /// The vector.
-    Embeddings(EmbeddingsAnswer),
-}
-
-/// A text as a vector.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-#[cfg_attr(feature = "schema", derive(utoipa::ToSchema), schema(as = ai::EmbeddingsAnswer))]
-pub struct EmbeddingsAnswer {
-    /// The vector.
-    pub embedding: Vec<f32>,
-    /// The model that made it.
-    pub model: String,
-    /// How many tokens the text had.
-    pub tokens: u64,
+    Embeddings(EmbeddingAnswer),
 }
 
 /// Why a job failed.

@@ -12,8 +12,8 @@ pub use conversations::{
 };
 pub use embeddings::{EmbeddingAnswer, EmbeddingRequest};
 pub use jobs::{
-    EmbeddingsAnswer, FailedJob, Job, JobAccepted, JobCounts, JobError, JobRequest, JobResult, JobUpdate,
-    JobWork, Jobs, JobsOverview,
+    FailedJob, Job, JobAccepted, JobCounts, JobError, JobRequest, JobResult, JobUpdate, JobWork, Jobs,
+    JobsOverview,
 };
 pub use usage::{Usage, UsageGroup};
 

@@ -48,7 +48,7 @@ fn result(answer: &JobAnswer) -> wire::JobResult {
         JobAnswer::Completion(reply) => wire::JobResult::Completion(crate::http::chat_answer(reply)),
         JobAnswer::Embeddings { vector, model, tokens } => {
             let (embedding, model) = (vector.to_vec(), model.as_ref().to_owned());
-            wire::JobResult::Embeddings(wire::EmbeddingsAnswer { embedding, model, tokens: *tokens })
+            wire::JobResult::Embeddings(wire::EmbeddingAnswer { embedding, model, tokens: *tokens })
         }
     }
 }

@@ -1,4 +1,4 @@
-//! kill -9 of the real process among ten thousand jobs: each is done once, and nobody waits for all of another's.
+//! kill -9 of the real process among two thousand jobs: each is done once, and nobody waits for all of another's.
 
 use super::{JOBS, completion, list};
 use parlor_tests::{FakeProvider, TestApp, http};
@@ -12,8 +12,8 @@ use tokio::task::JoinSet;
 
 const USERS: usize = 10;
 /// How many jobs the first user has, and each of the others.
-const MANY: usize = 5_500;
-const FEW: usize = 500;
+const MANY: usize = 1_100;
+const FEW: usize = 100;
 const ALL: usize = MANY + (USERS - 1) * FEW;
 /// How many run at once.
 const WORKERS: usize = 16;
@@ -63,9 +63,9 @@ impl Admin {
     }
 }
 
-/// Ten thousand jobs with four kills: one while they are sent, three while they are done.
+/// Protects "once in effect" and the turns of users, with four kills: one while they are sent, three while they are done.
 #[tokio::test(flavor = "multi_thread")]
-async fn ten_thousand_jobs_survive_kills_on_sqlite() {
+async fn jobs_survive_kills_on_sqlite() {
     let provider = FakeProvider::start_as("plain").await;
     let mut app = TestApp::builder()
         .provider(&provider.base_url(), "any")

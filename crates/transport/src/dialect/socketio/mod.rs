@@ -7,9 +7,11 @@ pub(crate) use commands::command;
 #[cfg(test)]
 pub(crate) use commands::unknown;
 
+use super::jobs;
 use parlor_domain::message::{Message, TurnStatus};
+use parlor_domain::ports::JobState;
 use parlor_domain::{
-    Correlation, ErrorCode, Event, EventBody, Outgoing, Refusal, Reply, ReplyBody, TurnPart,
+    Correlation, ErrorCode, Event, EventBody, JobNews, Outgoing, Refusal, Reply, ReplyBody, TurnPart,
 };
 use parlor_protocol::socketio as wire;
 use parlor_protocol::socketio::ServerEvent;
@@ -41,9 +43,23 @@ fn event(event: &Event) -> Vec<ServerEvent<'_>> {
             conversation_id: turn.conversation,
             attempt: *attempt,
         })],
+        EventBody::Job(news) => vec![ServerEvent::Job(Box::new(job(news)))],
         // That a turn begins shows by its first piece; its end comes as the answer.
         _ => Vec::new(),
     }
+}
+
+/// How a job stands.
+fn job(news: &JobNews) -> wire::Job {
+    let end = match news.job.state {
+        JobState::Waiting | JobState::Active => None,
+        JobState::Completed => Some(wire::JobEnd::Completed),
+        JobState::Failed => Some(wire::JobEnd::Failed),
+        JobState::Cancelled => Some(wire::JobEnd::Cancelled),
+    };
+    let update = jobs::update(news);
+    let (job_id, kind, progress) = (update.job_id, update.job_type, update.progress);
+    wire::Job { job_id, kind, progress, result: update.result, error: update.error, end }
 }
 
 /// A message that is being answered. The first one has made its conversation.

@@ -58,6 +58,18 @@ fn events_have_their_names_and_fields() {
     assert_eq!(names(&of_event(EventBody::TurnRestarted { turn, attempt: 2 })), ["chat:restart"]);
 }
 
+/// Protects who waits for a job: how far it is and how it ended are events of their own names.
+#[test]
+fn jobs_are_told() {
+    let told: Vec<_> = samples::jobs().into_iter().flat_map(of_event).collect();
+    let names: Vec<_> = told.iter().map(|(name, _)| *name).collect();
+    assert_eq!(names, ["job:progress", "job:completed", "job:failed"]);
+    let id = &told[0].1["jobId"];
+    assert_eq!(told[0].1, json!({"jobId": id, "type": "generate-completion", "progress": 42}));
+    assert_eq!((&told[1].1["progress"], &told[1].1["result"]["content"]), (&json!(100), &json!("Hello")));
+    assert_eq!(told[2].1["error"]["code"], "AI_UNAVAILABLE");
+}
+
 /// Protects clients from waiting for ever: however a turn ends, exactly one event says so.
 #[test]
 fn every_end_is_told() {
