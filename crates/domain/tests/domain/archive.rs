@@ -2,7 +2,7 @@
 
 use crate::client::{Client, hanging_turn, settle};
 use crate::world::{conversation, log_lines, open_turns, server, unlimited};
-use parlor_domain::ports::{AuditFilter, ConversationStore, Page, Store};
+use parlor_domain::ports::{AuditFilter, Clock, ConversationStore, Page, Store};
 use parlor_domain::testing::TestHub;
 use parlor_domain::{Caller, ConversationId, ErrorCode, Refusal};
 use std::time::Duration;
