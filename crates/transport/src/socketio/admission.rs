@@ -1,21 +1,22 @@
 //! Who connects to the namespace: the token of the handshake's `auth`, or of the request that brought it.
 
+use super::connection::{self, Prepared};
 use super::door::Entrance;
 use crate::server::State;
 use parking_lot::Mutex;
-use parlor_domain::{ErrorCode, Session, Timestamp};
+use parlor_domain::ErrorCode;
 use parlor_protocol::socketio::Auth;
 use socketioxide::extract::{SocketRef, TryData};
 use std::fmt;
 use std::sync::Arc;
 
-/// A session that is on its way from its admission to its connection.
+/// What is on its way from its admission to its connection.
 #[derive(Clone)]
-pub(super) struct Admitted(Arc<Mutex<Option<(Session, Timestamp)>>>);
+pub(super) struct Admitted(Arc<Mutex<Option<Prepared>>>);
 
 impl Admitted {
-    /// The session and when its token ends; nothing the second time.
-    pub(super) fn take(&self) -> Option<(Session, Timestamp)> {
+    /// Takes it; nothing the second time.
+    pub(super) fn take(&self) -> Option<Prepared> {
         self.0.lock().take()
     }
 }
@@ -50,6 +51,8 @@ pub(super) async fn admit(
     if let Some(entrance) = entrance {
         entrance.free();
     }
-    socket.extensions.insert(Admitted(Arc::new(Mutex::new(Some((session, expires_at))))));
+    // The client may speak as soon as it knows that it is in, which is before its connection begins.
+    let prepared = connection::prepare(&socket, session, expires_at);
+    socket.extensions.insert(Admitted(Arc::new(Mutex::new(Some(prepared)))));
     Ok(())
 }

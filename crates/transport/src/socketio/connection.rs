@@ -41,14 +41,26 @@ struct Connection {
     expires_at: Timestamp,
 }
 
-/// Begins to serve a socket that was let in.
-pub(super) fn begin(state: &State, io: &SocketIo, socket: SocketRef) {
-    let Some((session, expires_at)) = socket.extensions.get::<Admitted>().and_then(|it| it.take()) else {
-        return;
-    };
+/// A socket that is let in, and listened to.
+pub(super) struct Prepared {
+    session: Session,
+    inbox: Inbox,
+    gone: CancellationToken,
+    expires_at: Timestamp,
+}
+
+/// Begins to listen to a socket, before it is told that it is in.
+pub(super) fn prepare(socket: &SocketRef, session: Session, expires_at: Timestamp) -> Prepared {
     let (sender, inbox) = inbox::channel();
     let gone = CancellationToken::new();
-    listen(&socket, &sender, &gone, &session);
+    listen(socket, &sender, &gone, &session);
+    Prepared { session, inbox, gone, expires_at }
+}
+
+/// Begins to serve a socket that was let in.
+pub(super) fn begin(state: &State, io: &SocketIo, socket: SocketRef) {
+    let Some(prepared) = socket.extensions.get::<Admitted>().and_then(|it| it.take()) else { return };
+    let Prepared { session, inbox, gone, expires_at } = prepared;
     let (hub, io) = (state.hub.clone(), io.clone());
     let connection = Connection { hub, io, socket, gone, expires_at };
     state.sockets.spawn(connection.serve(session, inbox));
