@@ -11,9 +11,6 @@ mod connection;
 mod door;
 mod inbox;
 
-#[cfg(test)]
-mod tests;
-
 use crate::server::State;
 use axum::Router;
 use axum::extract::Request;
