@@ -90,6 +90,12 @@ const ROUTES: &[Row] = &[
     row("GET /chat/sessions/{session_id}/export", nothing, of_session(200)),
     row("DELETE /chat/sessions/{session_id}", nothing, of_session(204)),
     row("POST /chat/sessions/{session_id}/restore", nothing, of_session(200)),
+    row("POST /api/v1/ai/conversations", nothing, Who::Own(201)),
+    row("GET /api/v1/ai/conversations", nothing, Who::Own(200)),
+    row("GET /api/v1/ai/conversations/{conversation_id}", nothing, of_session(200)),
+    row("PATCH /api/v1/ai/conversations/{conversation_id}", || json!({"title": "mine"}), of_session(200)),
+    row("DELETE /api/v1/ai/conversations/{conversation_id}", nothing, of_session(204)),
+    row("GET /api/v1/ai/usage", nothing, Who::Own(200)),
     row("POST /api/v1/ai/jobs", job, Who::Own(202)),
     row("GET /api/v1/ai/jobs", nothing, Who::Own(200)),
     row("GET /api/v1/ai/jobs/{job_id}", nothing, OF_JOB),
@@ -97,6 +103,7 @@ const ROUTES: &[Row] = &[
     row("GET /api/v1/admin/jobs", nothing, FOR_ADMINS),
     row("GET /api/v1/ws/stats", nothing, FOR_ADMINS),
     row("GET /api/v1/admin/audit", nothing, FOR_ADMINS),
+    row("GET /api/v1/admin/usage", nothing, FOR_ADMINS),
     row("GET /api/v1/admin/live", nothing, FOR_ADMINS),
     row("GET /v1/models", nothing, Who::Own(200)),
     row("POST /v1/chat/completions", completion, Who::Own(200)),
@@ -178,6 +185,8 @@ async fn every_route_refuses_strangers() {
         let path = form.replace("{room_id}", "secret").replace("{session_id}", &session);
         let absent = form.replace("{room_id}", "nowhere").replace("{session_id}", &nobodys);
         let (path, absent) = (path.replace("{job_id}", &job), absent.replace("{job_id}", &nobodys));
+        let path = path.replace("{conversation_id}", &session);
+        let absent = absent.replace("{conversation_id}", &nobodys);
         let ask = async |token: Option<&str>| http::ask(app.address(), method, &path, token, &body()).await;
         let gets = async |token: Option<&str>, (status, code): Gets| {
             let answer = ask(token).await;
@@ -212,10 +221,10 @@ async fn every_route_refuses_strangers() {
         }
         gets(Some(&ann), owner).await;
     }
-    // Three people tried to export, to delete and to restore the session.
+    // Three people tried to export, to delete (by two routes) and to restore the session.
     let log = app.ask(&app.admin_token("root@example.org"), "GET", AUDIT, Value::Null).await.json();
     let tries = log["data"].as_array().unwrap().iter().filter(|it| it["subject"] == session.as_str());
-    assert_eq!(tries.filter(|it| it["outcome"] == "CONVERSATION_NOT_FOUND").count(), 9, "{log}");
+    assert_eq!(tries.filter(|it| it["outcome"] == "CONVERSATION_NOT_FOUND").count(), 12, "{log}");
 }
 
 const AUDIT: &str = "/api/v1/admin/audit?limit=200";
