@@ -115,10 +115,10 @@ async fn a_crash_parts_no_deletion_from_its_entry_on_postgres() {
 async fn a_crash_parts_no_deletion_from_its_entry(builder: TestAppBuilder) {
     let mut app = builder.without_limits().start().await;
     let token = app.token("ann@example.org");
-    let mut asker = app.asker(&token).await;
+    let mut ann = app.asker(&token).await;
     let mut sessions = Vec::new();
     for number in 0..24 {
-        sessions.push(asker.new_session(&format!("echo {number}")).await);
+        sessions.push(ann.new_session(&format!("echo {number}")).await);
     }
     for round in sessions.chunks(8) {
         let asked = round.iter().map(async |session| {
