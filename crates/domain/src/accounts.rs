@@ -66,13 +66,7 @@ impl Hub {
         code: &str,
         from: Option<IpAddr>,
     ) -> Result<SignedIn, Refusal> {
-        let (accounts, shared) = (self.admitted(from)?, Arc::clone(&self.0));
-        let (email, code) = (email.to_owned(), code.to_owned());
-        let work = async move {
-            let outcome = accounts.verify_email(&email, &code).await;
-            shared.signed_in(&email, from, AuditAction::EmailVerify, outcome).await
-        };
-        self.0.to_its_end(work).await
+        self.verify(AuditAction::EmailVerify, email, code, from).await
     }
 
     /// Brings a password; a code goes out by mail. Errors: as of [`Hub::sign_up`], and `INVALID_CREDENTIALS`.
@@ -93,11 +87,27 @@ impl Hub {
         code: &str,
         from: Option<IpAddr>,
     ) -> Result<SignedIn, Refusal> {
+        self.verify(AuditAction::SignInVerify, email, code, from).await
+    }
+
+    /// The code of a sign-up, where that is the action; else of a sign-in.
+    async fn verify(
+        &self,
+        action: AuditAction,
+        email: &str,
+        code: &str,
+        from: Option<IpAddr>,
+    ) -> Result<SignedIn, Refusal> {
         let (accounts, shared) = (self.admitted(from)?, Arc::clone(&self.0));
         let (email, code) = (email.to_owned(), code.to_owned());
         let work = async move {
-            let outcome = accounts.verify_sign_in(&email, &code).await;
-            shared.signed_in(&email, from, AuditAction::SignInVerify, outcome).await
+            let outcome = match action {
+                AuditAction::EmailVerify => accounts.verify_email(&email, &code).await,
+                _ => accounts.verify_sign_in(&email, &code).await,
+            };
+            let actor = outcome.as_ref().ok().map(|it| it.user.id);
+            let doer = Doer { actor, ..Doer::claimed(&email, from) };
+            shared.audited(doer, action, None, outcome).await
         };
         self.0.to_its_end(work).await
     }
@@ -168,18 +178,6 @@ impl Hub {
 }
 
 impl Shared {
-    async fn signed_in(
-        &self,
-        email: &str,
-        from: Option<IpAddr>,
-        action: AuditAction,
-        outcome: Result<SignedIn, Refusal>,
-    ) -> Result<SignedIn, Refusal> {
-        let actor = outcome.as_ref().ok().map(|it| it.user.id);
-        let doer = Doer { actor, ..Doer::claimed(email, from) };
-        self.audited(doer, action, None, outcome).await
-    }
-
     async fn refreshed(
         &self,
         refreshed: Result<SignedIn, RefreshError>,

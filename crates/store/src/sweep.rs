@@ -7,36 +7,34 @@ use diesel_async::{AsyncConnection, RunQueryDsl};
 use parlor_domain::Timestamp;
 
 /// Removes a thousand rows at most, so that nobody who writes waits for long.
+macro_rules! statement {
+    ($table:literal, $key:literal, $end:literal, $now:literal, $held:literal) => {
+        concat!(
+            "DELETE FROM ",
+            $table,
+            " WHERE ",
+            $key,
+            " IN (SELECT ",
+            $key,
+            " FROM ",
+            $table,
+            " WHERE ",
+            $end,
+            " <= ",
+            $now,
+            " LIMIT 1000",
+            $held,
+            ")"
+        )
+    };
+}
+
 macro_rules! sweep {
     ($table:literal, $key:literal, $end:literal) => {
         Sweep {
-            sqlite: concat!(
-                "DELETE FROM ",
-                $table,
-                " WHERE ",
-                $key,
-                " IN (SELECT ",
-                $key,
-                " FROM ",
-                $table,
-                " WHERE ",
-                $end,
-                " <= ? LIMIT 1000)"
-            ),
+            sqlite: statement!($table, $key, $end, "?", ""),
             // A row that somebody holds is left to the next time: who waits for no row is in nobody's circle.
-            postgres: concat!(
-                "DELETE FROM ",
-                $table,
-                " WHERE ",
-                $key,
-                " IN (SELECT ",
-                $key,
-                " FROM ",
-                $table,
-                " WHERE ",
-                $end,
-                " <= $1 LIMIT 1000 FOR UPDATE SKIP LOCKED)"
-            ),
+            postgres: statement!($table, $key, $end, "$1", " FOR UPDATE SKIP LOCKED"),
         }
     };
 }
