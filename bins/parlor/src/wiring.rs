@@ -125,6 +125,7 @@ pub(crate) fn domain_settings(settings: &Settings) -> parlor_domain::Settings {
             worker_turns: usize::try_from(ai.worker_turns.get()).unwrap_or(usize::MAX),
             ..default.turns
         },
+        own_assistants: ai.own_assistants,
         moderation: settings.moderation.domain,
         jobs: parlor_domain::JobSettings {
             workers: settings.jobs.workers,

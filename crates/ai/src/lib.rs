@@ -9,6 +9,7 @@
 //!   llama.cpp and others speak too), [`anthropic`] or [`gemini`].
 //! - [`moderation`] judges texts, behind the domain's [`Moderator`](parlor_domain::ports::Moderator) port.
 //! - [`embeddings`] are vectors of texts: a built-in embedder, and a client of servers that have better ones.
+//! - [`prompts`] fills in the instructions of assistants, behind its [`Prompts`](parlor_domain::ports::Prompts) port.
 //! - [`sse`] decodes the event streams that such servers answer with.
 //!
 //! Tools that a client brings are passed on to servers with `OpenAI`'s API alone, in whose words clients speak of them.
@@ -49,6 +50,7 @@ pub mod embeddings;
 pub mod gemini;
 pub mod moderation;
 pub mod openai;
+pub mod prompts;
 pub mod provider;
 pub mod sse;
 

@@ -3,8 +3,8 @@
 use crate::command::{CONTENT_TYPE_MAX, Draft, REQUEST_CONTEXT_MAX, RoomDraft, TurnOptions};
 use crate::embeddings::EmbeddingDraft;
 use crate::message::{Edit, KIND_ASSISTANT};
-use crate::ports::UserChange;
-use crate::{ErrorCode, Refusal};
+use crate::ports::{Assistant, UserChange};
+use crate::{AssistantId, ErrorCode, Refusal};
 
 /// The longest id that a client may give a message, in bytes.
 const CLIENT_ID_MAX: usize = 256;
@@ -24,6 +24,11 @@ const ROOM_NAME_MAX: usize = 200;
 const USERNAME_MAX: usize = 64;
 /// The largest profile, in bytes.
 const PROFILE_MAX: usize = 16 * 1024;
+/// The longest name of an assistant, in bytes, and the longest that people see of it.
+const ASSISTANT_NAME_MAX: usize = 64;
+const DISPLAY_NAME_MAX: usize = 200;
+/// What every AI is called.
+const AI: &str = "ai";
 /// The longest title made from a message, in characters.
 const TITLE_MAX: usize = 50;
 
@@ -133,20 +138,57 @@ fn name(name: Option<&str>, max: usize, what: &str) -> Result<(), Refusal> {
     Ok(())
 }
 
-/// Whether a text speaks to the AI: `@ai` as a word of its own, in any case.
-pub(crate) fn mentions_ai(content: &str) -> bool {
+/// The names that a text calls: each `@name` as a word of its own.
+pub(crate) fn mentions(content: &str) -> impl Iterator<Item = &str> {
     let of_word =
         |character: Option<char>| character.is_some_and(|it| it.is_alphanumeric() || "_@".contains(it));
-    content.match_indices('@').any(|(at, _)| {
+    let of_name = |character: char| character.is_ascii_alphanumeric() || "._-".contains(character);
+    content.match_indices('@').filter_map(move |(at, _)| {
         let (before, after) = (&content[..at], &content[at + 1..]);
-        let is_ai = after.get(..2).is_some_and(|name| name.eq_ignore_ascii_case("ai"));
-        let follows = || {
-            let mut rest = after[2..].chars();
-            let next = rest.next();
-            // A point or a dash ends the sentence, unless the word goes on behind it.
-            if matches!(next, Some('.' | '-')) { of_word(rest.next()) } else { of_word(next) }
-        };
-        is_ai && !of_word(before.chars().next_back()) && !follows()
+        let (name, rest) = after.split_at(after.find(|it| !of_name(it)).unwrap_or(after.len()));
+        let whole = !of_word(before.chars().next_back()) && !of_word(rest.chars().next());
+        // A point or a dash ends the sentence, unless the word goes on behind it.
+        let name = name.trim_end_matches(['.', '-']);
+        (whole && !name.is_empty()).then_some(name)
+    })
+}
+
+/// Whether a text speaks to the AI: `@ai`, in any case.
+pub(crate) fn mentions_ai(content: &str) -> bool {
+    mentions(content).any(|name| name.eq_ignore_ascii_case(AI))
+}
+
+/// Whether an assistant can be called so.
+pub(crate) fn is_assistant_name(name: &str) -> bool {
+    let plain = |it: u8| it.is_ascii_lowercase() || it.is_ascii_digit();
+    let first = name.bytes().next().is_some_and(plain);
+    // A mention ends before a point or a dash, and an id is never a name.
+    first
+        && name.len() <= ASSISTANT_NAME_MAX
+        && !name.ends_with(['.', '-'])
+        && name.bytes().all(|it| plain(it) || b"._-".contains(&it))
+        && ![AI, KIND_ASSISTANT].contains(&name)
+        && name.parse::<AssistantId>().is_err()
+}
+
+/// Checks an assistant but for its template.
+pub(crate) fn assistant(assistant: &Assistant) -> Result<(), Refusal> {
+    if !is_assistant_name(&assistant.name) {
+        let words = "an assistant's name has 1 to 64 of a-z 0-9 . _ -, begins with a letter or a digit, does not end with \
+                     . or -, and is not `ai` or `assistant`";
+        return Err(Refusal::new(ErrorCode::InvalidRequest, words));
+    }
+    name(Some(&assistant.display_name), DISPLAY_NAME_MAX, "the display name")?;
+    if assistant.display_name.chars().any(char::is_control) {
+        return Err(Refusal::new(ErrorCode::InvalidRequest, "a display name has no control characters"));
+    }
+    let prompt = Some(assistant.prompt.clone()).filter(|prompt| !prompt.is_empty());
+    options(&TurnOptions {
+        model: assistant.model.clone(),
+        system_prompt: prompt,
+        temperature: assistant.temperature,
+        max_tokens: assistant.max_tokens,
+        ..TurnOptions::default()
     })
 }
 
@@ -182,6 +224,20 @@ mod tests {
         for text in ["", "@", "@a", "ai", "@airport", "me@ai.org", "@ai.org", "@@ai", "@ai_x", "@aü", "x@ai"]
         {
             assert!(!mentions_ai(text), "{text}");
+        }
+    }
+
+    /// Protects assistants from being called by who does not mean them, and names from what no mention can say.
+    #[test]
+    fn names_are_called_whole() {
+        let called = |text: &'static str| mentions(text).collect::<Vec<_>>();
+        assert_eq!(called("@a.b-c_1, (@Chef). @x: mail me@home.org @@y @aü @-"), ["a.b-c_1", "Chef", "x"]);
+        for name in ["a", "0", "gpt-4o", "a.b_c-d", &"x".repeat(64)] {
+            assert!(is_assistant_name(name), "{name}");
+        }
+        let id = AssistantId::new().to_string();
+        for name in ["", "A", "-a", ".a", "a-", "a.", "a b", "ü", "ai", "assistant", &"x".repeat(65), &id] {
+            assert!(!is_assistant_name(name), "{name}");
         }
     }
 

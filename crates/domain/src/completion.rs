@@ -1,5 +1,6 @@
 //! A reply to a context that a client brings itself: no conversation, no log, but the same backends, budgets and books.
 
+mod assistant;
 mod spool;
 
 use crate::caller::Caller;
@@ -151,18 +152,27 @@ struct Teller(Arc<Spool>);
 
 impl Drop for Teller {
     fn drop(&mut self) {
-        self.0.end(CompletionEnd {
-            status: TurnStatus::Failed,
-            refusal: Some(Refusal::of(ErrorCode::Internal)),
-            finish: Finish::default(),
-            model: None,
-            usage: Usage::default(),
-        });
+        self.0.end(failed(Refusal::of(ErrorCode::Internal)));
+    }
+}
+
+/// The end of a completion that no backend was asked for.
+fn failed(refusal: Refusal) -> CompletionEnd {
+    CompletionEnd {
+        status: TurnStatus::Failed,
+        refusal: Some(refusal),
+        finish: Finish::default(),
+        model: None,
+        usage: Usage::default(),
     }
 }
 
 /// Runs a completion to its end: by itself, by its client's going, or by the end of this node.
 async fn run(shared: &Shared, order: Order, spool: &Spool) -> CompletionEnd {
+    let order = match assistant::ready(shared, order).await {
+        Ok(order) => order,
+        Err(refusal) => return failed(refusal),
+    };
     let mut progress = Progress::new(&order);
     let (sender, mut pieces) = mpsc::channel::<Piece>(PIECES);
     let spooling = async {

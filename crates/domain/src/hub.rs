@@ -1,5 +1,6 @@
 //! The domain as one value: what a transport holds, and what the binary builds.
 
+use crate::assistants::Assistants;
 use crate::caller::Caller;
 use crate::directory::Directory;
 use crate::generation::Books;
@@ -9,7 +10,8 @@ use crate::limits::UserLimits;
 use crate::moderation::Moderation;
 use crate::own_turns::OwnTurns;
 use crate::ports::{
-    Accounts, AuditAction, Authenticator, Clock, Embedder, JobCounts, Moderator, Store, StoreError, Totals,
+    Accounts, AuditAction, Authenticator, Clock, Embedder, JobCounts, Moderator, Prompts, Store, StoreError,
+    Totals,
 };
 use crate::receipts::Receipts;
 use crate::registry::Registry;
@@ -51,6 +53,8 @@ pub struct Ports {
     pub accounts: Option<Arc<dyn Accounts>>,
     /// Who answers, beside the workers that come.
     pub providers: Vec<Provider>,
+    /// Who fills in the instructions of assistants.
+    pub prompts: Arc<dyn Prompts>,
     /// Who judges texts; none where they are not moderated.
     pub moderator: Option<Arc<dyn Moderator>>,
     /// What makes vectors of texts; none where nothing is to be found by its meaning.
@@ -69,6 +73,8 @@ pub(crate) struct Shared {
     pub(crate) router: Arc<Router>,
     pub(crate) books: Books,
     pub(crate) workers_asked: workers::Asked,
+    pub(crate) assistants: Assistants,
+    pub(crate) prompts: Arc<dyn Prompts>,
     pub(crate) moderation: Option<Moderation>,
     pub(crate) settings: Settings,
     pub(crate) registry: Registry,
@@ -171,6 +177,8 @@ impl Hub {
             router,
             books,
             workers_asked: workers::asked(),
+            assistants: Assistants::default(),
+            prompts: ports.prompts,
             moderation: ports.moderator.map(|it| Moderation::new(it, settings.moderation)),
             settings,
             registry: Registry::default(),

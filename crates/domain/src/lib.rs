@@ -71,6 +71,7 @@
 
 mod accounts;
 mod archive;
+mod assistants;
 mod audit;
 mod caller;
 mod chat;
@@ -113,6 +114,7 @@ mod workers;
 
 pub use accounts::Me;
 pub use archive::{Export, SearchHit};
+pub use assistants::{AssistantChange, AssistantDraft, AssistantEntry};
 pub use caller::Caller;
 pub use command::{
     Action, CONTENT_TYPE_MAX, Command, Draft, HISTORY_MAX, Place, Position, REQUEST_CONTEXT_MAX,
@@ -131,8 +133,8 @@ pub use live::Live;
 pub use models::ModelNames;
 pub use outbox::{Close, Outbox, Outgoing};
 pub use parlor_protocol::{
-    CloseCode, ConnectionId, ConversationId, DocumentId, ErrorCode, FileId, JobId, MessageId, RoomId,
-    Timestamp, UserId, ids,
+    AssistantId, CloseCode, ConnectionId, ConversationId, DocumentId, ErrorCode, FileId, JobId, MessageId,
+    RoomId, Timestamp, UserId, ids,
 };
 pub use prices::{Price, Prices};
 pub use rooms::{MemberEntry, RoomMade};

@@ -48,7 +48,7 @@ pub struct Message {
     pub changed_seq: Seq,
     /// Who wrote it.
     pub author: Author,
-    /// What the author was called when they wrote it; nothing for the AI.
+    /// What the author was called when they wrote it; for the AI, the name of the assistant that it was, if it was one.
     pub author_name: Option<Arc<str>>,
     /// What kind of message it is: `user`, `assistant`, or a word of the sender's.
     pub kind: String,

@@ -158,7 +158,7 @@ pub(crate) async fn admit(
 fn texts(order: &Order) -> Vec<(Option<usize>, &str)> {
     let mut texts = Vec::new();
     for (place, piece) in order.context.iter().enumerate() {
-        let own = if piece.speaker == Speaker::System { order.trusted } else { 0 };
+        let own = if place == 0 && piece.speaker == Speaker::System { order.trusted } else { 0 };
         texts.push((Some(place), piece.content.get(own..).unwrap_or(&piece.content)));
         texts.extend(piece.extra.as_deref().map(|extra| (Some(place), extra)));
     }

@@ -2,6 +2,7 @@
 //! that lives in memory, so that the domain runs alone.
 
 mod accounts;
+mod assistants;
 mod audit;
 mod backend;
 mod conversations;
@@ -11,6 +12,7 @@ mod grants;
 mod jobs;
 mod moderation;
 mod people;
+mod prompts;
 mod records;
 mod reports;
 mod store;
@@ -18,6 +20,7 @@ mod usage;
 mod writes;
 
 pub use accounts::{Accounts, RefreshError, SignUp, SignedIn};
+pub use assistants::{Assistant, AssistantSaved, AssistantStore};
 pub use audit::{AUDIT_DONE, AuditAction, AuditEntry, AuditFilter, AuditStore};
 pub use backend::{
     About, Backend, BackendError, ContextMessage, Delta, Extra, Finish, Speaker, ToolCall, TurnRequest,
@@ -36,6 +39,7 @@ pub use jobs::{
 };
 pub use moderation::{Judgement, ModerationError, Moderator, Window};
 pub use people::{Authenticator, Identity, Role, Scope, UnknownRole, User, UserChange, username_of};
+pub use prompts::{PromptError, PromptFacts, PromptPlace, Prompts};
 pub use records::{
     ConversationRecord, MemberRecord, NewRoom, OrphanTurn, RoomRecord, RoomScope, Totals, Unsynced,
 };

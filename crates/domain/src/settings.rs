@@ -28,6 +28,8 @@ pub struct Settings {
     /// How many entries of a conversation a resume brings at most, or a new connection that missed them; who misses
     /// more loads the history.
     pub resume_max: u64,
+    /// Whether users may make assistants of their own.
+    pub own_assistants: bool,
     /// How texts are moderated, where they are.
     pub moderation: ModerationSettings,
     /// How long a deleted conversation can be brought back, before it is removed for good; none keeps them for ever.
@@ -214,6 +216,7 @@ impl Default for Settings {
             update_interval: Duration::from_secs(1),
             presence_interval: Duration::from_millis(250),
             resume_max: 1_000,
+            own_assistants: true,
             moderation: ModerationSettings::default(),
             deleted_kept: Some(Duration::from_hours(30 * 24)),
         }

@@ -87,6 +87,10 @@ id! {
     MessageId
 }
 id! {
+    /// An assistant: a model with instructions, under a name.
+    AssistantId
+}
+id! {
     /// One socket, from its authentication to its end.
     ConnectionId
 }

@@ -42,6 +42,8 @@ pub mod socketio;
 pub mod time;
 
 pub use codes::{CloseCode, ErrorCode};
-pub use ids::{ConnectionId, ConversationId, DocumentId, FileId, JobId, MessageId, RoomId, UserId};
+pub use ids::{
+    AssistantId, ConnectionId, ConversationId, DocumentId, FileId, JobId, MessageId, RoomId, UserId,
+};
 pub use json::Json;
 pub use time::Timestamp;

@@ -106,6 +106,7 @@ fn server_frames() -> Vec<ServerFrame<'static>> {
         status: None,
         in_reply_to: None,
         model: None,
+        assistant: None,
         edited_at: None,
         deleted: false,
         reactions: Vec::new(),
@@ -123,6 +124,7 @@ fn server_frames() -> Vec<ServerFrame<'static>> {
         model: Some("gpt-4".into()),
         citations: vec![citation()],
         attachments: Vec::new(),
+        assistant: Some("chef".into()),
         ..message.clone()
     };
     vec![
@@ -202,6 +204,7 @@ fn server_frames() -> Vec<ServerFrame<'static>> {
             model: Some("gpt-4".into()),
             seq: 2,
             citations: vec![citation()],
+            assistant: Some("chef".into()),
         }),
         ServerFrame::ResponseStopped(ResponseStopped {
             conversation_id,

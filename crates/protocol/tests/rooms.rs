@@ -174,6 +174,7 @@ fn answer() -> ChatMessage<'static> {
             model_used: Some("gpt-4".into()),
             cost_usd: None,
             response_time: 2.5,
+            assistant: Some("chef".into()),
         }),
         ..question()
     }

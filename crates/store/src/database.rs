@@ -1,6 +1,7 @@
 //! The database as the rest of the server sees it.
 
 mod archive;
+mod assistants;
 mod jobs;
 mod keys;
 mod people;

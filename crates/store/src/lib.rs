@@ -11,6 +11,7 @@
 //!   one query text for both databases.
 //! - `credentials`, `codes`, `refresh`, `grants`, `identities`, `counts`, `sweep`: how people sign in, and what is forgotten
 //!   of it in time. Only hashes get here.
+//! - `assistants`: models with instructions, under a name.
 //! - `audit`: who did what of consequence; the schema itself lets it only grow.
 //! - `locks`: how a transaction has for itself what has no row yet.
 //! - `archive`: conversations as their participants find them afterwards: lists, search, exports, and their end.
@@ -45,6 +46,7 @@
 
 mod append;
 mod archive;
+mod assistants;
 mod attached;
 mod audit;
 mod bulk;

@@ -41,6 +41,26 @@ diesel::table! {
         deleted_at -> Nullable<Instant>,
         indexed_seq -> BigInt,
         key_id -> Nullable<Text>,
+        assistant_id -> Nullable<Uid>,
+    }
+}
+
+diesel::table! {
+    use diesel::sql_types::*;
+    use crate::types::sql::*;
+
+    assistants (id) {
+        id -> Uid,
+        owner_id -> Uid,
+        name -> Text,
+        display_name -> Text,
+        model -> Nullable<Text>,
+        prompt -> Text,
+        prompt_key -> Nullable<Text>,
+        temperature -> Nullable<Double>,
+        max_tokens -> Nullable<BigInt>,
+        created_at -> Instant,
+        updated_at -> Instant,
     }
 }
 
@@ -331,6 +351,7 @@ diesel::joinable!(credentials -> users (user_id));
 diesel::joinable!(refresh_tokens -> users (user_id));
 diesel::joinable!(identities -> users (user_id));
 diesel::allow_tables_to_appear_in_same_query!(conversations, participants, messages, users);
+diesel::allow_tables_to_appear_in_same_query!(assistants, conversations);
 diesel::allow_tables_to_appear_in_same_query!(users, credentials);
 diesel::allow_tables_to_appear_in_same_query!(users, refresh_tokens);
 diesel::allow_tables_to_appear_in_same_query!(users, identities);

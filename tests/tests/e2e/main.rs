@@ -8,6 +8,7 @@
 )]
 
 mod accounts;
+mod assistants;
 mod broker;
 mod command_line;
 mod completions;

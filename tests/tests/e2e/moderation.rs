@@ -1,4 +1,4 @@
-//! Texts that may not pass, by a list of rules and by a server with OpenAI's moderation API, through every door.
+//! Texts that may not pass, by a list of rules and by a server with `OpenAI`'s moderation API, through every door.
 
 use parlor_tests::client::id;
 use parlor_tests::provider::words;

@@ -55,14 +55,14 @@ fn progress() -> impl FnMut(&Rotated) + Send {
 }
 
 fn sum(rotated: Rotated) -> u64 {
-    let Rotated { messages, attachments, titles, checkpoints, profiles, jobs, left: _ } = rotated;
-    messages + attachments + titles + checkpoints + profiles + jobs
+    let Rotated { messages, attachments, titles, checkpoints, profiles, jobs, prompts, left: _ } = rotated;
+    messages + attachments + titles + checkpoints + profiles + jobs + prompts
 }
 
 fn said(rotated: Rotated) -> String {
-    let Rotated { messages, attachments, titles, checkpoints, profiles, jobs, left } = rotated;
+    let Rotated { messages, attachments, titles, checkpoints, profiles, jobs, prompts, left } = rotated;
     format!(
         "encrypted {messages} messages, {attachments} attachments, {titles} titles, {checkpoints} replies in the making, \
-         {profiles} profiles and {jobs} texts of jobs; {left} left\n"
+         {profiles} profiles, {jobs} texts of jobs and {prompts} instructions of assistants; {left} left\n"
     )
 }

@@ -29,6 +29,8 @@ pub(crate) struct Ai {
     /// How often all backends are asked. Not zero.
     pub(crate) retry_rounds: u32,
     pub(crate) breaker: BreakerSettings,
+    /// Whether users may make assistants of their own.
+    pub(crate) own_assistants: bool,
 }
 
 impl Ai {
@@ -49,6 +51,7 @@ impl Ai {
             worker_turns: values.get(Key::AiWorkerTurns)?,
             retry_rounds: values.above_zero(Key::AiRetryRounds)?,
             breaker: breaker(values)?,
+            own_assistants: values.get(Key::UserAssistants)?,
         })
     }
 }

@@ -212,6 +212,8 @@ settings! {
         "a list of tokens above 0 such as gpt-4o=1000000, gpt-4o-mini*=5000000",
         "How many tokens a model may use in a day (UTC), for all users together. With * at its end a name is the \
          beginning of names, each of which has the whole budget; the longest that fits counts.";
+    UserAssistants "user_assistants" Is("true") Open "true or false",
+        "Whether users may make assistants of their own. The server's are made by admins in any case.";
     ModerationEnabled "moderation_enabled" Is("false") Open "false, true, local or openai",
         "Whether texts are judged before a backend is asked and before a reply is shown: by moderation_rules (local), by \
          the server with OpenAI's moderation API (openai), or by whichever of them is configured, the rules first (true).";

@@ -93,7 +93,7 @@ enum Standing {
 enum Step {
     Committed(Result<Vec<Written>, StoreError>),
     Pieces,
-    TurnEnded(turns::Joined),
+    TurnEnded(Box<turns::Joined>),
     Work,
     Timer,
     HardStop,
@@ -149,7 +149,7 @@ impl Conversation {
                 Step::Pieces => self.relay(&mut pieces),
                 Step::TurnEnded(joined) => {
                     self.drain_pieces(&mut pieces);
-                    self.turn_finished(joined);
+                    self.turn_finished(*joined);
                 }
                 Step::Work => works.drain(..).for_each(|work| self.accept(work)),
                 Step::Timer => self.tick(),
@@ -183,7 +183,7 @@ impl Conversation {
             biased;
             result = in_flight(&mut self.in_flight) => Step::Committed(result),
             _ = turns::receive(&mut self.turns.pieces, pieces) => Step::Pieces,
-            Some(joined) = self.turns.tasks.join_next_with_id() => Step::TurnEnded(joined),
+            Some(joined) = self.turns.tasks.join_next_with_id() => Step::TurnEnded(Box::new(joined)),
             _ = self.inbox.recv_many(works, room), if room > 0 && self.standing != Standing::Void => Step::Work,
             () = self.timers.wait(self.presence.due()) => Step::Timer,
             () = self.shared.hard_stop.cancelled(), if self.turns.any() && !self.turns.interrupted => Step::HardStop,

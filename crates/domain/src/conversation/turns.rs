@@ -9,7 +9,7 @@ use crate::event::{Event, EventBody, ReplyBody};
 use crate::generation::Piece;
 use crate::message::{Author, KIND_ASSISTANT, Message, Reply, Seq, TurnStatus, Usage};
 use crate::outbox::{Delivery, Outbox};
-use crate::ports::{Checkpoint, TurnEnd, Write};
+use crate::ports::{Checkpoint, PromptPlace, TurnEnd, Write};
 use crate::room::RoomKind;
 use crate::turn::{self, Ended, Job};
 use crate::{ErrorCode, MessageId, Refusal, RoomId, Timestamp, UserId};
@@ -146,7 +146,17 @@ impl Conversation {
         }
     }
 
+    /// What instructions may say of this conversation.
+    fn prompt_place(&self) -> PromptPlace {
+        let title = self.summary.title.clone();
+        match &self.room {
+            Some(room) => PromptPlace::Room { id: room.id.clone(), name: title, kind: room.kind },
+            None => PromptPlace::Conversation { id: self.summary.id, title },
+        }
+    }
+
     fn start_turn(&mut self, index: usize) {
+        let place = self.prompt_place();
         let (pieces, _) = self.turns.pieces.get_or_insert_with(|| mpsc::channel(PIECES));
         let open = &mut self.turns.open[index];
         let job = Job {
@@ -156,6 +166,7 @@ impl Conversation {
             visible_after: open.visible_after,
             names_people: self.room.as_ref().is_some_and(|room| room.kind != RoomKind::Private),
             tells_profile: self.room.is_none(),
+            place,
             options: std::mem::take(&mut open.options),
             pieces: pieces.clone(),
             stop: open.stop.clone(),
@@ -239,6 +250,7 @@ impl Conversation {
             id: open.turn.id,
             content: open.text.clone(),
             content_type: ended.content_type,
+            author_name: ended.assistant,
             reply: Some(reply),
             attached: ended.attached,
             metadata: ended.metadata,
@@ -409,6 +421,7 @@ fn ended_early(turn: MessageId, status: TurnStatus, refusal: Option<Refusal>) ->
         cost: None,
         elapsed: Duration::ZERO,
         model: None,
+        assistant: None,
         backend: None,
         confidence: None,
         content_type: None,

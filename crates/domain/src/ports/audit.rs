@@ -41,6 +41,9 @@ actions! {
     ConversationExport "conversation_export" "A conversation was exported.";
     ConversationPurge "conversation_purge" "A conversation that was deleted long ago was removed for good.";
     RoomDelete "room_delete" "A room was deleted.";
+    AssistantCreate "assistant_create" "An assistant of the server's was made.";
+    AssistantChange "assistant_change" "An assistant of the server's was changed.";
+    AssistantDelete "assistant_delete" "An assistant of the server's was removed.";
     ContentFlag "content_flag" "A moderator refused a text; what it said is not written down.";
     StatsRead "stats_read" "An admin read the server's figures.";
     UsageRead "usage_read" "An admin read what all users have used.";

@@ -1,9 +1,9 @@
 //! The database.
 
 use super::{
-    Account, AttemptRecord, AuditStore, Balance, ConversationRecord, ConversationStore, GrantStore, JobStore,
-    MemberRecord, NewRoom, OrphanTurn, ReportStore, Reservation, Reserved, Role, RoomRecord, RoomScope,
-    Totals, Unsynced, User, UserChange, Write, Written,
+    Account, AssistantStore, AttemptRecord, AuditStore, Balance, ConversationRecord, ConversationStore,
+    GrantStore, JobStore, MemberRecord, NewRoom, OrphanTurn, ReportStore, Reservation, Reserved, Role,
+    RoomRecord, RoomScope, Totals, Unsynced, User, UserChange, Write, Written,
 };
 use crate::message::{Fingerprint, Message, Seq};
 use crate::{ConversationId, MessageId, RoomId, Timestamp, UserId};
@@ -24,7 +24,9 @@ pub struct StoreError {
 
 /// The database. Reads see what was committed before they began.
 #[async_trait]
-pub trait Store: ConversationStore + AuditStore + GrantStore + JobStore + ReportStore {
+pub trait Store:
+    ConversationStore + AuditStore + GrantStore + AssistantStore + JobStore + ReportStore
+{
     /// Whether it answers at all.
     async fn health(&self) -> Result<(), StoreError>;
 

@@ -37,6 +37,7 @@ impl Session {
             self.shared.access(conversation, self.user()).await?;
         }
         self.asked = Some(conversation);
+        let draft = self.addressed(draft, conversation).await;
         let profile = self.profile().await?;
         let options = draft.options.clone();
         let (message, _) = self.message_of(draft, conversation);

@@ -34,6 +34,7 @@ impl Session {
                 None => Box::pin(self.found_conversation(&draft.content)).await?,
             },
         };
+        let draft = self.addressed(draft, conversation).await;
         let (message, options) = self.message_of(draft, conversation);
         let (respond, founded) = oneshot::channel();
         let respond = creates.is_some().then_some(respond);
@@ -50,6 +51,17 @@ impl Session {
 
     pub(super) fn fingerprint(&self, draft: &Draft) -> Option<Fingerprint> {
         draft.client_id.as_deref().map(|id| Fingerprint::of(self.user(), id, &draft.content))
+    }
+
+    /// A message that names nobody to answer it may call an assistant. Where it cannot be found out, it calls none: it is
+    /// not lost for that.
+    pub(super) async fn addressed(&self, mut draft: Draft, conversation: ConversationId) -> Draft {
+        if draft.options.model.is_none() {
+            let known = draft.place.is_some().then_some(conversation);
+            let called = self.shared.mentioned(self.user(), &draft.kind, &draft.content, known).await;
+            draft.options.model = called.ok().flatten().map(|assistant| assistant.to_string());
+        }
+        draft
     }
 
     /// The message that a draft becomes, and how it is to be answered.

@@ -1,6 +1,6 @@
 //! A whole domain in memory.
 
-use super::{ManualClock, MemoryStore, ScriptedBackend, WordEmbedder};
+use super::{ManualClock, MemoryStore, PlainPrompts, ScriptedBackend, WordEmbedder};
 use crate::ports::{Authenticator, Backend, Clock, Embedder, GrantId, Identity, Role, Scope, Store};
 use crate::{ErrorCode, Hub, Ports, Provider, Session, Settings, UserId};
 use async_trait::async_trait;
@@ -83,6 +83,7 @@ impl TestHub {
             authenticator: Arc::new(TrustingAuthenticator { clock: Arc::clone(&clock), expects_workers }),
             accounts: None,
             providers: Vec::new(),
+            prompts: Arc::new(PlainPrompts),
             moderator: None,
             embedder: Some(Arc::clone(&embedder) as Arc<dyn Embedder>),
         };

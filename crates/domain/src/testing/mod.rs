@@ -5,6 +5,7 @@ mod clock;
 mod embedder;
 mod hub;
 mod moderator;
+mod prompts;
 pub mod store;
 
 pub use backend::{Script, ScriptedBackend};
@@ -12,4 +13,5 @@ pub use clock::ManualClock;
 pub use embedder::WordEmbedder;
 pub use hub::{TestHub, TrustingAuthenticator};
 pub use moderator::{Mood, WordModerator};
+pub use prompts::PlainPrompts;
 pub use store::{MemoryStore, WriteFault};

@@ -1,6 +1,7 @@
 //! The log in memory: what every [`Store`] must do, in its plainest form, with switches that make it fail or wait.
 
 mod archive;
+mod assistants;
 mod books;
 mod conversation;
 mod jobs;
@@ -9,6 +10,7 @@ mod log;
 mod people;
 mod reports;
 
+use self::assistants::Assistants;
 use self::books::Books;
 use self::conversation::Conversation;
 use self::jobs::Jobs;
@@ -53,6 +55,7 @@ pub enum WriteFault {
 struct Inner {
     log: Log,
     books: Books,
+    assistants: Assistants,
     people: People,
     jobs: Jobs,
     shared: bool,
@@ -92,6 +95,7 @@ impl MemoryStore {
         let inner = Inner {
             log: Log::new(),
             books: Books::default(),
+            assistants: Assistants::default(),
             people: People::default(),
             jobs: Jobs::default(),
             shared,

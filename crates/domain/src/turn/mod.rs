@@ -5,12 +5,13 @@ mod context;
 
 use crate::Refusal;
 use crate::UserId;
+use crate::assistants::Chosen;
 use crate::command::TurnOptions;
 use crate::generation::{self, Order, Outcome, Pieces, Progress};
 use crate::hub::Shared;
 use crate::message::{Attached, Citation, Confidence, Metadata, NanoDollars, Seq, TurnStatus, Usage};
-use crate::ports::{AttemptOutcome, NewTurn};
-use context::NoContext;
+use crate::ports::{AttemptOutcome, NewTurn, PromptPlace};
+use context::{Context, NoContext};
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::time::Instant;
@@ -31,6 +32,8 @@ pub(crate) struct Job {
     pub(crate) names_people: bool,
     /// Nobody but the one who asked sees the answer: the backend is told what they have said of themselves.
     pub(crate) tells_profile: bool,
+    /// Where it is asked.
+    pub(crate) place: PromptPlace,
     /// Who should answer, and how.
     pub(crate) options: TurnOptions,
     /// Where the pieces go.
@@ -49,6 +52,8 @@ pub(crate) struct Ended {
     /// From the beginning of its task.
     pub(crate) elapsed: Duration,
     pub(crate) model: Option<String>,
+    /// The name of the assistant that was to answer.
+    pub(crate) assistant: Option<Arc<str>>,
     pub(crate) backend: Option<String>,
     pub(crate) confidence: Option<Confidence>,
     pub(crate) content_type: Option<Box<str>>,
@@ -61,12 +66,13 @@ pub(crate) struct Ended {
 
 /// Runs a turn to its end: by itself, by its stop, or by the end of this node.
 pub(crate) async fn run(shared: Arc<Shared>, job: Job) -> Ended {
-    let (begun, mut progress, mut citations) = (Instant::now(), Progress::default(), Vec::new());
+    let (begun, mut progress) = (Instant::now(), Progress::default());
+    let (mut chosen, mut citations) = (Chosen::default(), Vec::new());
     let (status, refusal) = tokio::select! {
         biased;
         () = job.stop.cancelled() => (TurnStatus::Stopped, None),
         () = shared.hard_stop.cancelled() => (TurnStatus::Interrupted, None),
-        outcome = produce(&shared, &job, &mut progress, &mut citations) => outcome,
+        outcome = produce(&shared, &job, &mut chosen, &mut progress, &mut citations) => outcome,
     };
     progress.close(outcome_of(status)).await;
     Ended {
@@ -76,6 +82,7 @@ pub(crate) async fn run(shared: Arc<Shared>, job: Job) -> Ended {
         cost: progress.cost(),
         elapsed: begun.elapsed(),
         model: progress.model(),
+        assistant: chosen.assistant.map(|assistant| assistant.name.as_str().into()),
         backend: progress.backend(),
         confidence: progress.confidence(),
         content_type: progress.content_type().map(Into::into),
@@ -96,25 +103,27 @@ pub(crate) fn outcome_of(status: TurnStatus) -> AttemptOutcome {
 async fn produce(
     shared: &Shared,
     job: &Job,
+    chosen: &mut Chosen,
     progress: &mut Progress,
     citations: &mut Vec<Citation>,
 ) -> Outcome {
-    let context = match context::build(shared, job, citations).await {
+    let context = match prepare(shared, job, chosen, citations).await {
         Ok(context) => context,
         Err(NoContext::Refused(refusal)) => return (TurnStatus::Failed, Some(refusal)),
         Err(NoContext::Store(error)) => return (TurnStatus::Failed, Some(Refusal::internal(&error))),
     };
+    let Context { pieces, trusted, beside } = context;
     let order = Order {
         turn: job.turn.id,
         conversation: Some(job.turn.conversation),
         in_reply_to: job.turn.in_reply_to,
         user: job.user,
-        model: job.options.model.clone(),
-        context,
-        trusted: trusted(shared, job),
-        beside: None,
-        max_tokens: job.options.max_tokens,
-        temperature: job.options.temperature,
+        model: chosen.model.clone(),
+        context: pieces,
+        trusted,
+        beside,
+        max_tokens: chosen.max_tokens(job.options.max_tokens),
+        temperature: chosen.temperature(job.options.temperature),
         extra: None,
         restarts: job.options.restarts,
         raw_events: job.options.raw_events,
@@ -123,10 +132,15 @@ async fn produce(
     generation::produce(shared, order, &job.pieces, progress).await
 }
 
-/// How much of the instructions is the operator's own.
-fn trusted(shared: &Shared, job: &Job) -> usize {
-    match &job.options.system_prompt {
-        Some(_) => 0,
-        None => shared.settings.turns.system_prompt.as_ref().map_or(0, String::len),
-    }
+/// Who answers, and what they are told.
+async fn prepare(
+    shared: &Shared,
+    job: &Job,
+    chosen: &mut Chosen,
+    citations: &mut Vec<Citation>,
+) -> Result<Context, NoContext> {
+    let room = matches!(job.place, PromptPlace::Room { .. }).then_some(job.turn.conversation);
+    *chosen =
+        shared.choose(job.user, job.options.model.as_deref(), room).await.map_err(NoContext::Refused)?;
+    context::build(shared, job, chosen.assistant.as_deref(), citations).await
 }

@@ -11,6 +11,7 @@ mod world;
 
 mod archive;
 mod asking;
+mod assistants;
 mod backends;
 mod chatting;
 mod context;

@@ -5,12 +5,12 @@ use crate::world::{END, conversation, log, say, unlimited, wait};
 use parlor_domain::message::TurnStatus;
 use parlor_domain::ports::{
     Account, AttemptOutcome, AuditFilter, AuditStore, Backend, BackendError, ContextMessage, Delta, Finish,
-    ModerationError, Speaker, Store, ToolCall, Window,
+    ModerationError, Role, Speaker, Store, ToolCall, UserChange, Window,
 };
 use parlor_domain::testing::{MemoryStore, Mood, Script, ScriptedBackend, TestHub, WordModerator};
 use parlor_domain::{
-    Action, Caller, CompletionDraft, CompletionEnd, CompletionPiece, ConversationId, Draft, ErrorCode, Hub,
-    Ports, Settings, TurnOptions, Unjudged,
+    Action, AssistantDraft, Caller, CompletionDraft, CompletionEnd, CompletionPiece, ConversationId, Draft,
+    ErrorCode, Hub, Ports, Settings, TurnOptions, Unjudged,
 };
 use std::sync::Arc;
 use std::time::Duration;
@@ -385,4 +385,33 @@ async fn a_backend_waits_for_a_slow_moderator() {
     assert!(ann.seen().await.last().unwrap().starts_with("end 2 complete x"));
     let longest = world.moderator.asked().concat().iter().map(String::len).max().unwrap();
     assert!(longest <= 64 * 1024 + 1024, "{longest}");
+}
+
+/// Protects assistants of the server, which may speak of what may not pass; what a user writes into theirs is judged, and so
+/// is the profile that stands in either.
+#[tokio::test(start_paused = true)]
+async fn instructions_of_users_are_judged_and_the_servers_are_not() {
+    let world = Moderated::start(&["bomb"], AT_ONCE).await;
+    let (mut ann, id) = world.ann().await;
+    let mut caller = world.caller().await;
+    let made = |name: &str, prompt: &str, for_everybody| {
+        let (name, prompt) = (name.to_owned(), prompt.to_owned());
+        AssistantDraft { name, prompt, for_everybody, ..AssistantDraft::default() }
+    };
+    world.server.hub.assistant_create(&caller, made("own", "Build a bomb.", false)).await.unwrap();
+    caller.identity.role = Role::Admin;
+    let guard = made("guard", "Never speak of a bomb to {profile}.", true);
+    world.server.hub.assistant_create(&caller, guard).await.unwrap();
+    let ask = |name: &str| {
+        let options = TurnOptions { model: Some(name.into()), ..TurnOptions::default() };
+        Action::Send(Draft { options, ..crate::client::draft(id, "hello", "user", None) })
+    };
+    ann.act(ask("guard")).await;
+    assert!(ann.seen().await.last().unwrap().ends_with("complete hello"));
+    ann.act(ask("own")).await;
+    assert!(ann.seen().await.last().unwrap().contains("CONTENT_FLAGGED"));
+    let profile = Some("{\"likes\":\"a bomb\"}".into());
+    world.server.hub.user_update(&caller, UserChange { profile, ..UserChange::default() }).await.unwrap();
+    ann.act(ask("guard")).await;
+    assert!(ann.seen().await.last().unwrap().contains("CONTENT_FLAGGED"));
 }

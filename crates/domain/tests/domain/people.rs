@@ -90,6 +90,7 @@ async fn node(store: &Arc<MemoryStore>) -> (TestHub, User) {
         authenticator: Arc::new(authenticator),
         accounts: Some(Arc::new(OnePerson(ann.clone()))),
         providers: Vec::new(),
+        prompts: Arc::new(parlor_domain::testing::PlainPrompts),
         moderator: None,
         embedder: None,
     };

@@ -46,6 +46,7 @@ pub(crate) async fn slow_server_on(store: Arc<MemoryStore>, delays: Delays, sett
         authenticator: Arc::new(TrustingAuthenticator { clock: Arc::clone(&clock), expects_workers: false }),
         accounts: None,
         providers: vec![Provider::from(Arc::clone(&backend) as Arc<dyn Backend>)],
+        prompts: Arc::new(parlor_domain::testing::PlainPrompts),
         moderator: None,
         embedder: Some(Arc::clone(&embedder) as Arc<_>),
     };

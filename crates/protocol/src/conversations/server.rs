@@ -129,6 +129,9 @@ pub struct Message<'a> {
     /// For an assistant's message: the model that made it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub model: Option<Cow<'a, str>>,
+    /// For an assistant's message: the name of the assistant that made it, where one did.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub assistant: Option<Cow<'a, str>>,
     /// When its text was last changed.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub edited_at: Option<Timestamp>,
@@ -327,6 +330,9 @@ pub struct StreamComplete<'a> {
     /// The passages of documents that the reply was made with.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub citations: Vec<Citation<'a>>,
+    /// The name of the assistant that made it, where one did.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub assistant: Option<Cow<'a, str>>,
 }
 
 /// Data of `response_stopped`.

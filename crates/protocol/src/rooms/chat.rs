@@ -169,6 +169,9 @@ pub struct ReplyFigures<'a> {
     pub cost_usd: Option<f64>,
     /// From its beginning to its end, in seconds.
     pub response_time: f64,
+    /// The name of the assistant that made it, where one did.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub assistant: Option<Cow<'a, str>>,
 }
 
 /// Data of `message_updated`.

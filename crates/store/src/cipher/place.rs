@@ -22,6 +22,8 @@ pub(crate) enum Place {
     JobPayload(Id),
     /// `jobs.result`
     JobResult(Id),
+    /// `assistants.prompt`
+    Assistant(Id),
     /// `encryption_keys.proof`
     Proof,
     /// `encryption_secrets.sealed` of the fingerprints
@@ -44,6 +46,7 @@ impl Place {
             Self::Metadata { conversation, message } => (8, conversation, message),
             Self::JobPayload(job) => (16, job, none),
             Self::JobResult(job) => (17, job, none),
+            Self::Assistant(assistant) => (14, assistant, none),
         };
         let mut bytes = [what; 33];
         bytes[1..17].copy_from_slice(outer.0.as_bytes());
@@ -59,6 +62,7 @@ impl Place {
             Self::Checkpoint(_) => "turns",
             Self::Profile(_) => "users",
             Self::JobPayload(_) | Self::JobResult(_) => "jobs",
+            Self::Assistant(_) => "assistants",
             Self::Proof => "encryption_keys",
             Self::Fingerprints => "encryption_secrets",
         }

@@ -18,6 +18,7 @@ pub(crate) enum Column {
     Profile,
     JobPayload,
     JobResult,
+    Prompt,
 }
 
 /// A text that is due: its row, whose it is, itself, its key; and a plain fingerprint.
@@ -45,13 +46,14 @@ pub(super) struct Anew<'a> {
 }
 
 impl Column {
-    pub(crate) const ALL: [Self; 8] = [
+    pub(crate) const ALL: [Self; 9] = [
         Self::Title,
         Self::Content,
         Self::Attached,
         Self::Metadata,
         Self::Checkpoint,
         Self::Profile,
+        Self::Prompt,
         Self::JobPayload,
         Self::JobResult,
     ];
@@ -63,6 +65,7 @@ impl Column {
             Self::Checkpoint => "turns",
             Self::Profile => "users",
             Self::JobPayload | Self::JobResult => "jobs",
+            Self::Prompt => "assistants",
         }
     }
 
@@ -75,6 +78,7 @@ impl Column {
             Self::Profile => "profile",
             Self::JobPayload => "payload",
             Self::JobResult => "result",
+            Self::Prompt => "prompt",
         }
     }
 
@@ -86,6 +90,7 @@ impl Column {
             Self::Profile => "profile_key",
             Self::JobPayload => "payload_key",
             Self::JobResult => "result_key",
+            Self::Prompt => "prompt_key",
         }
     }
 
@@ -105,6 +110,7 @@ impl Column {
             | Self::Metadata
             | Self::Checkpoint
             | Self::Profile
+            | Self::Prompt
             | Self::JobPayload
             | Self::JobResult => "",
         }
@@ -128,7 +134,7 @@ impl Column {
     const fn owner(self) -> &'static str {
         match self {
             Self::Content | Self::Attached | Self::Metadata => "conversation_id",
-            Self::Title | Self::Checkpoint | Self::Profile | Self::JobPayload | Self::JobResult => "id",
+            _ => "id",
         }
     }
 
@@ -143,6 +149,7 @@ impl Column {
             Self::Profile => Place::Profile(*id),
             Self::JobPayload => Place::JobPayload(*id),
             Self::JobResult => Place::JobResult(*id),
+            Self::Prompt => Place::Assistant(*id),
         }
     }
 

@@ -36,6 +36,8 @@ pub struct Rotated {
     pub profiles: u64,
     /// What jobs are to do, and what came of them.
     pub jobs: u64,
+    /// Instructions of assistants.
+    pub prompts: u64,
     /// When it is done: how many texts are still plain or under another key, because they cannot be read (the log names
     /// their rows), or because another server goes on to write so. 0: no key but the current one is needed any more.
     pub left: u64,
@@ -50,6 +52,7 @@ impl Rotated {
             Column::Checkpoint => &mut self.checkpoints,
             Column::Profile => &mut self.profiles,
             Column::JobPayload | Column::JobResult => &mut self.jobs,
+            Column::Prompt => &mut self.prompts,
         };
         *counter += changed;
     }

@@ -5,8 +5,9 @@ use crate::subject::{Subject, sealed};
 use crate::write::{Scene, Writing, at, changed, ending, say, stored};
 use parlor_domain::message::{Attached, Citation, Confidence, Edit, Message, Metadata};
 use parlor_domain::ports::{
-    Checkpoint, ConversationStore, EmbeddingsWork, JobOutcome, JobResult, JobStore, JobWork, JobWrite,
-    JobWritten, NewJob, NewRoom, NewTurn, Page, Role, Store, StoreError, TurnEnd, UserChange,
+    Assistant, AssistantStore, Checkpoint, ConversationStore, EmbeddingsWork, JobOutcome, JobResult,
+    JobStore, JobWork, JobWrite, JobWritten, NewJob, NewRoom, NewTurn, Page, Role, Store, StoreError,
+    TurnEnd, UserChange,
 };
 use parlor_domain::room::{Room, RoomKind};
 use parlor_domain::testing::MemoryStore;
@@ -86,6 +87,9 @@ impl Written {
         let turn = scene.turn(asked.id);
         scene.write_one(turn.clone()).await;
         scene.write_one(checkpoint(&turn, &text("checkpoint"))).await;
+        let assistant = crate::assistants::assistant(None, "chef");
+        let assistant = Assistant { prompt: text("prompt"), ..assistant };
+        store.assistant_create(assistant, 1).await.unwrap();
         let log = store.log_export(scene.conversation, 0, 99).await.unwrap();
         let jobs = ["done", "waiting"].map(|name| NewJob {
             id: JobId::new(),
@@ -124,6 +128,7 @@ impl Written {
             let again = store.job_write(at(0), vec![JobWrite::Enqueue { job, limit: 9 }]).await.unwrap();
             assert!(matches!(again[..], [JobWritten::Enqueued { .. }]), "{again:?}");
         }
+        assert_eq!(store.assistant_list(None).await.unwrap()[0].prompt, text("prompt"));
     }
 
     /// Ends the turn with its last checkpoint, which is the last text that can be read.
@@ -226,8 +231,16 @@ async fn no_file_holds_what_was_plain_before_a_rotation() {
     assert_eq!(search(&database).await, None);
     let rotated = rotate(&database).await;
     // Four that hold the needle and a question without, three titles and one without.
-    let expected =
-        Rotated { messages: 5, attachments: 3, titles: 4, checkpoints: 1, profiles: 1, jobs: 3, left: 0 };
+    let expected = Rotated {
+        messages: 5,
+        attachments: 3,
+        titles: 4,
+        checkpoints: 1,
+        profiles: 1,
+        prompts: 1,
+        jobs: 3,
+        left: 0,
+    };
     assert_eq!(rotated, expected);
     assert_eq!(files_with(folder.path(), NEEDLE), Vec::<String>::new());
     written.assert_in(&database).await;

@@ -5,6 +5,7 @@
 #![allow(missing_docs, unreachable_pub, reason = "a test binary has no readers of its docs, and no users")]
 
 mod accounts;
+mod assistants;
 mod attached;
 mod audit;
 mod books;

@@ -5,6 +5,7 @@
 
 mod accounts;
 mod ai;
+mod assistants;
 mod asyncapi;
 mod audit;
 mod auth;
@@ -79,6 +80,9 @@ fn routes() -> OpenApiRouter<Arc<State>> {
         .routes(routes!(ai::jobs::create, ai::jobs::list))
         .routes(routes!(ai::jobs::get, ai::jobs::cancel))
         .routes(routes!(ai::jobs::overview))
+        .routes(routes!(assistants::list, assistants::create))
+        .routes(routes!(assistants::get, assistants::change, assistants::delete))
+        .routes(routes!(assistants::of_room, assistants::set_of_room))
         .routes(routes!(audit::list))
         .routes(routes!(stats::stats))
         .routes(routes!(live::live))

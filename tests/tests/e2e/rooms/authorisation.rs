@@ -43,6 +43,11 @@ const fn of_session(owner: u16) -> Who {
 
 /// A job's: for all but its owner it is not there.
 const OF_JOB: Who = Who::Each { stranger: NO_JOB, member: NO_JOB, admin: NO_JOB, owner: (200, "") };
+/// A private assistant's: for all but its owner it is not there.
+const fn of_assistant(owner: u16) -> Who {
+    const NONE: Gets = (404, "NOT_FOUND");
+    Who::Each { stranger: NONE, member: NONE, admin: NONE, owner: (owner, "") }
+}
 
 /// The server's own affairs.
 const FOR_ADMINS: Who =
@@ -84,7 +89,14 @@ const ROUTES: &[Row] = &[
     row("GET /api/v1/ws/rooms/{room_id}/members", nothing, of_room((200, ""), 200)),
     row("POST /api/v1/ai/chat", || json!({"message": "echo hello"}), Who::Own(200)),
     row("POST /api/v1/ai/embeddings", || json!({"text": "a text"}), Who::Own(200)),
+    row("GET /api/v1/ws/rooms/{room_id}/assistant", nothing, of_room((200, ""), 200)),
+    row("PUT /api/v1/ws/rooms/{room_id}/assistant", || json!({"assistant": null}), of_room(FORBIDDEN, 200)),
     row("DELETE /api/v1/ws/rooms/{room_id}", nothing, of_room(FORBIDDEN, 204)),
+    row("GET /api/v1/ai/assistants", nothing, Who::Own(200)),
+    row("POST /api/v1/ai/assistants", || json!({"name": "chef"}), Who::Own(201)),
+    row("GET /api/v1/ai/assistants/{assistant_id}", nothing, of_assistant(200)),
+    row("PATCH /api/v1/ai/assistants/{assistant_id}", || json!({"displayName": "Cook"}), of_assistant(200)),
+    row("DELETE /api/v1/ai/assistants/{assistant_id}", nothing, of_assistant(204)),
     row("GET /chat/sessions", nothing, Who::Own(200)),
     row("GET /chat/sessions/{session_id}", nothing, of_session(200)),
     row("GET /chat/sessions/{session_id}/export", nothing, of_session(200)),
@@ -168,6 +180,8 @@ async fn every_route_refuses_strangers() {
     ann_rooms.ask("add_member", json!({"room_id": "secret", "user_id": bob_rooms.user})).await;
     ann_rooms.until("add_member").await;
     let session = app.asker(&ann).await.new_session("echo a secret").await;
+    let made = app.ask(&ann, "POST", "/api/v1/ai/assistants", json!({"name": "own"})).await.json();
+    let assistant = id(&made["id"]);
     // Of the same form as one that is there, and nobody's.
     let nobodys = format!("{}{}", &session[..35], if session.ends_with('0') { '1' } else { '0' });
     let work = json!({"type": "generate-completion", "message": "echo a secret"});
@@ -182,11 +196,15 @@ async fn every_route_refuses_strangers() {
     for Row { operation, body, who } in ROUTES {
         let secured = listed.iter().any(|(listed, secured)| listed == operation && *secured);
         let (method, form) = operation.split_once(' ').unwrap();
-        let path = form.replace("{room_id}", "secret").replace("{session_id}", &session);
-        let absent = form.replace("{room_id}", "nowhere").replace("{session_id}", &nobodys);
-        let (path, absent) = (path.replace("{job_id}", &job), absent.replace("{job_id}", &nobodys));
-        let path = path.replace("{conversation_id}", &session);
-        let absent = absent.replace("{conversation_id}", &nobodys);
+        let named = |room: &str, session: &str, job: &str, assistant: &str| {
+            form.replace("{room_id}", room)
+                .replace("{session_id}", session)
+                .replace("{conversation_id}", session)
+                .replace("{job_id}", job)
+                .replace("{assistant_id}", assistant)
+        };
+        let path = named("secret", &session, &job, &assistant);
+        let absent = named("nowhere", &nobodys, &nobodys, &nobodys);
         let ask = async |token: Option<&str>| http::ask(app.address(), method, &path, token, &body()).await;
         let gets = async |token: Option<&str>, (status, code): Gets| {
             let answer = ask(token).await;

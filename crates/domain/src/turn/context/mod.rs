@@ -1,13 +1,15 @@
 //! What a backend is told: the instructions, then the newest messages that fit the budget, in whole exchanges.
 
+mod assistant;
 mod instructions;
 mod window;
 
 use super::Job;
 use crate::hub::Shared;
 use crate::message::Citation;
-use crate::ports::{ContextMessage, Extra, StoreError};
+use crate::ports::{Assistant, ContextMessage, Extra, StoreError};
 use crate::{ErrorCode, Refusal};
+use instructions::Instructions;
 use window::Window;
 
 /// How many messages are read from the log at once.
@@ -38,15 +40,26 @@ impl From<StoreError> for NoContext {
     }
 }
 
-/// The context of a turn, oldest first; its last piece is the message to answer.
+/// What a backend is told.
+pub(super) struct Context {
+    /// Oldest first; the last piece is the message to answer.
+    pub(super) pieces: Vec<ContextMessage>,
+    /// How many bytes at its beginning are the operator's own words.
+    pub(super) trusted: usize,
+    /// What somebody else said that may stand among those.
+    pub(super) beside: Option<Extra>,
+}
+
+/// The context of a turn that this assistant answers, or none.
 pub(super) async fn build(
     shared: &Shared,
     job: &Job,
+    assistant: Option<&Assistant>,
     _citations: &mut Vec<Citation>,
-) -> Result<Vec<ContextMessage>, NoContext> {
+) -> Result<Context, NoContext> {
     let settings = &shared.settings.turns;
-    let system = instructions::build(shared, job).await?;
-    let system = system.as_deref();
+    let Instructions { text, trusted, beside } = instructions::build(shared, job, assistant).await?;
+    let system = text.as_deref();
     let mut window = Window::new(job.turn.in_reply_to, settings.context_tokens, system);
     window.names_people = job.names_people;
     let mut before = job.answers + 1;
@@ -60,5 +73,6 @@ pub(super) async fn build(
         }
         before = oldest;
     }
-    window.finish(system).ok_or_else(|| NoContext::Refused(Refusal::of(ErrorCode::ContextTooLong)))
+    let too_long = || NoContext::Refused(Refusal::of(ErrorCode::ContextTooLong));
+    Ok(Context { pieces: window.finish(system).ok_or_else(too_long)?, trusted, beside })
 }

@@ -4,10 +4,11 @@ use super::SlowStore;
 use async_trait::async_trait;
 use parlor_domain::message::{Message, Seq};
 use parlor_domain::ports::{
-    AuditEntry, AuditFilter, AuditStore, ConversationEntry, ConversationStore, Exchange, Found, GrantStore,
-    Page, Paged, ReportStore, Revocation, StoreError, UsageBy, UsageFilter, UsageLine,
+    Assistant, AssistantSaved, AssistantStore, AuditEntry, AuditFilter, AuditStore, ConversationEntry,
+    ConversationStore, Exchange, Found, GrantStore, Page, Paged, ReportStore, Revocation, StoreError,
+    UsageBy, UsageFilter, UsageLine,
 };
-use parlor_domain::{ConversationId, MessageId, Timestamp, UserId};
+use parlor_domain::{AssistantId, ConversationId, MessageId, Timestamp, UserId};
 use tokio::time::sleep;
 use uuid::Uuid;
 
@@ -134,5 +135,36 @@ impl ConversationStore for SlowStore {
     ) -> Result<Option<Message>, StoreError> {
         sleep(self.delays.read).await;
         self.store.reply_to(conversation, message).await
+    }
+}
+
+#[async_trait]
+impl AssistantStore for SlowStore {
+    async fn assistant_create(&self, new: Assistant, most: usize) -> Result<AssistantSaved, StoreError> {
+        self.store.assistant_create(new, most).await
+    }
+
+    async fn assistant_update(&self, changed: Assistant) -> Result<AssistantSaved, StoreError> {
+        self.store.assistant_update(changed).await
+    }
+
+    async fn assistant_delete(&self, id: AssistantId) -> Result<bool, StoreError> {
+        self.store.assistant_delete(id).await
+    }
+
+    async fn assistant_list(&self, owner: Option<UserId>) -> Result<Vec<Assistant>, StoreError> {
+        self.store.assistant_list(owner).await
+    }
+
+    async fn room_assistant_set(
+        &self,
+        conversation: ConversationId,
+        assistant: Option<AssistantId>,
+    ) -> Result<bool, StoreError> {
+        self.store.room_assistant_set(conversation, assistant).await
+    }
+
+    async fn room_assistant(&self, conversation: ConversationId) -> Result<Option<Assistant>, StoreError> {
+        self.store.room_assistant(conversation).await
     }
 }

@@ -287,6 +287,7 @@ fn message(message: &Message) -> wire::Message<'_> {
         status: reply.map(|reply| reply.status.as_str().into()),
         in_reply_to: reply.map(|reply| reply.in_reply_to),
         model: reply.and_then(|reply| reply.model.as_deref()).map(Cow::Borrowed),
+        assistant: reply.and(message.author_name.as_deref()).map(Cow::Borrowed),
         edited_at: message.edited_at,
         deleted: message.deleted_at.is_some(),
         reactions: reactions(message),
@@ -394,6 +395,7 @@ fn turn_ended(frames: &mut Frames, message: &Message, refusal: Option<&Refusal>)
         model: reply.model.as_deref().map(Cow::Borrowed),
         seq: message.seq,
         citations: citations(message),
+        assistant: message.author_name.as_deref().map(Cow::Borrowed),
     }));
 }
 

@@ -34,12 +34,12 @@ pub(super) fn message<'a>(message: &'a Message, room: Option<&RoomId>) -> wire::
         reactions: reactions(message),
         citations: citations(message),
         attachments: attachments(message),
-        reply: message.reply.as_ref().map(figures),
+        reply: message.reply.as_ref().map(|reply| figures(reply, message.author_name.as_deref())),
         replayed: false,
     }
 }
 
-fn figures(reply: &Reply) -> wire::ReplyFigures<'_> {
+fn figures<'a>(reply: &'a Reply, assistant: Option<&'a str>) -> wire::ReplyFigures<'a> {
     wire::ReplyFigures {
         done: true,
         in_reply_to: reply.in_reply_to,
@@ -51,6 +51,7 @@ fn figures(reply: &Reply) -> wire::ReplyFigures<'_> {
             u64::try_from(reply.elapsed.as_millis()).unwrap_or(u64::MAX),
         )
         .as_secs_f64(),
+        assistant: assistant.map(Cow::Borrowed),
     }
 }
 

@@ -8,7 +8,11 @@ use axum::Json;
 use parlor_protocol::completions as wire;
 use std::sync::Arc;
 
-/// The models that are known to be served now. A backend that serves every model is asked for others too.
+/// What an assistant is said to be owned by.
+const ASSISTANT: &str = "assistant";
+
+/// The assistants that the caller may call, and the models that are known to be served now. A backend that serves every
+/// model is asked for others too.
 #[utoipa::path(
     get,
     path = "/v1/models",
@@ -24,12 +28,13 @@ pub(in crate::http) async fn models(
     axum::extract::State(state): axum::extract::State<Arc<State>>,
     bearer: Result<Bearer, Problem>,
 ) -> Result<Json<wire::Models>, Failure> {
-    bearer?;
-    let models = state.hub.models().into_iter().map(|entry| wire::Model {
-        id: entry.model,
-        object: "model".to_owned(),
-        created: 0,
-        owned_by: entry.backend,
-    });
-    Ok(Json(wire::Models { object: "list".to_owned(), data: models.collect() }))
+    let Bearer(caller) = bearer?;
+    let assistants = state.hub.assistant_names(&caller).await?.into_iter().map(|name| model(name, ASSISTANT));
+    let models = state.hub.models();
+    let models = models.into_iter().map(|entry| model(entry.model, &entry.backend));
+    Ok(Json(wire::Models { object: "list".to_owned(), data: assistants.chain(models).collect() }))
+}
+
+fn model(id: String, owned_by: &str) -> wire::Model {
+    wire::Model { id, object: "model".to_owned(), created: 0, owned_by: owned_by.to_owned() }
 }

@@ -166,6 +166,7 @@ impl World {
             authenticator: Arc::new(Words(Arc::clone(&clock))),
             accounts: has_accounts.then(|| Arc::clone(&accounts) as Arc<dyn Accounts>),
             providers: vec![Provider::from(Arc::clone(&backend) as Arc<dyn Backend>)],
+            prompts: Arc::new(parlor_domain::testing::PlainPrompts),
             moderator: None,
             embedder: Some(Arc::new(WordEmbedder::default())),
         };
@@ -207,5 +208,6 @@ impl World {
 /// A path of the document with names in the place of its parameters.
 pub(super) fn named(path: &str) -> String {
     let id = "01930000-0000-7000-8000-000000000001";
-    path.replace("{room_id}", "r").replace("{session_id}", id).replace("{conversation_id}", id)
+    let path = path.replace("{room_id}", "r").replace("{session_id}", id).replace("{conversation_id}", id);
+    path.replace("{job_id}", id).replace("{assistant_id}", id)
 }
