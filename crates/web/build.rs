@@ -24,7 +24,7 @@ fn main() -> io::Result<()> {
         collect(&root.join(folder), name, &mut files)?;
     }
     let version = version(&files);
-    let pages: Files = files.extract_if(.., |name, _| name.ends_with(".html")).collect();
+    let pages: Files = files.extract_if(.., |name, _| is_page(name)).collect();
     let pages = pages.into_iter().map(|(name, bytes)| {
         let html = String::from_utf8(bytes).map_err(io::Error::other)?;
         Ok((name, page(&html, &version, &files).into_bytes()))
@@ -132,6 +132,10 @@ fn join(folder: &str, specifier: &str) -> String {
     parts.join("/")
 }
 
+fn is_page(name: &str) -> bool {
+    Path::new(name).extension().is_some_and(|extension| extension == "html")
+}
+
 /// Writes the files with their compressed forms beside the table, and their lines into it.
 fn write_table(table: &str, files: &Files, out: &Path, text: &mut String) -> io::Result<()> {
     let _ = writeln!(text, "pub(crate) static {table}: &[Asset] = &[");
@@ -142,6 +146,7 @@ fn write_table(table: &str, files: &Files, out: &Path, text: &mut String) -> io:
         let mut encoder = GzEncoder::new(Vec::new(), Compression::best());
         encoder.write_all(bytes)?;
         fs::write(&gzip, encoder.finish()?)?;
+        let [plain, gzip] = [plain, gzip].map(|path| path.display().to_string());
         let etag = format!("\"{}\"", hexadecimal(&Sha256::digest(bytes)[..16]));
         let content_type = content_type(name).unwrap_or_default();
         let _ = writeln!(
