@@ -123,7 +123,7 @@ impl Connection {
                     Err(Undecodable { refusal, correlation }) => session.reject(correlation, refusal),
                 }
             }
-            std::future::pending().await
+            std::future::pending::<()>().await;
         };
         let close = tokio::select! {
             biased;

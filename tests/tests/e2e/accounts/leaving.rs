@@ -121,14 +121,14 @@ async fn a_crash_parts_no_deletion_from_its_entry(builder: TestAppBuilder) {
         sessions.push(ann.new_session(&format!("echo {number}")).await);
     }
     for round in sessions.chunks(8) {
-        let asked = round.iter().map(async |session| {
+        let requests = round.iter().map(async |session| {
             let path = format!("/chat/sessions/{session}");
             http::try_ask(app.address(), "DELETE", &path, Some(&token), &Value::Null).await
         });
-        let mut asked: futures_util::stream::FuturesUnordered<_> = asked.collect();
+        let mut requests: futures_util::stream::FuturesUnordered<_> = requests.collect();
         // The first answer, and then no more.
-        futures_util::StreamExt::next(&mut asked).await;
-        drop(asked);
+        futures_util::StreamExt::next(&mut requests).await;
+        drop(requests);
         app.kill9();
         app.restart().await;
         let deleted = app.history(&token).list("?deleted=true&limit=200").await;

@@ -14,14 +14,14 @@ const LONG: usize = 10_000;
 async fn somebody_new_finds_their_way() {
     let app = TestApp::builder().without_limits().env("AUTH_MINIMUM_TIME", 0).start().await;
     let outbox = app.folder().join("data/outbox").display().to_string();
-    Program::start(&app, "story", &[("PARLOR_OUTBOX", outbox)]).is_well().await;
+    Program::start(&app, "story", &[("PARLOR_OUTBOX", outbox)]).ends_well().await;
 }
 
 /// Protects: two people in one room see each other, what each does, and what was read, on a desktop and on a phone.
 #[tokio::test(flavor = "multi_thread")]
 async fn two_people_talk_in_a_room() {
     let app = TestApp::builder().without_limits().start().await;
-    Program::start(&app, "together", &[]).is_well().await;
+    Program::start(&app, "together", &[]).ends_well().await;
 }
 
 /// Protects replies and messages from whatever happens to the server and to the connection: they are whole, and there once.
@@ -40,7 +40,7 @@ async fn a_page_comes_back_and_misses_nothing() {
     program.until("cut it").await;
     cable.cut();
     program.answer("done").await;
-    program.is_well().await;
+    program.ends_well().await;
 }
 
 /// Protects readers from what a provider or another person says: nothing of it runs, loads or leads away.
@@ -48,7 +48,7 @@ async fn a_page_comes_back_and_misses_nothing() {
 async fn hostile_words_are_words() {
     let provider = FakeProvider::start().await;
     let app = TestApp::builder().without_limits().provider(&provider.base_url(), "hostile").start().await;
-    Program::start(&app, "hostile", &[]).is_well().await;
+    Program::start(&app, "hostile", &[]).ends_well().await;
 }
 
 /// Protects: the main views hold to what makes pages usable for everybody (WCAG 2.2 AA, by axe-core), in both themes and on
@@ -76,6 +76,6 @@ async fn views_are_usable_by_everybody() {
         root.until("delivery_confirmation").await;
     }
     Program::start(&app, "views", &[("PARLOR_TOKEN", token), ("PARLOR_USER", root.user.clone())])
-        .is_well()
+        .ends_well()
         .await;
 }

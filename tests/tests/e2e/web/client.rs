@@ -21,12 +21,12 @@ async fn the_clients_types_are_right() {
 #[tokio::test(flavor = "multi_thread")]
 async fn the_documented_client_works() {
     let app = TestApp::start().await;
-    Program::start(&app, "documented", &[]).is_well().await;
+    Program::start(&app, "documented", &[]).ends_well().await;
 }
 
 /// Protects readers from `undefined`: every word that a page asks for is there.
 #[tokio::test(flavor = "multi_thread")]
 async fn every_word_is_there() {
     let app = TestApp::start().await;
-    Program::start(&app, "strings", &[]).is_well().await;
+    Program::start(&app, "strings", &[]).ends_well().await;
 }

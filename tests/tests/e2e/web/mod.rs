@@ -74,7 +74,7 @@ impl Program {
     }
 
     /// Waits for its good end.
-    async fn is_well(mut self) {
+    async fn ends_well(mut self) {
         self.until("all is well").await;
         let Self { name, mut process, input, .. } = self;
         // It may still listen for an answer.
