@@ -156,7 +156,7 @@ pub(crate) fn server(settings: &Settings, hub: Hub) -> Server {
 }
 
 /// The transport's figures.
-fn transport_options(settings: &Settings) -> parlor_transport::Options {
+pub(crate) fn transport_options(settings: &Settings) -> parlor_transport::Options {
     parlor_transport::Options {
         heartbeat: settings.server.heartbeat.unwrap_or(Duration::ZERO),
         unauthenticated: settings.limits.unauthenticated.unwrap_or(usize::MAX),

@@ -118,7 +118,7 @@ fn vendored_files_are_those_of_the_manifest() {
         for file in package["files"].as_array().unwrap() {
             let name = file["name"].as_str().unwrap();
             let hash = Sha256::digest(std::fs::read(vendor.join(name)).unwrap());
-            let hash: String = hash.iter().map(|byte| format!("{byte:02x}")).collect();
+            let hash = hash.iter().fold(String::new(), |text, byte| format!("{text}{byte:02x}"));
             assert_eq!(file["sha256"].as_str().unwrap(), hash, "{name}: run vendor/refresh");
             named.insert(name.to_owned());
         }

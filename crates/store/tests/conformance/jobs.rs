@@ -7,7 +7,7 @@ use crate::subject::{Subject, suite};
 use crate::write::at;
 use parlor_domain::ports::{
     Clock, CompletionWork, EmbeddingsWork, Job, JobCounts, JobEntry, JobLease, JobOutcome, JobResult,
-    JobState, JobStore, JobWork, JobWrite, JobWritten, NewJob, Page, Reclaimed, Store, SystemClock,
+    JobState, JobWork, JobWrite, JobWritten, NewJob, Page, Reclaimed, Store, SystemClock,
 };
 use parlor_domain::{ConversationId, ErrorCode, JobId, MessageId, UserId};
 use std::sync::Arc;

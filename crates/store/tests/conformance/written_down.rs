@@ -52,7 +52,7 @@ async fn deletions_of_one_group_are_each_written_down(subject: &Subject) {
     let scene = Scene::new(&subject.store).await;
     let (second, third) = (scene.another("Two").await, scene.another("Three").await);
     let all = [&scene, &second, &third].map(|one| Write::Membership(deletion(one)));
-    scene.write(all.into_iter()).await;
+    scene.write(all).await;
     assert_eq!(actions(&subject.store).await, ["conversation_delete"; 3]);
 }
 
