@@ -27,7 +27,7 @@ macro_rules! step {
     };
 }
 
-const SQLITE: [Step; 7] = [
+const SQLITE: [Step; 8] = [
     step!("sqlite", "20261121000000", "2026-11-21-000000_init"),
     step!("sqlite", "20261121120000", "2026-11-21-120000_rooms"),
     step!("sqlite", "20261121180000", "2026-11-21-180000_routing"),
@@ -35,8 +35,9 @@ const SQLITE: [Step; 7] = [
     step!("sqlite", "20261121210000", "2026-11-21-210000_archive"),
     step!("sqlite", "20261121220000", "2026-11-21-220000_encryption"),
     step!("sqlite", "20261129100000", "2026-11-29-100000_jobs"),
+    step!("sqlite", "20261129120000", "2026-11-29-120000_assistants"),
 ];
-const POSTGRES: [Step; 7] = [
+const POSTGRES: [Step; 8] = [
     step!("postgres", "20261121000000", "2026-11-21-000000_init"),
     step!("postgres", "20261121120000", "2026-11-21-120000_rooms"),
     step!("postgres", "20261121180000", "2026-11-21-180000_routing"),
@@ -44,6 +45,7 @@ const POSTGRES: [Step; 7] = [
     step!("postgres", "20261121210000", "2026-11-21-210000_archive"),
     step!("postgres", "20261121220000", "2026-11-21-220000_encryption"),
     step!("postgres", "20261129100000", "2026-11-29-100000_jobs"),
+    step!("postgres", "20261129120000", "2026-11-29-120000_assistants"),
 ];
 
 /// The statements of `steps`, as a server that knew no later ones has left them.
