@@ -133,10 +133,12 @@ fn the_defaults_are_those_that_the_parts_have_themselves() {
     assert_eq!(chosen_tokens, Some(4096));
     let transport = crate::wiring::transport_options(&settings);
     assert_eq!(format!("{transport:?}"), format!("{:?}", parlor_transport::Options::default()));
-    assert_eq!(
-        crate::wiring::people::account_settings(&settings),
-        parlor_accounts::AccountSettings::default()
-    );
+    // On the loopback guests come unasked; whoever embeds accounts has to want them.
+    let accounts = parlor_accounts::AccountSettings {
+        guest_access: true,
+        ..parlor_accounts::AccountSettings::default()
+    };
+    assert_eq!(crate::wiring::people::account_settings(&settings), accounts);
 }
 
 #[test]
