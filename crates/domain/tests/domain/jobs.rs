@@ -163,11 +163,11 @@ async fn jobs_count_when_they_are_taken_in() {
     let (ann, bob) = (caller(&server, "ann").await, caller(&server, "bob").await);
     let mut refused = Vec::new();
     for _ in 0..5 {
-        let Refusal { code, retry_after, .. } =
-            match server.hub.job_enqueue(&ann, completion(None, "x")).await {
-                Ok(_) => continue,
-                Err(refusal) => refusal,
-            };
+        let Err(Refusal { code, retry_after, .. }) =
+            server.hub.job_enqueue(&ann, completion(None, "x")).await
+        else {
+            continue;
+        };
         assert!(retry_after.is_some_and(|seconds| seconds > 0));
         refused.push(code);
     }

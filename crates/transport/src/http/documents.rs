@@ -74,8 +74,9 @@ pub(super) fn describe() -> OpenApi {
 fn add_refusals(document: &mut OpenApi) {
     let refused = RefOr::Ref(Ref::from_response_name("Refused"));
     for item in document.paths.paths.values_mut() {
-        for operation in
-            [&mut item.get, &mut item.post, &mut item.patch, &mut item.delete].into_iter().flatten()
+        for operation in [&mut item.get, &mut item.put, &mut item.post, &mut item.patch, &mut item.delete]
+            .into_iter()
+            .flatten()
         {
             operation.responses.responses.entry("default".to_owned()).or_insert_with(|| refused.clone());
         }
