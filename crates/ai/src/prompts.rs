@@ -1,7 +1,7 @@
 //! Templates of instructions, in the language of Jinja: [`Jinja`] fills them in.
 //!
 //! Whoever may make an assistant writes them, and their server must not suffer: of the language only that is taken which
-//! cannot grow ([`allowed`]), with limits on work, depth and length. There are no includes, no files, no macros and no
+//! cannot grow (`allowed`), with limits on work, depth and length. There are no includes, no files, no macros and no
 //! variables of a template's own. What is filled in is data: a name that looks like a template stays a name.
 
 mod allowed;
