@@ -27,23 +27,27 @@ macro_rules! step {
     };
 }
 
-const SQLITE: [Step; 8] = [
+const SQLITE: [Step; 10] = [
     step!("sqlite", "20261121000000", "2026-11-21-000000_init"),
     step!("sqlite", "20261121120000", "2026-11-21-120000_rooms"),
     step!("sqlite", "20261121180000", "2026-11-21-180000_routing"),
     step!("sqlite", "20261121200000", "2026-11-21-200000_people"),
     step!("sqlite", "20261121210000", "2026-11-21-210000_archive"),
     step!("sqlite", "20261121220000", "2026-11-21-220000_encryption"),
+    step!("sqlite", "20261129080000", "2026-11-29-080000_metadata"),
+    step!("sqlite", "20261129090000", "2026-11-29-090000_usage"),
     step!("sqlite", "20261129100000", "2026-11-29-100000_jobs"),
     step!("sqlite", "20261129120000", "2026-11-29-120000_assistants"),
 ];
-const POSTGRES: [Step; 8] = [
+const POSTGRES: [Step; 10] = [
     step!("postgres", "20261121000000", "2026-11-21-000000_init"),
     step!("postgres", "20261121120000", "2026-11-21-120000_rooms"),
     step!("postgres", "20261121180000", "2026-11-21-180000_routing"),
     step!("postgres", "20261121200000", "2026-11-21-200000_people"),
     step!("postgres", "20261121210000", "2026-11-21-210000_archive"),
     step!("postgres", "20261121220000", "2026-11-21-220000_encryption"),
+    step!("postgres", "20261129080000", "2026-11-29-080000_metadata"),
+    step!("postgres", "20261129090000", "2026-11-29-090000_usage"),
     step!("postgres", "20261129100000", "2026-11-29-100000_jobs"),
     step!("postgres", "20261129120000", "2026-11-29-120000_assistants"),
 ];
