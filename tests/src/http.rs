@@ -118,6 +118,17 @@ async fn try_ask_with(
     timeout(PATIENCE, exchange(address, &request)).await?
 }
 
+/// `POST path` of a file that is text, or of which all bytes are ASCII, as what it is.
+pub async fn upload(address: SocketAddr, path: &str, token: &str, content_type: &str, file: &str) -> Answer {
+    let request = format!(
+        "POST {path} HTTP/1.1\r\nhost: {address}\r\nconnection: close\r\nauthorization: Bearer {token}\r\n\
+         content-type: {content_type}\r\ncontent-length: {}\r\n\r\n{file}",
+        file.len()
+    );
+    let answer = timeout(PATIENCE, exchange(address, &request)).await;
+    answer.expect("an answer in time").unwrap_or_else(|error| panic!("POST {path}: {error}"))
+}
+
 /// A file that came in chunks.
 #[derive(Debug)]
 pub struct Download {

@@ -58,6 +58,18 @@ enum Command {
     Worker(Worker),
     /// Print the settings in force as TOML, each with where it comes from, secrets masked
     Config,
+    /// Read the text of a file on standard input; the server lets such a process read what strangers made
+    #[command(hide = true)]
+    ExtractText(ExtractText),
+}
+
+/// What is to be read.
+#[derive(Debug, Args)]
+pub(crate) struct ExtractText {
+    /// What the file is, such as application/pdf
+    pub(crate) content_type: String,
+    /// How many bytes of text there may be
+    pub(crate) most: usize,
 }
 
 /// For whom a token is.
@@ -129,6 +141,7 @@ pub(crate) enum Task {
     RotateKeys,
     Worker(Worker),
     Config,
+    ExtractText(ExtractText),
 }
 
 /// A parsed command line.
@@ -156,6 +169,7 @@ impl From<Cli> for Order {
                 (Task::Worker(worker), key.into_iter().collect())
             }
             Some(Command::Config) => (Task::Config, Vec::new()),
+            Some(Command::ExtractText(wanted)) => (Task::ExtractText(wanted), Vec::new()),
         };
         let mut flags = listen.flags();
         flags.extend(common.data_dir.map(|folder| (Key::DataDir, "--data-dir", folder)));

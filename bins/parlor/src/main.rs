@@ -21,7 +21,12 @@ use std::process::ExitCode;
 static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 
 fn main() -> ExitCode {
-    match run(Cli::parse().into()) {
+    let order = Order::from(Cli::parse());
+    if let Task::ExtractText(wanted) = &order.task {
+        // No setting is read: whatever made the file must not learn any.
+        return parlor_documents::extract_here(&wanted.content_type, wanted.most);
+    }
+    match run(order) {
         Ok(()) => ExitCode::SUCCESS,
         Err(failure) => {
             eprintln!("parlor: {failure}");
@@ -45,6 +50,7 @@ fn run(order: Order) -> Result<(), Failure> {
         Task::RotateKeys => block_on(commands::rotate_keys::run(&settings)),
         Task::Worker(wanted) => block_on(commands::worker::run(&settings, wanted)),
         Task::Config => commands::config::run(&values),
+        Task::ExtractText(_) => Ok(()),
     }
 }
 

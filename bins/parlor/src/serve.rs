@@ -47,9 +47,10 @@ async fn hub(
 ) -> Result<Hub, Failure> {
     let (authenticator, accounts) = (people.authenticator(), Some(people.accounts()));
     let (moderator, embedder) = (wiring::moderator(&settings.moderation)?, Some(wiring::embedder(settings)?));
-    let store = Arc::new(store.clone());
+    let (store, extractor) = (Arc::new(store.clone()), Some(wiring::extractor()?));
     let prompts = Arc::new(parlor_ai::prompts::Jinja);
-    let ports = Ports { store, clock, authenticator, accounts, providers, prompts, moderator, embedder };
+    let ports =
+        Ports { store, clock, authenticator, accounts, providers, prompts, moderator, embedder, extractor };
     let started = Hub::start(ports, wiring::domain_settings(settings)).await;
     started.map_err(|error| Failure::while_doing("the server cannot start", &error))
 }

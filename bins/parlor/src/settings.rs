@@ -7,6 +7,7 @@ mod budgets;
 mod embeddings;
 mod issuer;
 mod jobs;
+mod knowledge;
 mod limits;
 mod log;
 mod mail;
@@ -24,6 +25,7 @@ mod values;
 pub(crate) use accounts::Accounts;
 pub(crate) use ai::Ai;
 pub(crate) use jobs::Jobs;
+pub(crate) use knowledge::Knowledge;
 pub(crate) use limits::Limits;
 pub(crate) use log::{Format, Log};
 pub(crate) use mail::Mail;
@@ -48,6 +50,7 @@ pub(crate) struct Settings {
     pub(crate) ai: Ai,
     pub(crate) moderation: Moderation,
     pub(crate) jobs: Jobs,
+    pub(crate) knowledge: Knowledge,
     pub(crate) accounts: Accounts,
     /// Whose tokens are taken beside our own.
     pub(crate) issuer: Option<IssuerConfig>,
@@ -65,6 +68,7 @@ impl Settings {
             ai: Ai::read(values)?,
             moderation: Moderation::read(values)?,
             jobs: Jobs::read(values)?,
+            knowledge: Knowledge::read(values)?,
             accounts: Accounts::read(values)?,
             issuer: issuer::read(values)?,
             mail: Mail::read(values)?,

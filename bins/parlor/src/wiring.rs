@@ -10,9 +10,10 @@ use crate::failure::{Failure, chain};
 use crate::settings::{self, Settings};
 use parlor_ai::Demo;
 use parlor_ai::embeddings::{HashedNgrams, OpenAiEmbedder};
+use parlor_documents::Extracting;
 use parlor_domain::message::NanoDollars;
-use parlor_domain::ports::{Backend, Embedder};
-use parlor_domain::{Hub, Price, Prices, Provider, Quota, Retries};
+use parlor_domain::ports::{Backend, Embedder, Extractor};
+use parlor_domain::{Hub, KnowledgeSettings, Price, Prices, Provider, Quota, Retries};
 use parlor_store::{Database, OpenError};
 use parlor_transport::Server;
 use std::fs::DirBuilder;
@@ -59,6 +60,13 @@ pub(crate) fn embedder(settings: &Settings) -> Result<Arc<dyn Embedder>, Failure
     let Some(config) = settings.ai.embedder.clone() else { return Ok(Arc::new(HashedNgrams)) };
     let embedder = OpenAiEmbedder::new(config);
     embedder.map(|it| Arc::new(it) as _).map_err(|error| Failure::while_doing("the embeddings", &error))
+}
+
+/// What reads the text of documents: this program again, beside us.
+pub(crate) fn extractor() -> Result<Arc<dyn Extractor>, Failure> {
+    let program = std::env::current_exe();
+    let program = program.map_err(|error| Failure::while_doing("where this program is", &error))?;
+    Ok(Arc::new(Extracting::by(program, ["extract-text"])))
 }
 
 /// The log. A server wants it for itself (`exclusive`); a command may run beside one.
@@ -133,6 +141,14 @@ pub(crate) fn domain_settings(settings: &Settings) -> parlor_domain::Settings {
             retries: Retries { rounds: settings.jobs.attempts, ..default.jobs.retries },
             kept: settings.jobs.kept,
             ..default.jobs
+        },
+        knowledge: KnowledgeSettings {
+            max_file: settings.knowledge.max_file,
+            documents: settings.knowledge.documents.unwrap_or(u64::MAX),
+            passages: settings.knowledge.passages,
+            share: settings.knowledge.share,
+            relevance: settings.knowledge.relevance,
+            ..default.knowledge
         },
         deleted_kept: settings.store.deleted_kept,
         ..default

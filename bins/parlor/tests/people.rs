@@ -170,8 +170,8 @@ fn keys_are_rotated() {
         let change = UserChange { profile: Some(r#"{"likes":"tea"}"#.into()), ..UserChange::default() };
         store.user_update(ada.id, change).await.unwrap();
     });
-    let expect = "encrypted 0 messages, 0 attachments, 0 titles, 0 replies in the making, 1 profiles, 0 texts of jobs \
-         and 0 instructions of assistants; 0 left\n";
+    let expect = "encrypted 0 messages, 0 attachments, 0 titles, 0 replies in the making, 1 profiles, 0 texts of jobs, \
+         0 instructions of assistants and 0 texts of documents; 0 left\n";
     for keys in [OLD_KEY, &format!("{NEW_KEY},{OLD_KEY}")] {
         assert_eq!(operator.prints(&["rotate-keys"], keys), expect);
     }

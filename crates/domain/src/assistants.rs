@@ -227,6 +227,12 @@ impl Hub {
         found.cloned().ok_or(Refusal::new(ErrorCode::NotFound, "there is no such assistant"))
     }
 
+    /// Whether the caller may change an assistant, and see and change what is attached to it. Errors: `NOT_FOUND`, also where
+    /// it is somebody else's; `FORBIDDEN` for who may only call it.
+    pub(crate) async fn assistant_right(&self, caller: &Caller, id: AssistantId) -> Result<(), Refusal> {
+        may_change(caller, self.visible(caller, id).await?.owner)
+    }
+
     fn fits(&self, assistant: &Assistant) -> Result<(), Refusal> {
         check::assistant(assistant)?;
         self.0.prompts.check(&assistant.prompt).map_err(|error| {

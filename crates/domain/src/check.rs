@@ -2,6 +2,7 @@
 
 use crate::command::{CONTENT_TYPE_MAX, Draft, REQUEST_CONTEXT_MAX, RoomDraft, TurnOptions};
 use crate::embeddings::EmbeddingDraft;
+use crate::knowledge::DocumentDraft;
 use crate::message::{Edit, KIND_ASSISTANT};
 use crate::ports::{Assistant, UserChange};
 use crate::{AssistantId, ErrorCode, Refusal};
@@ -20,6 +21,8 @@ const EMOJI_MAX: usize = 64;
 const TITLE_BYTES_MAX: usize = 200;
 /// The longest name of a room, in bytes.
 const ROOM_NAME_MAX: usize = 200;
+/// The longest title of a document, in bytes.
+const TITLE_OF_DOCUMENT_MAX: usize = 300;
 /// The longest username, in bytes.
 const USERNAME_MAX: usize = 64;
 /// The largest profile, in bytes.
@@ -66,6 +69,25 @@ pub(crate) fn options(options: &TurnOptions) -> Result<(), Refusal> {
     }
     if options.max_tokens == Some(0) {
         return Err(Refusal::new(ErrorCode::InvalidRequest, "a reply has at least one token"));
+    }
+    Ok(())
+}
+
+/// Checks a document; `max_file` is in bytes.
+pub(crate) fn document(draft: &DocumentDraft, max_file: usize) -> Result<(), Refusal> {
+    name(Some(&draft.title), TITLE_OF_DOCUMENT_MAX, "a title")?;
+    name(Some(&draft.content_type), CONTENT_TYPE_MAX, "the content's type")?;
+    if draft.title.trim().is_empty() || draft.title.chars().any(char::is_control) {
+        return Err(Refusal::new(
+            ErrorCode::InvalidRequest,
+            "a title has no control characters, and is not blank",
+        ));
+    }
+    if draft.content.len() > max_file {
+        return Err(Refusal::new(
+            ErrorCode::FileTooLarge,
+            format!("a document has at most {max_file} bytes"),
+        ));
     }
     Ok(())
 }

@@ -10,8 +10,8 @@ use crate::limits::UserLimits;
 use crate::moderation::Moderation;
 use crate::own_turns::OwnTurns;
 use crate::ports::{
-    Accounts, AuditAction, Authenticator, Clock, Embedder, JobCounts, Moderator, Prompts, Store, StoreError,
-    Totals,
+    Accounts, AuditAction, Authenticator, Clock, Embedder, Extractor, JobCounts, Moderator, Prompts, Store,
+    StoreError, Totals,
 };
 use crate::receipts::Receipts;
 use crate::registry::Registry;
@@ -21,14 +21,14 @@ use crate::router::{BackendState, ModelEntry, Provider, Router};
 use crate::session::{Manner, Session};
 use crate::settings::Settings;
 use crate::{
-    ConversationId, ErrorCode, Refusal, UserId, audit, generation, grants, live, purge, reaper, receipts,
-    workers,
+    ConversationId, ErrorCode, Refusal, UserId, audit, generation, grants, knowledge, live, purge, reaper,
+    receipts, workers,
 };
 use parking_lot::Mutex;
 use std::collections::HashMap;
 use std::sync::Arc;
 use std::time::Duration;
-use tokio::sync::Semaphore;
+use tokio::sync::{Notify, Semaphore};
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
@@ -59,6 +59,8 @@ pub struct Ports {
     pub moderator: Option<Arc<dyn Moderator>>,
     /// What makes vectors of texts; none where nothing is to be found by its meaning.
     pub embedder: Option<Arc<dyn Embedder>>,
+    /// What reads the text of files; none where no documents are taken.
+    pub extractor: Option<Arc<dyn Extractor>>,
 }
 
 /// What every task of one server shares.
@@ -68,6 +70,9 @@ pub(crate) struct Shared {
     pub(crate) authenticator: Arc<dyn Authenticator>,
     pub(crate) accounts: Option<Arc<dyn Accounts>>,
     pub(crate) embedder: Option<Arc<dyn Embedder>>,
+    pub(crate) extractor: Option<Arc<dyn Extractor>>,
+    /// Tells the indexer that there is something to do.
+    pub(crate) documents_added: Notify,
     pub(crate) grants: Grants,
     pub(crate) audited_at_once: Arc<Semaphore>,
     pub(crate) router: Arc<Router>,
@@ -172,6 +177,8 @@ impl Hub {
             authenticator: ports.authenticator,
             accounts: ports.accounts,
             embedder: ports.embedder,
+            extractor: ports.extractor,
+            documents_added: Notify::new(),
             grants: Grants::default(),
             audited_at_once: Arc::new(Semaphore::new(audit::AT_ONCE)),
             router,
@@ -207,6 +214,7 @@ impl Hub {
         shared.tasks.spawn(purge::run(Arc::clone(&shared)));
         shared.tasks.spawn(jobs::purge(Arc::clone(&shared)));
         shared.tasks.spawn(jobs::run(Arc::clone(&shared), jobs_inbox));
+        shared.tasks.spawn(knowledge::indexer::run(Arc::clone(&shared)));
         shared.tasks.spawn(receipts::run(Arc::clone(&shared), receipts_inbox));
         shared.tasks.spawn(generation::run(Arc::clone(&shared), books_inbox));
         Ok(Self(shared))

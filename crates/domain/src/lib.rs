@@ -88,6 +88,7 @@ mod grants;
 mod hub;
 mod jobs;
 mod joined;
+mod knowledge;
 mod limits;
 mod live;
 pub mod message;
@@ -129,6 +130,7 @@ pub use event::{
 pub use hub::{Figures, Hub, Ports, SocketToken, Stats};
 pub use jobs::{JobAnswer, JobDraft, JobEnqueued, JobFound, JobNews, JobsOverview};
 pub use joined::Joined;
+pub use knowledge::{AttachTo, DocumentDraft};
 pub use live::Live;
 pub use models::ModelNames;
 pub use outbox::{Close, Outbox, Outgoing};
@@ -141,8 +143,8 @@ pub use rooms::{MemberEntry, RoomMade};
 pub use router::{BackendState, ModelEntry, Provider};
 pub use session::Session;
 pub use settings::{
-    BreakerSettings, Budgets, JobSettings, Limits, ModerationSettings, Quota, Retries, Settings,
-    TurnSettings, Unjudged,
+    BreakerSettings, Budgets, JobSettings, KnowledgeSettings, Limits, ModerationSettings, Quota, Retries,
+    Settings, TurnSettings, Unjudged,
 };
 pub use usage::{OwnUsage, Span};
 pub use workers::{

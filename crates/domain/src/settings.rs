@@ -12,6 +12,8 @@ pub struct Settings {
     pub turns: TurnSettings,
     /// How jobs run.
     pub jobs: JobSettings,
+    /// How documents are kept and found.
+    pub knowledge: KnowledgeSettings,
     /// The longest text of a message, in bytes.
     pub max_text: usize,
     /// How much may wait for one connection, in bytes. More than twice [`Settings::max_text`]; an AI's reply has at
@@ -137,6 +139,49 @@ pub struct JobSettings {
     pub kept: Option<Duration>,
 }
 
+/// How documents are kept and found.
+#[derive(Debug, Clone)]
+pub struct KnowledgeSettings {
+    /// The largest file, in bytes.
+    pub max_file: usize,
+    /// The longest text of a document, in bytes.
+    pub max_text: usize,
+    /// How many documents a user, a room or an assistant may have.
+    pub documents: u64,
+    /// How long a passage is at most, in tokens by estimate.
+    pub chunk_tokens: usize,
+    /// How much of the end of one stands at the beginning of the next.
+    pub chunk_overlap: usize,
+    /// How many passages a context has at most.
+    pub passages: usize,
+    /// How much of a context they may take, in a hundred.
+    pub share: usize,
+    /// From which cosine on a passage has to do with a question; none leaves it to the embedder.
+    pub relevance: Option<f32>,
+}
+
+impl KnowledgeSettings {
+    /// How many tokens of a context passages may take.
+    pub(crate) fn share(&self, turns: &TurnSettings) -> usize {
+        (turns.context_tokens / 100).saturating_mul(self.share)
+    }
+}
+
+impl Default for KnowledgeSettings {
+    fn default() -> Self {
+        Self {
+            max_file: 10 * 1024 * 1024,
+            max_text: 2 * 1024 * 1024,
+            documents: 1_000,
+            chunk_tokens: 240,
+            chunk_overlap: 48,
+            passages: 8,
+            share: 25,
+            relevance: None,
+        }
+    }
+}
+
 /// How many tokens may be used: context and reply together. None is no limit.
 #[derive(Debug, Clone, Default)]
 pub struct Budgets {
@@ -209,6 +254,7 @@ impl Default for Settings {
             limits: Limits::default(),
             turns: TurnSettings::default(),
             jobs: JobSettings::default(),
+            knowledge: KnowledgeSettings::default(),
             max_text: 64 * 1024,
             outbox: 1024 * 1024,
             idle: Duration::from_secs(60),

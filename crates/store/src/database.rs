@@ -2,6 +2,7 @@
 
 mod archive;
 mod assistants;
+mod documents;
 mod jobs;
 mod keys;
 mod people;

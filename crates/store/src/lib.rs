@@ -17,6 +17,7 @@
 //! - `archive`: conversations as their participants find them afterwards: lists, search, exports, and their end.
 //! - `usage`: the books: what attempts at turns have used, and what is set aside for them.
 //! - `jobs`: the queue of what is done in the background.
+//! - `knowledge`: documents, their passages and vectors, and how the nearest are found.
 //! - `cipher`: encryption at rest: what people write is sealed on its way into a table, and opened on its way out.
 //! - `rotate`: encrypting anew what is plain or under another key.
 //! - `sqlite`, `postgres`: opening, locks, migrations, connections.
@@ -60,6 +61,7 @@ mod error;
 mod grants;
 mod identities;
 mod jobs;
+mod knowledge;
 mod locks;
 mod members;
 mod messages;

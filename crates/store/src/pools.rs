@@ -24,6 +24,8 @@ pub(crate) enum Pools {
         log: Pool<AsyncPgConnection>,
         /// For everything else.
         general: Pool<AsyncPgConnection>,
+        /// Whether the extension for vectors is there.
+        pgvector: bool,
         cipher: Cipher,
     },
 }
@@ -34,6 +36,11 @@ impl Pools {
         let (Self::Sqlite { cipher, .. } | Self::Postgres { cipher, .. }) = &mut self;
         *cipher = keys;
         self
+    }
+
+    /// Whether PostgreSQL's extension for vectors is there.
+    pub(crate) fn has_pgvector(&self) -> bool {
+        matches!(self, Self::Postgres { pgvector: true, .. })
     }
 
     /// What seals and opens what people write.

@@ -122,6 +122,57 @@ diesel::table! {
     use diesel::sql_types::*;
     use crate::types::sql::*;
 
+    documents (id) {
+        id -> Uid,
+        owner_id -> Uid,
+        scope_kind -> Text,
+        scope_id -> Uid,
+        title -> Text,
+        title_key -> Nullable<Text>,
+        content_type -> Text,
+        size -> BigInt,
+        body -> Text,
+        body_key -> Nullable<Text>,
+        state -> Text,
+        problem -> Nullable<Text>,
+        chunks -> BigInt,
+        model -> Nullable<Text>,
+        tries -> BigInt,
+        lease_node -> Nullable<Uid>,
+        lease_until -> Nullable<Instant>,
+        created_at -> Instant,
+        updated_at -> Instant,
+    }
+}
+
+diesel::table! {
+    use diesel::sql_types::*;
+    use crate::types::sql::*;
+
+    passages (id) {
+        id -> Uid,
+        document_id -> Uid,
+        number -> BigInt,
+        content -> Text,
+        key_id -> Nullable<Text>,
+    }
+}
+
+diesel::table! {
+    use diesel::sql_types::*;
+    use crate::types::sql::*;
+
+    passage_vectors (document_id) {
+        document_id -> Uid,
+        dimensions -> BigInt,
+        vectors -> Binary,
+    }
+}
+
+diesel::table! {
+    use diesel::sql_types::*;
+    use crate::types::sql::*;
+
     turns (id) {
         id -> Uid,
         conversation_id -> Uid,
@@ -351,7 +402,7 @@ diesel::joinable!(credentials -> users (user_id));
 diesel::joinable!(refresh_tokens -> users (user_id));
 diesel::joinable!(identities -> users (user_id));
 diesel::allow_tables_to_appear_in_same_query!(conversations, participants, messages, users);
-diesel::allow_tables_to_appear_in_same_query!(assistants, conversations);
+diesel::allow_tables_to_appear_in_same_query!(assistants, conversations, documents);
 diesel::allow_tables_to_appear_in_same_query!(users, credentials);
 diesel::allow_tables_to_appear_in_same_query!(users, refresh_tokens);
 diesel::allow_tables_to_appear_in_same_query!(users, identities);

@@ -91,6 +91,12 @@ enum Part {
     Relay,
     /// Long sessions as files.
     Export,
+    /// Passages of documents, found among 100,000.
+    Retrieval {
+        /// A PostgreSQL's URL, with an empty database; with pgvector its index is measured.
+        #[arg(long)]
+        postgres: Option<String>,
+    },
     /// Start to ready, memory without connections, resumes.
     Start,
     /// The reference server; the parts start it themselves.
@@ -107,7 +113,7 @@ impl Part {
             Self::Relay => parts::relay::USERS,
             Self::Idle | Self::Joins => bench.size(1_000, 50),
             Self::Export => parts::export::USERS,
-            Self::Start | Self::Bare(_) => 1,
+            Self::Retrieval { .. } | Self::Start | Self::Bare(_) => 1,
         }
     }
 
@@ -119,6 +125,7 @@ impl Part {
             Self::Joins => parts::joins::run(bench).await,
             Self::Relay => parts::relay::run(bench).await,
             Self::Export => parts::export::run(bench).await,
+            Self::Retrieval { postgres } => parts::retrieval::run(bench, postgres.as_deref()).await,
             Self::Start => parts::start::run(bench).await,
             Self::Bare(_) => Ok(Vec::new()),
         }
@@ -164,7 +171,16 @@ async fn run(options: Options) -> Result<()> {
         rounds: if options.quick { 1 } else { options.rounds.max(1) },
         window: Duration::try_from_secs_f64(window)?,
     };
-    let all = [Part::Fanout, Part::Sends, Part::Idle, Part::Joins, Part::Relay, Part::Export, Part::Start];
+    let all = [
+        Part::Fanout,
+        Part::Sends,
+        Part::Idle,
+        Part::Joins,
+        Part::Relay,
+        Part::Export,
+        Part::Retrieval { postgres: None },
+        Part::Start,
+    ];
     let parts = options.part.map_or_else(|| Vec::from(all), |part| vec![part]);
     if !options.reference_only {
         let binary = match options.server {

@@ -54,6 +54,11 @@ fn tokens_arrive_whole() {
 }
 
 #[test]
+fn passages_are_found() {
+    check("retrieval", 3);
+}
+
+#[test]
 fn start_and_resumes_are_timed() {
     check("start", 4);
 }

@@ -17,6 +17,7 @@ mod credentials;
 mod drain;
 mod flow;
 mod jobs;
+mod knowledge;
 mod limits;
 mod malformed;
 mod moderation;

@@ -55,14 +55,17 @@ fn progress() -> impl FnMut(&Rotated) + Send {
 }
 
 fn sum(rotated: Rotated) -> u64 {
-    let Rotated { messages, attachments, titles, checkpoints, profiles, jobs, prompts, left: _ } = rotated;
-    messages + attachments + titles + checkpoints + profiles + jobs + prompts
+    let Rotated { messages, attachments, titles, checkpoints, profiles, jobs, prompts, documents, left: _ } =
+        rotated;
+    messages + attachments + titles + checkpoints + profiles + jobs + prompts + documents
 }
 
 fn said(rotated: Rotated) -> String {
-    let Rotated { messages, attachments, titles, checkpoints, profiles, jobs, prompts, left } = rotated;
+    let Rotated { messages, attachments, titles, checkpoints, profiles, jobs, prompts, documents, left } =
+        rotated;
     format!(
         "encrypted {messages} messages, {attachments} attachments, {titles} titles, {checkpoints} replies in the making, \
-         {profiles} profiles, {jobs} texts of jobs and {prompts} instructions of assistants; {left} left\n"
+         {profiles} profiles, {jobs} texts of jobs, {prompts} instructions of assistants and {documents} texts of \
+         documents; {left} left\n"
     )
 }

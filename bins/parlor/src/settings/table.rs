@@ -170,8 +170,18 @@ settings! {
         "The server that has that model: one with OpenAI's /embeddings.";
     EmbeddingsApiKey "embeddings_api_key" Unset("with embeddings_base_url none, else the provider's") Secret KEY,
         "What it is asked with.";
+    DocumentMaxSize "document_max_size" Is("10485760") Open "a number of bytes above 0",
+        "How large a file may be that is added as a document.";
+    DocumentsMax "documents_max" Is("1000") Open LIMIT,
+        "How many documents a user, a room or an assistant may have.";
+    KnowledgePassages "knowledge_passages" Is("8") Open "a whole number (0: none)",
+        "How many passages of documents a reply is made with at most.";
+    KnowledgeShare "knowledge_share" Is("25") Open "a whole number from 1 to 90",
+        "How much of a context they may take, in a hundred.";
+    KnowledgeRelevance "knowledge_relevance" Unset("0.25; of the built-in model 0.12") Open "a number from 0 to 1",
+        "From which likeness on (the cosine between vectors) a passage has to do with a question. Models differ in it.";
     EmbeddingsRateLimitRequests "embeddings_rate_limit_requests" Is("20") Open LIMIT,
-        "Embeddings of one user in a window.";
+        "Embeddings of one user in a window; a document that is added counts as one.";
     EmbeddingsRateLimitWindow "embeddings_rate_limit_window" Is("60") Open TIME,
         "That window.";
 

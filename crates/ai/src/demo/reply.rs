@@ -1,6 +1,6 @@
 //! What the demo says: made from nothing but the turn's context.
 
-use parlor_domain::ports::{ContextMessage, Speaker};
+use parlor_domain::ports::{ContextMessage, KNOWLEDGE, Speaker};
 use std::fmt::Write as _;
 
 /// The most numbers that it counts.
@@ -9,6 +9,8 @@ const COUNT_MAX: u32 = 1_000;
 const RECALL_MAX: usize = 50;
 /// How much of a message it quotes, in characters.
 const QUOTE_MAX: usize = 200;
+/// How much of a document's passage it quotes, in characters.
+const PASSAGE_MAX: usize = 1_000;
 /// The longest piece of a word that is said at once, in bytes.
 const PIECE_MAX: usize = 64;
 
@@ -51,7 +53,28 @@ pub(super) fn to(context: &[ContextMessage]) -> Reply {
     if let Some(topic) = after("slow", message) {
         return Reply { text: lines(20, topic), slowness: 10 };
     }
+    if let Some(passage) = nearest(context) {
+        return Reply::from(passage);
+    }
     Reply::from(introduction(&format!("You said: “{}”.", quote(message))))
+}
+
+/// What the nearest passage of the context's documents says, with its number; none where there is no document.
+fn nearest(context: &[ContextMessage]) -> Option<String> {
+    let told = context.iter().filter(|piece| piece.speaker == Speaker::System);
+    let passages = told.filter_map(|piece| piece.content.split_once(KNOWLEDGE)).map(|(_, passages)| passages);
+    let passages = passages.last()?.trim_start();
+    let first = passages.split_once("\n\n[2] ").map_or(passages, |(first, _)| first);
+    let (title, text) = first.strip_prefix("[1] ")?.split_once('\n')?;
+    let text = text.split_whitespace().collect::<Vec<_>>().join(" ");
+    let text = match text.char_indices().nth(PASSAGE_MAX) {
+        Some((end, _)) => format!("{}…", text[..end].trim_end()),
+        None => text,
+    };
+    Some(format!(
+        "I am Parlor's demo assistant: no language model, but I look into your documents. “{title}” comes nearest: \
+         “{text}” [1]"
+    ))
 }
 
 /// The first word of `text` with the space after it, or the first piece of a very long one; empty at the end.
@@ -175,6 +198,24 @@ mod tests {
         assert_eq!(reply(&["ECHO: ä🎉"]), "ä🎉");
         assert!(reply(&["echo"]).contains("demo assistant"));
         assert!(reply(&["echolocation"]).contains("“echolocation”"));
+    }
+
+    /// Protects who tries documents out: the nearest passage is quoted with its number, and nothing of the instructions.
+    #[test]
+    fn it_quotes_the_nearest_passage() {
+        let ask = |instructions: String, message: &str| {
+            let context = [
+                ContextMessage::new(Speaker::System, instructions),
+                ContextMessage::new(Speaker::User, message),
+            ];
+            to(&context).text
+        };
+        let told =
+            format!("Be brief.\n\n{KNOWLEDGE}\n\n[1] Tides\n# Moon\n\nTwice\na day.\n\n[2] Bread\nSalt.");
+        let text = ask(told.clone(), "When is high tide?");
+        assert!(text.ends_with("“Tides” comes nearest: “# Moon Twice a day.” [1]"), "{text}");
+        assert_eq!(ask(told, "echo yes"), "yes");
+        assert!(ask("Be brief. [1] x\ny".to_owned(), "Hi").contains("You said: “Hi”"));
     }
 
     #[test]

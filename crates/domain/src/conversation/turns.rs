@@ -166,6 +166,7 @@ impl Conversation {
             visible_after: open.visible_after,
             names_people: self.room.as_ref().is_some_and(|room| room.kind != RoomKind::Private),
             tells_profile: self.room.is_none(),
+            is_private: self.room.is_none() && self.members.iter().all(|it| it.user == open.user),
             place,
             options: std::mem::take(&mut open.options),
             pieces: pieces.clone(),

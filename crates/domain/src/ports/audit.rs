@@ -45,6 +45,7 @@ actions! {
     AssistantChange "assistant_change" "An assistant of the server's was changed.";
     AssistantDelete "assistant_delete" "An assistant of the server's was removed.";
     ContentFlag "content_flag" "A moderator refused a text; what it said is not written down.";
+    DocumentDelete "document_delete" "A document was removed, or somebody wanted to.";
     StatsRead "stats_read" "An admin read the server's figures.";
     UsageRead "usage_read" "An admin read what all users have used.";
     JobsRead "jobs_read" "An admin read which jobs failed.";

@@ -2,8 +2,8 @@
 
 use super::{
     Account, AssistantStore, AttemptRecord, AuditStore, Balance, ConversationRecord, ConversationStore,
-    GrantStore, JobStore, MemberRecord, NewRoom, OrphanTurn, ReportStore, Reservation, Reserved, Role,
-    RoomRecord, RoomScope, Totals, Unsynced, User, UserChange, Write, Written,
+    DocumentStore, GrantStore, JobStore, MemberRecord, NewRoom, OrphanTurn, ReportStore, Reservation,
+    Reserved, Role, RoomRecord, RoomScope, Totals, Unsynced, User, UserChange, Write, Written,
 };
 use crate::message::{Fingerprint, Message, Seq};
 use crate::{ConversationId, MessageId, RoomId, Timestamp, UserId};
@@ -25,7 +25,7 @@ pub struct StoreError {
 /// The database. Reads see what was committed before they began.
 #[async_trait]
 pub trait Store:
-    ConversationStore + AuditStore + GrantStore + AssistantStore + JobStore + ReportStore
+    ConversationStore + AuditStore + DocumentStore + GrantStore + AssistantStore + JobStore + ReportStore
 {
     /// Whether it answers at all.
     async fn health(&self) -> Result<(), StoreError>;

@@ -1,6 +1,6 @@
 //! A whole domain in memory.
 
-use super::{ManualClock, MemoryStore, PlainPrompts, ScriptedBackend, WordEmbedder};
+use super::{ManualClock, MemoryStore, PlainExtractor, PlainPrompts, ScriptedBackend, WordEmbedder};
 use crate::ports::{Authenticator, Backend, Clock, Embedder, GrantId, Identity, Role, Scope, Store};
 use crate::{ErrorCode, Hub, Ports, Provider, Session, Settings, UserId};
 use async_trait::async_trait;
@@ -86,6 +86,7 @@ impl TestHub {
             prompts: Arc::new(PlainPrompts),
             moderator: None,
             embedder: Some(Arc::clone(&embedder) as Arc<dyn Embedder>),
+            extractor: Some(Arc::new(PlainExtractor)),
         };
         let hub = Hub::start(change(ports), settings).await.expect("the store does not fail yet");
         Self { hub, store, backend, embedder, clock }

@@ -3,6 +3,7 @@
 mod backend;
 mod clock;
 mod embedder;
+mod extractor;
 mod hub;
 mod moderator;
 mod prompts;
@@ -11,6 +12,7 @@ pub mod store;
 pub use backend::{Script, ScriptedBackend};
 pub use clock::ManualClock;
 pub use embedder::WordEmbedder;
+pub use extractor::PlainExtractor;
 pub use hub::{TestHub, TrustingAuthenticator};
 pub use moderator::{Mood, WordModerator};
 pub use prompts::PlainPrompts;

@@ -4,6 +4,7 @@ mod archive;
 mod assistants;
 mod books;
 mod conversation;
+mod documents;
 mod jobs;
 mod lists;
 mod log;
@@ -13,6 +14,7 @@ mod reports;
 use self::assistants::Assistants;
 use self::books::Books;
 use self::conversation::Conversation;
+use self::documents::Documents;
 use self::jobs::Jobs;
 use self::log::{Log, Turn};
 use self::people::{People, ensured};
@@ -58,6 +60,7 @@ struct Inner {
     assistants: Assistants,
     people: People,
     jobs: Jobs,
+    documents: Documents,
     shared: bool,
     closed: bool,
     waiting: VecDeque<Held>,
@@ -98,6 +101,7 @@ impl MemoryStore {
             assistants: Assistants::default(),
             people: People::default(),
             jobs: Jobs::default(),
+            documents: Documents::default(),
             shared,
             closed: false,
             waiting: VecDeque::new(),

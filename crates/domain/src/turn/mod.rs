@@ -32,6 +32,8 @@ pub(crate) struct Job {
     pub(crate) names_people: bool,
     /// Nobody but the one who asked sees the answer: the backend is told what they have said of themselves.
     pub(crate) tells_profile: bool,
+    /// Nobody else takes part: what is the asker's own may be in the answer.
+    pub(crate) is_private: bool,
     /// Where it is asked.
     pub(crate) place: PromptPlace,
     /// Who should answer, and how.

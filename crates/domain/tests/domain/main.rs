@@ -20,6 +20,7 @@ mod durability;
 mod embeddings;
 mod history;
 mod jobs;
+mod knowledge;
 mod limits;
 mod moderation;
 mod nodes;

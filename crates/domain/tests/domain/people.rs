@@ -93,6 +93,7 @@ async fn node(store: &Arc<MemoryStore>) -> (TestHub, User) {
         prompts: Arc::new(parlor_domain::testing::PlainPrompts),
         moderator: None,
         embedder: None,
+        extractor: None,
     };
     let hub = Hub::start(ports, unlimited()).await.unwrap();
     (TestHub { hub, ..server }, ann)

@@ -49,6 +49,7 @@ pub(crate) async fn slow_server_on(store: Arc<MemoryStore>, delays: Delays, sett
         prompts: Arc::new(parlor_domain::testing::PlainPrompts),
         moderator: None,
         embedder: Some(Arc::clone(&embedder) as Arc<_>),
+        extractor: None,
     };
     TestHub { hub: Hub::start(ports, settings).await.unwrap(), store, backend, embedder, clock }
 }

@@ -3,6 +3,7 @@
 //! Fields that are null are written as null: a client finds every name that it looks for.
 
 mod conversations;
+mod documents;
 mod embeddings;
 mod jobs;
 mod usage;
@@ -10,6 +11,7 @@ mod usage;
 pub use conversations::{
     Conversation, ConversationChange, ConversationWithMessages, Conversations, Message, NewConversation, Role,
 };
+pub use documents::{AttachTo, Document, Documents, NewDocument};
 pub use embeddings::{EmbeddingAnswer, EmbeddingRequest};
 pub use jobs::{
     FailedJob, Job, JobAccepted, JobCounts, JobError, JobRequest, JobResult, JobUpdate, JobWork, Jobs,

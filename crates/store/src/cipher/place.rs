@@ -10,6 +10,12 @@ pub(crate) enum Place {
     Content { conversation: Id, message: Id },
     /// `messages.attached`
     Attached { conversation: Id, message: Id },
+    /// `documents.title`
+    DocumentTitle(Id),
+    /// `documents.body`
+    DocumentBody(Id),
+    /// `passages.content`
+    Passage { document: Id, passage: Id },
     /// `messages.metadata`
     Metadata { conversation: Id, message: Id },
     /// `conversations.title`
@@ -47,6 +53,9 @@ impl Place {
             Self::JobPayload(job) => (16, job, none),
             Self::JobResult(job) => (17, job, none),
             Self::Assistant(assistant) => (14, assistant, none),
+            Self::DocumentTitle(document) => (20, document, none),
+            Self::DocumentBody(document) => (21, document, none),
+            Self::Passage { document, passage } => (22, document, passage),
         };
         let mut bytes = [what; 33];
         bytes[1..17].copy_from_slice(outer.0.as_bytes());
@@ -58,6 +67,8 @@ impl Place {
     pub(super) const fn table(self) -> &'static str {
         match self {
             Self::Content { .. } | Self::Attached { .. } | Self::Metadata { .. } => "messages",
+            Self::DocumentTitle(_) | Self::DocumentBody(_) => "documents",
+            Self::Passage { .. } => "passages",
             Self::Title(_) => "conversations",
             Self::Checkpoint(_) => "turns",
             Self::Profile(_) => "users",

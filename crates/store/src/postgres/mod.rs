@@ -5,6 +5,7 @@ mod tls;
 use self::tls::{Connector, Tls};
 use crate::cipher::Cipher;
 use crate::error::{Cause, OpenError};
+use crate::knowledge::pgvector;
 use crate::options::Options;
 use crate::pools::{LogErrors, Pools};
 use diesel::result::{DatabaseErrorKind, Error};
@@ -117,9 +118,11 @@ impl Server {
                 .await
                 .map_err(|error| OpenError::unreachable(&*self.name, error))
         };
+        let failed = |error| OpenError::unreachable(&*self.name, error);
         Ok(Pools::Postgres {
             log: pool(options.writers, LOG_SETTINGS).await?,
             general: pool(options.readers, "").await?,
+            pgvector: pgvector::prepare(&mut self.connect("").await.map_err(failed)?).await,
             cipher: Cipher::default(),
         })
     }

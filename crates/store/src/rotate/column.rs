@@ -19,6 +19,9 @@ pub(crate) enum Column {
     JobPayload,
     JobResult,
     Prompt,
+    DocumentTitle,
+    DocumentBody,
+    Passage,
 }
 
 /// A text that is due: its row, whose it is, itself, its key; and a plain fingerprint.
@@ -46,7 +49,7 @@ pub(super) struct Anew<'a> {
 }
 
 impl Column {
-    pub(crate) const ALL: [Self; 9] = [
+    pub(crate) const ALL: [Self; 12] = [
         Self::Title,
         Self::Content,
         Self::Attached,
@@ -56,6 +59,9 @@ impl Column {
         Self::Prompt,
         Self::JobPayload,
         Self::JobResult,
+        Self::DocumentTitle,
+        Self::DocumentBody,
+        Self::Passage,
     ];
 
     pub(super) const fn table(self) -> &'static str {
@@ -66,13 +72,16 @@ impl Column {
             Self::Profile => "users",
             Self::JobPayload | Self::JobResult => "jobs",
             Self::Prompt => "assistants",
+            Self::DocumentTitle | Self::DocumentBody => "documents",
+            Self::Passage => "passages",
         }
     }
 
     pub(super) const fn text(self) -> &'static str {
         match self {
-            Self::Title => "title",
-            Self::Content | Self::Checkpoint => "content",
+            Self::Title | Self::DocumentTitle => "title",
+            Self::DocumentBody => "body",
+            Self::Content | Self::Checkpoint | Self::Passage => "content",
             Self::Attached => "attached",
             Self::Metadata => "metadata",
             Self::Profile => "profile",
@@ -84,7 +93,9 @@ impl Column {
 
     pub(super) const fn key(self) -> &'static str {
         match self {
-            Self::Title | Self::Content | Self::Checkpoint => "key_id",
+            Self::Title | Self::Content | Self::Checkpoint | Self::Passage => "key_id",
+            Self::DocumentTitle => "title_key",
+            Self::DocumentBody => "body_key",
             Self::Attached => "attached_key",
             Self::Metadata => "metadata_key",
             Self::Profile => "profile_key",
@@ -106,13 +117,7 @@ impl Column {
                  AND other.conversation_id = messages.conversation_id) THEN NULL ELSE anew.fingerprint END, \
                  fingerprint_keyed = CASE WHEN anew.fingerprint IS NULL THEN messages.fingerprint_keyed ELSE true END"
             }
-            Self::Attached
-            | Self::Metadata
-            | Self::Checkpoint
-            | Self::Profile
-            | Self::Prompt
-            | Self::JobPayload
-            | Self::JobResult => "",
+            _ => "",
         }
     }
 
@@ -134,6 +139,7 @@ impl Column {
     const fn owner(self) -> &'static str {
         match self {
             Self::Content | Self::Attached | Self::Metadata => "conversation_id",
+            Self::Passage => "document_id",
             _ => "id",
         }
     }
@@ -150,6 +156,9 @@ impl Column {
             Self::JobPayload => Place::JobPayload(*id),
             Self::JobResult => Place::JobResult(*id),
             Self::Prompt => Place::Assistant(*id),
+            Self::DocumentTitle => Place::DocumentTitle(*id),
+            Self::DocumentBody => Place::DocumentBody(*id),
+            Self::Passage => Place::Passage { document: *owner, passage: *id },
         }
     }
 

@@ -38,6 +38,8 @@ pub struct Rotated {
     pub jobs: u64,
     /// Instructions of assistants.
     pub prompts: u64,
+    /// Titles, texts and passages of documents.
+    pub documents: u64,
     /// When it is done: how many texts are still plain or under another key, because they cannot be read (the log names
     /// their rows), or because another server goes on to write so. 0: no key but the current one is needed any more.
     pub left: u64,
@@ -53,6 +55,7 @@ impl Rotated {
             Column::Profile => &mut self.profiles,
             Column::JobPayload | Column::JobResult => &mut self.jobs,
             Column::Prompt => &mut self.prompts,
+            Column::DocumentTitle | Column::DocumentBody | Column::Passage => &mut self.documents,
         };
         *counter += changed;
     }

@@ -239,6 +239,7 @@ async fn no_file_holds_what_was_plain_before_a_rotation() {
         profiles: 1,
         prompts: 1,
         jobs: 3,
+        documents: 0,
         left: 0,
     };
     assert_eq!(rotated, expected);

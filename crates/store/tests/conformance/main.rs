@@ -18,6 +18,7 @@ mod counts;
 mod credentials;
 mod deleting;
 mod desk;
+mod documents;
 mod encryption;
 mod exchanges;
 mod fingerprints;

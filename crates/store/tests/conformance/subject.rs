@@ -26,7 +26,7 @@ pub struct Node {
 enum Kind {
     Memory,
     Sqlite { folder: TempDir, database: Database },
-    Postgres { name: String, database: Database },
+    Postgres { name: String, server: &'static Server, database: Database },
 }
 
 impl Subject {
@@ -51,11 +51,19 @@ impl Subject {
     }
 
     pub async fn postgres_with(options: Options) -> Self {
-        let server = Server::shared();
+        Self::postgres_at(Server::shared(), options).await
+    }
+
+    /// A PostgreSQL that has the extension for vectors.
+    pub async fn pgvector() -> Self {
+        Self::postgres_at(Server::with_pgvector(), Options::default()).await
+    }
+
+    async fn postgres_at(server: &'static Server, options: Options) -> Self {
         let name = server.fresh_database().await;
         let database = Database::open(&server.url(&name), &options).await.unwrap();
         let store = Arc::new(database.clone());
-        Self { store: store.clone(), people: store, kind: Kind::Postgres { name, database }, options }
+        Self { store: store.clone(), people: store, kind: Kind::Postgres { name, server, database }, options }
     }
 
     /// Where it is, if it is anywhere.
@@ -63,7 +71,7 @@ impl Subject {
         match &self.kind {
             Kind::Memory => None,
             Kind::Sqlite { folder, .. } => Some(file_url(folder)),
-            Kind::Postgres { name, .. } => Some(Server::shared().url(name)),
+            Kind::Postgres { name, server, .. } => Some(server.url(name)),
         }
     }
 
@@ -81,8 +89,8 @@ impl Subject {
     /// Two nodes on the same data, where there can be two; else the same one twice.
     pub async fn nodes(&self) -> [Node; 2] {
         let here = Node { store: self.store.clone(), people: self.people.clone() };
-        let Kind::Postgres { name, .. } = &self.kind else { return [here.clone(), here] };
-        let second = Database::open(&Server::shared().url(name), &self.options).await.unwrap();
+        let Kind::Postgres { name, server, .. } = &self.kind else { return [here.clone(), here] };
+        let second = Database::open(&server.url(name), &self.options).await.unwrap();
         let second = Arc::new(second);
         [here, Node { store: second.clone(), people: second }]
     }

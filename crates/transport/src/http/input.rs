@@ -77,7 +77,8 @@ impl<'de> Deserialize<'de> for Secret {
     }
 }
 
-fn read<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, Refusal> {
+/// A JSON object. Errors: `INVALID_JSON`, `INVALID_REQUEST`.
+pub(super) fn read<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, Refusal> {
     let value: Value = serde_json::from_slice(bytes)
         .map_err(|error| Refusal::new(ErrorCode::InvalidJson, error.to_string()))?;
     // Serde would take an array's elements for the fields in their order.

@@ -5,5 +5,6 @@ pub(crate) mod fanout;
 pub(crate) mod idle;
 pub(crate) mod joins;
 pub(crate) mod relay;
+pub(crate) mod retrieval;
 pub(crate) mod sends;
 pub(crate) mod start;

@@ -49,12 +49,18 @@ const fn of_assistant(owner: u16) -> Who {
     Who::Each { stranger: NONE, member: NONE, admin: NONE, owner: (owner, "") }
 }
 
+/// A document's of a room.
+const fn of_document(member: Gets, owner: u16) -> Who {
+    Who::Each { stranger: NO_DOCUMENT, member, admin: NO_DOCUMENT, owner: (owner, "") }
+}
+
 /// The server's own affairs.
 const FOR_ADMINS: Who =
     Who::Each { stranger: FORBIDDEN, member: FORBIDDEN, admin: (200, ""), owner: FORBIDDEN };
 const NO_ROOM: Gets = (404, "ROOM_NOT_FOUND");
 const NO_SESSION: Gets = (404, "CONVERSATION_NOT_FOUND");
 const NO_JOB: Gets = (404, "JOB_NOT_FOUND");
+const NO_DOCUMENT: Gets = (404, "NOT_FOUND");
 const FORBIDDEN: Gets = (403, "FORBIDDEN");
 const CONFLICT: Gets = (409, "CONFLICT");
 
@@ -91,6 +97,10 @@ const ROUTES: &[Row] = &[
     row("POST /api/v1/ai/embeddings", || json!({"text": "a text"}), Who::Own(200)),
     row("GET /api/v1/ws/rooms/{room_id}/assistant", nothing, of_room((200, ""), 200)),
     row("PUT /api/v1/ws/rooms/{room_id}/assistant", || json!({"assistant": null}), of_room(FORBIDDEN, 200)),
+    row("GET /api/v1/ai/documents", nothing, Who::Own(200)),
+    row("POST /api/v1/ai/documents", document, of_room(FORBIDDEN, 201)),
+    row("GET /api/v1/ai/documents/{document_id}", nothing, of_document((200, ""), 200)),
+    row("DELETE /api/v1/ai/documents/{document_id}", nothing, of_document(FORBIDDEN, 204)),
     row("DELETE /api/v1/ws/rooms/{room_id}", nothing, of_room(FORBIDDEN, 204)),
     row("GET /api/v1/ai/assistants", nothing, Who::Own(200)),
     row("POST /api/v1/ai/assistants", || json!({"name": "chef"}), Who::Own(201)),
@@ -128,6 +138,11 @@ fn job() -> Value {
 
 fn completion() -> Value {
     json!({"messages": [{"role": "user", "content": "echo hello"}]})
+}
+
+/// One of the room, which is not there for strangers.
+fn document() -> Value {
+    json!({"title": "A title", "content": "a secret", "attachTo": {"roomId": "secret"}})
 }
 
 fn credentials(password: &str) -> Value {
@@ -186,6 +201,7 @@ async fn every_route_refuses_strangers() {
     let nobodys = format!("{}{}", &session[..35], if session.ends_with('0') { '1' } else { '0' });
     let work = json!({"type": "generate-completion", "message": "echo a secret"});
     let job = id(&app.ask(&ann, "POST", "/api/v1/ai/jobs", work).await.json()["jobId"]);
+    let document = id(&app.ask(&ann, "POST", "/api/v1/ai/documents", document()).await.json()["id"]);
     let issued = app.ask(&ann, "POST", "/api/v1/ws/token", Value::Null).await.json();
     let socket = id(&issued["token"]);
 
@@ -196,15 +212,16 @@ async fn every_route_refuses_strangers() {
     for Row { operation, body, who } in ROUTES {
         let secured = listed.iter().any(|(listed, secured)| listed == operation && *secured);
         let (method, form) = operation.split_once(' ').unwrap();
-        let named = |room: &str, session: &str, job: &str, assistant: &str| {
+        let named = |room: &str, session: &str, job: &str, assistant: &str, document: &str| {
             form.replace("{room_id}", room)
                 .replace("{session_id}", session)
                 .replace("{conversation_id}", session)
                 .replace("{job_id}", job)
                 .replace("{assistant_id}", assistant)
+                .replace("{document_id}", document)
         };
-        let path = named("secret", &session, &job, &assistant);
-        let absent = named("nowhere", &nobodys, &nobodys, &nobodys);
+        let path = named("secret", &session, &job, &assistant, &document);
+        let absent = named("nowhere", &nobodys, &nobodys, &nobodys, &nobodys);
         let ask = async |token: Option<&str>| http::ask(app.address(), method, &path, token, &body()).await;
         let gets = async |token: Option<&str>, (status, code): Gets| {
             let answer = ask(token).await;

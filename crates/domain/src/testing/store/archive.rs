@@ -160,7 +160,7 @@ fn entry(conversation: &Conversation, user: UserId) -> Option<ConversationEntry>
     })
 }
 
-fn paged<T>(all: Vec<T>, page: Page) -> Paged<T> {
+pub(super) fn paged<T>(all: Vec<T>, page: Page) -> Paged<T> {
     let total = all.len() as u64;
     let offset = usize::try_from(page.offset).unwrap_or(usize::MAX);
     Paged { items: all.into_iter().skip(offset).take(page.limit).collect(), total }

@@ -13,6 +13,10 @@ pub(super) struct Assistants {
 }
 
 impl Assistants {
+    pub(super) fn has(&self, id: AssistantId) -> bool {
+        self.all.contains_key(&id)
+    }
+
     fn of(&self, owner: Option<UserId>) -> impl Iterator<Item = &Assistant> {
         self.all.values().filter(move |it| it.owner == owner)
     }

@@ -2,6 +2,7 @@
 
 mod assistant;
 mod instructions;
+mod knowledge;
 mod window;
 
 use super::Job;
@@ -50,17 +51,36 @@ pub(super) struct Context {
     pub(super) beside: Option<Extra>,
 }
 
-/// The context of a turn that this assistant answers, or none.
+/// The context of a turn that this assistant answers, or none. With the documents that have to do with the question, where
+/// they have room beside it; `citations` says which.
 pub(super) async fn build(
     shared: &Shared,
     job: &Job,
     assistant: Option<&Assistant>,
-    _citations: &mut Vec<Citation>,
+    citations: &mut Vec<Citation>,
 ) -> Result<Context, NoContext> {
-    let settings = &shared.settings.turns;
     let Instructions { text, trusted, beside } = instructions::build(shared, job, assistant).await?;
-    let system = text.as_deref();
-    let mut window = Window::new(job.turn.in_reply_to, settings.context_tokens, system);
+    let known = knowledge::build(shared, job, &knowledge::scopes(job, assistant)).await;
+    if let Some(known_text) = known.text {
+        // What documents say comes last: the operator's own words stay at the beginning.
+        let with: Vec<_> = text.iter().map(String::as_str).chain([known_text.as_str()]).collect();
+        if let Some(pieces) = newest(shared, job, Some(&with.join("\n\n"))).await? {
+            *citations = known.citations;
+            return Ok(Context { pieces, trusted, beside });
+        }
+    }
+    let pieces = newest(shared, job, text.as_deref()).await?;
+    let too_long = || NoContext::Refused(Refusal::of(ErrorCode::ContextTooLong));
+    Ok(Context { pieces: pieces.ok_or_else(too_long)?, trusted, beside })
+}
+
+/// The instructions and the newest messages that fit; none where not even the message to answer does.
+async fn newest(
+    shared: &Shared,
+    job: &Job,
+    system: Option<&str>,
+) -> Result<Option<Vec<ContextMessage>>, StoreError> {
+    let mut window = Window::new(job.turn.in_reply_to, shared.settings.turns.context_tokens, system);
     window.names_people = job.names_people;
     let mut before = job.answers + 1;
     'pages: loop {
@@ -73,6 +93,5 @@ pub(super) async fn build(
         }
         before = oldest;
     }
-    let too_long = || NoContext::Refused(Refusal::of(ErrorCode::ContextTooLong));
-    Ok(Context { pieces: window.finish(system).ok_or_else(too_long)?, trusted, beside })
+    Ok(window.finish(system))
 }

@@ -4,11 +4,12 @@ use super::SlowStore;
 use async_trait::async_trait;
 use parlor_domain::message::{Message, Seq};
 use parlor_domain::ports::{
-    Assistant, AssistantSaved, AssistantStore, AuditEntry, AuditFilter, AuditStore, ConversationEntry,
-    ConversationStore, Exchange, Found, GrantStore, Page, Paged, ReportStore, Revocation, StoreError,
+    Assistant, AssistantSaved, AssistantStore, AuditEntry, AuditFilter, AuditStore, Chunk, ConversationEntry,
+    ConversationStore, DocumentLease, DocumentRecord, DocumentScope, DocumentState, DocumentStore,
+    DocumentWork, Exchange, Found, GrantStore, Page, Paged, Passage, ReportStore, Revocation, StoreError,
     UsageBy, UsageFilter, UsageLine,
 };
-use parlor_domain::{AssistantId, ConversationId, MessageId, Timestamp, UserId};
+use parlor_domain::{AssistantId, ConversationId, DocumentId, MessageId, Timestamp, UserId};
 use tokio::time::sleep;
 use uuid::Uuid;
 
@@ -166,5 +167,83 @@ impl AssistantStore for SlowStore {
 
     async fn room_assistant(&self, conversation: ConversationId) -> Result<Option<Assistant>, StoreError> {
         self.store.room_assistant(conversation).await
+    }
+}
+
+#[async_trait]
+impl DocumentStore for SlowStore {
+    async fn document_add(
+        &self,
+        record: DocumentRecord,
+        text: String,
+        most: u64,
+    ) -> Result<bool, StoreError> {
+        self.store.document_add(record, text, most).await
+    }
+
+    async fn document_get(&self, id: DocumentId) -> Result<Option<DocumentRecord>, StoreError> {
+        self.store.document_get(id).await
+    }
+
+    async fn document_list(
+        &self,
+        scope: DocumentScope,
+        page: Page,
+    ) -> Result<Paged<DocumentRecord>, StoreError> {
+        self.store.document_list(scope, page).await
+    }
+
+    async fn document_delete(&self, id: DocumentId) -> Result<bool, StoreError> {
+        self.store.document_delete(id).await
+    }
+
+    async fn documents_of_gone(&self, limit: usize) -> Result<usize, StoreError> {
+        self.store.documents_of_gone(limit).await
+    }
+
+    async fn documents_outdated(&self, model: &str) -> Result<usize, StoreError> {
+        self.store.documents_outdated(model).await
+    }
+
+    async fn document_claim(&self, lease: DocumentLease) -> Result<Option<DocumentWork>, StoreError> {
+        self.store.document_claim(lease).await
+    }
+
+    async fn document_hold(&self, id: DocumentId, lease: DocumentLease) -> Result<bool, StoreError> {
+        self.store.document_hold(id, lease).await
+    }
+
+    async fn document_index(
+        &self,
+        id: DocumentId,
+        lease: DocumentLease,
+        model: &str,
+        chunks: Vec<Chunk>,
+    ) -> Result<bool, StoreError> {
+        self.store.document_index(id, lease, model, chunks).await
+    }
+
+    async fn document_problem(
+        &self,
+        id: DocumentId,
+        lease: DocumentLease,
+        state: DocumentState,
+        problem: &str,
+    ) -> Result<(), StoreError> {
+        self.store.document_problem(id, lease, state, problem).await
+    }
+
+    async fn documents_any(&self, scopes: &[DocumentScope], model: &str) -> Result<bool, StoreError> {
+        self.store.documents_any(scopes, model).await
+    }
+
+    async fn passages_near(
+        &self,
+        scopes: &[DocumentScope],
+        model: &str,
+        vector: &[f32],
+        limit: usize,
+    ) -> Result<Vec<Passage>, StoreError> {
+        self.store.passages_near(scopes, model, vector, limit).await
     }
 }

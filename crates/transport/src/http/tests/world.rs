@@ -9,7 +9,7 @@ use parlor_domain::ports::{
     Accounts, Authenticator, Backend, Clock, GrantId, Identity, RefreshError, Role, Scope, SignUp, SignedIn,
     Store, User,
 };
-use parlor_domain::testing::{ManualClock, MemoryStore, ScriptedBackend, WordEmbedder};
+use parlor_domain::testing::{ManualClock, MemoryStore, PlainExtractor, ScriptedBackend, WordEmbedder};
 use parlor_domain::{ErrorCode, Hub, Ports, Provider, Refusal, Settings, UserId};
 use serde_json::Value;
 use std::net::IpAddr;
@@ -169,6 +169,7 @@ impl World {
             prompts: Arc::new(parlor_domain::testing::PlainPrompts),
             moderator: None,
             embedder: Some(Arc::new(WordEmbedder::default())),
+            extractor: Some(Arc::new(PlainExtractor)),
         };
         let hub = Hub::start(ports, Settings::default()).await.unwrap();
         Self { router: Server::new(hub.clone(), options).router(), backend, hub, store, accounts, clock }

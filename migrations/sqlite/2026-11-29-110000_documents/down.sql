@@ -1,0 +1,3 @@
+DROP TABLE passage_vectors;
+DROP TABLE passages;
+DROP TABLE documents;

@@ -1,0 +1,192 @@
+//! Do the passages that are found stand among the nearest, and how long does it take to find them among 100,000?
+//!
+//! The store is measured in this process: what a server adds to a search is a question's vector. The reference is a comparison
+//! with every vector as it was made, in memory.
+
+use crate::Result;
+use crate::bench::{Bench, rows};
+use crate::figures::percentile;
+use crate::report::{Figures, Measure, Row};
+use parlor_ai::embeddings::HashedNgrams;
+use parlor_domain::ports::{
+    Chunk, Clock, DocumentLease, DocumentRecord, DocumentScope, DocumentState, DocumentStore, Embedder,
+    SystemClock,
+};
+use parlor_domain::{DocumentId, UserId};
+use parlor_store::{Database, Options};
+use std::time::{Duration, Instant};
+use uuid::Uuid;
+
+/// How many passages are found for a question.
+const FOUND: usize = 10;
+/// How many words there are, and how many a passage and a question have.
+const WORDS: u64 = 20_000;
+const PASSAGE: usize = 60;
+const QUESTION: usize = 6;
+
+const RECALL: Measure = Measure::new("recall@10 against exact", "%");
+const MEDIAN: Measure = Measure::new("time of a search, p50", "ms");
+const SLOW: Measure = Measure::new("time of a search, p99", "ms");
+
+/// Runs it on an SQLite file and, where one is given, on a PostgreSQL that may have pgvector.
+pub(crate) async fn run(bench: &Bench, postgres: Option<&str>) -> Result<Vec<Row>> {
+    let (documents, each, asked) = (bench.size(100, 4), bench.size(1_000, 50), bench.size(400, 20));
+    let folder = tempfile::tempdir()?;
+    let file = format!("sqlite://{}", folder.path().join("parlor.db").display());
+    let databases = [("SQLite", Some(file)), ("PostgreSQL", postgres.map(str::to_owned))];
+    let case = |(name, url): (&str, Option<String>)| {
+        let case = format!("retrieval: {} passages, {name}", documents * each);
+        url.filter(|_| bench.wants(&case)).map(|url| (case, url))
+    };
+    let cases: Vec<_> = databases.into_iter().filter_map(case).collect();
+    // The store needs threads, which the generator of load has not.
+    let measured = tokio::task::spawn_blocking(move || {
+        let runtime = tokio::runtime::Runtime::new().map_err(|error| error.to_string())?;
+        runtime.block_on(measure(cases, documents, each, asked)).map_err(|error| error.to_string())
+    });
+    Ok(measured.await??)
+}
+
+async fn measure(
+    cases: Vec<(String, String)>,
+    documents: usize,
+    each: usize,
+    asked: usize,
+) -> Result<Vec<Row>> {
+    let collection = Collection::new(documents, each, asked).await?;
+    let reference = collection.exact();
+    let mut all = Vec::new();
+    for (case, url) in cases {
+        eprintln!("{case}");
+        all.extend(rows(&case, &collection.measured(&url, &reference.nearest).await?, &reference.figures));
+    }
+    Ok(all)
+}
+
+/// Numbers that look random and are the same in every run.
+struct Chance(u64);
+
+impl Chance {
+    fn next(&mut self) -> u64 {
+        self.0 = self.0.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+        self.0 >> 33
+    }
+
+    /// A word; a few are in many passages, as in any language.
+    fn word(&mut self) -> String {
+        let most = 1 + self.next() % WORDS;
+        let number = self.next() % most;
+        let letter = |number: u64| char::from(b'a' + u8::try_from(number % 26).unwrap_or_default());
+        (0..7).map(|place| letter(number.wrapping_mul(2_654_435_761) >> (place * 4))).collect()
+    }
+
+    fn text(&mut self, words: usize) -> String {
+        (0..words).map(|_| self.word()).collect::<Vec<_>>().join(" ")
+    }
+}
+
+struct Collection {
+    owner: UserId,
+    documents: Vec<Vec<Chunk>>,
+    questions: Vec<Vec<f32>>,
+}
+
+/// What comparing with everything gives.
+struct Exact {
+    nearest: Vec<Vec<(usize, u32)>>,
+    figures: Figures,
+}
+
+impl Collection {
+    /// Each question has words of one passage, and others.
+    async fn new(documents: usize, each: usize, asked: usize) -> Result<Self> {
+        let mut chance = Chance(7);
+        let (mut made, mut questions) = (Vec::new(), Vec::new());
+        for _ in 0..documents {
+            let texts: Vec<String> = (0..each).map(|_| chance.text(PASSAGE)).collect();
+            let embedded = HashedNgrams.embed(&texts, HashedNgrams::MODEL).await?;
+            made.push(
+                texts
+                    .into_iter()
+                    .zip(embedded.vectors)
+                    .map(|(text, vector)| Chunk { text, vector })
+                    .collect(),
+            );
+        }
+        for number in 0..asked {
+            let document: &Vec<Chunk> = &made[number % documents];
+            let words: Vec<&str> =
+                document[(number * 31) % each].text.split(' ').take(QUESTION - 2).collect();
+            questions.push(format!("{} {}", words.join(" "), chance.text(2)));
+        }
+        let questions = HashedNgrams.embed(&questions, HashedNgrams::MODEL).await?.vectors;
+        Ok(Self { owner: UserId::new(), documents: made, questions })
+    }
+
+    fn exact(&self) -> Exact {
+        let (mut nearest, mut times) = (Vec::new(), Vec::new());
+        for question in &self.questions {
+            let began = Instant::now();
+            let mut scores: Vec<(f32, (usize, u32))> = Vec::new();
+            for (document, chunks) in self.documents.iter().enumerate() {
+                for (number, chunk) in (0_u32..).zip(chunks) {
+                    let score = chunk.vector.iter().zip(question).map(|(a, b)| a * b).sum();
+                    scores.push((score, (document, number)));
+                }
+            }
+            scores.sort_unstable_by(|a, b| b.0.total_cmp(&a.0));
+            times.push(began.elapsed().as_micros() as u64);
+            nearest.push(scores.into_iter().take(FOUND).map(|(_, place)| place).collect());
+        }
+        Exact { nearest, figures: figures(100.0, &mut times) }
+    }
+
+    async fn measured(&self, url: &str, nearest: &[Vec<(usize, u32)>]) -> Result<Figures> {
+        let database = Database::open(url, &Options::default()).await?;
+        let began = Instant::now();
+        let mut ids = Vec::new();
+        for chunks in &self.documents {
+            ids.push(self.store(&database, chunks).await?);
+        }
+        eprintln!("stored in {:.1} s", began.elapsed().as_secs_f64());
+        let (mut hits, mut times) = (0, Vec::new());
+        let scopes = [DocumentScope::User(self.owner)];
+        for (question, nearest) in self.questions.iter().zip(nearest) {
+            let began = Instant::now();
+            let found = database.passages_near(&scopes, HashedNgrams::MODEL, question, FOUND).await?;
+            times.push(began.elapsed().as_micros() as u64);
+            let is_nearest = |(document, number): &&(usize, u32)| {
+                found.iter().any(|it| it.document == ids[*document] && it.chunk == *number)
+            };
+            hits += nearest.iter().filter(is_nearest).count();
+        }
+        database.close().await;
+        Ok(figures(hits as f64 * 100.0 / (self.questions.len() * FOUND) as f64, &mut times))
+    }
+
+    async fn store(&self, database: &Database, chunks: &[Chunk]) -> Result<DocumentId> {
+        let (id, now) = (DocumentId::new(), SystemClock.now());
+        let record = DocumentRecord {
+            id,
+            owner: self.owner,
+            scope: DocumentScope::User(self.owner),
+            title: "A document".to_owned(),
+            content_type: "text/plain".to_owned(),
+            size: 0,
+            state: DocumentState::Pending,
+            problem: None,
+            chunks: 0,
+            created_at: now,
+            updated_at: now,
+        };
+        database.document_add(record, "text".to_owned(), u64::MAX).await?;
+        let lease = DocumentLease { node: Uuid::new_v4(), now, until: now.plus(Duration::from_hours(1)) };
+        database.document_claim(lease).await?;
+        database.document_index(id, lease, HashedNgrams::MODEL, chunks.to_vec()).await?;
+        Ok(id)
+    }
+}
+
+fn figures(recall: f64, micros: &mut [u64]) -> Figures {
+    vec![(RECALL, recall), (MEDIAN, percentile(micros, 0.5) / 1e3), (SLOW, percentile(micros, 0.99) / 1e3)]
+}
