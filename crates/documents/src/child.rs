@@ -29,8 +29,9 @@ const FILE_MAX: u64 = 256 * 1024 * 1024;
 /// With which code a child ends that could not do it.
 const BROKEN: u8 = 3;
 const TOO_LARGE: u8 = 4;
+const NOT_KNOWN: u8 = 5;
 
-/// An [`Extractor`] that reads texts itself and has PDF read by a program, which calls [`extract_here`].
+/// An [`Extractor`] that reads plain texts itself and has HTML and PDF read by a program, which calls [`extract_here`].
 #[derive(Debug)]
 pub struct Extracting {
     program: PathBuf,
@@ -39,7 +40,7 @@ pub struct Extracting {
 }
 
 impl Extracting {
-    /// Has PDF read by `program`, which is told these arguments and then the content's type and the most bytes of text.
+    /// Has what is not plain read by `program`, which is told these arguments and then the content's type and the most bytes of text.
     pub fn by(program: PathBuf, arguments: impl IntoIterator<Item = impl Into<OsString>>) -> Self {
         let arguments = arguments.into_iter().map(Into::into).collect();
         Self { program, arguments, places: Semaphore::new(CHILDREN) }
@@ -84,6 +85,7 @@ async fn exchange(child: &mut Child, content: &[u8], most: usize) -> Result<Stri
         Some(Ok(0)) => String::from_utf8(text).map_err(|_| lost()),
         Some(Ok(BROKEN)) => Err(ExtractError::Broken(String::from_utf8_lossy(&text).into_owned())),
         Some(Ok(TOO_LARGE)) => Err(ExtractError::TooLarge),
+        Some(Ok(NOT_KNOWN)) => Err(ExtractError::Type),
         // A panic.
         Some(_) => Err(lost()),
         // The system ended it: it wanted too much of something.
@@ -94,12 +96,10 @@ async fn exchange(child: &mut Child, content: &[u8], most: usize) -> Result<Stri
 #[async_trait]
 impl Extractor for Extracting {
     async fn extract(&self, content: Bytes, content_type: &str, most: usize) -> Result<String, ExtractError> {
-        if content_type == "application/pdf" {
-            return self.ask(&content, content_type, most).await;
+        if crate::is_plain(content_type) {
+            return crate::text(&content, content_type, most);
         }
-        let content_type = content_type.to_owned();
-        let read = tokio::task::spawn_blocking(move || crate::text(&content, &content_type, most)).await;
-        read.unwrap_or_else(|_| Err(ExtractError::Broken("what reads it broke off".to_owned())))
+        self.ask(&content, content_type, most).await
     }
 }
 
@@ -118,7 +118,7 @@ pub fn extract_here(content_type: &str, most: usize) -> ExitCode {
         Ok(text) => (0, text),
         Err(ExtractError::TooLarge) => (TOO_LARGE, String::new()),
         Err(ExtractError::Broken(words)) => (BROKEN, words),
-        Err(ExtractError::Type) => (BROKEN, ExtractError::Type.to_string()),
+        Err(ExtractError::Type) => (NOT_KNOWN, String::new()),
     };
     let mut out = std::io::stdout().lock();
     match out.write_all(answer.as_bytes()).and_then(|()| out.flush()) {

@@ -1,7 +1,7 @@
 //! The text of files that people add as documents: the domain's [`Extractor`](parlor_domain::ports::Extractor).
 //!
-//! Strangers make these files. Texts and HTML are read in one pass, here. PDF is a format in which a small file can ask for
-//! any amount of time, memory and depth: it is read by a child process, which has little of each ([`Extracting`]), and
+//! Strangers make these files. Plain texts are read here. HTML and PDF are formats in which a small file can ask for any
+//! amount of time, memory and depth: they are read by a child process, which has little of each ([`Extracting`]), and
 //! whatever becomes of it, the server goes on.
 //!
 //! ```
@@ -17,18 +17,22 @@ pub use child::{Extracting, extract_here};
 
 use parlor_domain::ports::ExtractError;
 
-/// The text of `content`, at most `most` bytes of it, read here and now. Of strangers' PDF let an [`Extracting`] read.
+/// The text of `content`, at most `most` bytes of it, read here and now. Let an [`Extracting`] read those of strangers.
 ///
 /// Errors: the type is none of `text/plain`, `text/markdown`, `text/html` (also `application/xhtml+xml`) and
 /// `application/pdf`; it is not of that type; the text is longer.
 pub fn text(content: &[u8], content_type: &str, most: usize) -> Result<String, ExtractError> {
     let text = match content_type {
         "application/pdf" => pdf::text(content, most)?,
-        "text/html" | "application/xhtml+xml" => html::text(&utf8(content)?),
-        "text/plain" | "text/markdown" | "text/x-markdown" => utf8(content)?,
+        "text/html" | "application/xhtml+xml" => html::text(&utf8(content)?)?,
+        plain if is_plain(plain) => utf8(content)?,
         _ => return Err(ExtractError::Type),
     };
     if text.len() > most { Err(ExtractError::TooLarge) } else { Ok(text) }
+}
+
+fn is_plain(content_type: &str) -> bool {
+    matches!(content_type, "text/plain" | "text/markdown" | "text/x-markdown")
 }
 
 /// Text as people save it: UTF-8, with or without a mark at its beginning.

@@ -96,7 +96,7 @@ pub(crate) async fn store(
         documents::lease_until.eq(None::<At>),
         documents::updated_at.eq(At::from(lease.now)),
     );
-    change!(&pools, |conn| {
+    let kept = change!(&pools, |conn| {
         if diesel::update(mine!(id, lease)).set(ready).execute(conn).await? == 0 {
             return Ok(false);
         }
@@ -110,10 +110,10 @@ pub(crate) async fn store(
         diesel::insert_into(passage_vectors::table).values(values).execute(conn).await?;
         Ok(true)
     })?;
-    if pools.has_pgvector() {
+    if kept && pools.has_pgvector() {
         embeddings(&pools, document, dimensions, &chunks).await?;
     }
-    Ok(true)
+    Ok(kept)
 }
 
 /// The passages as they are kept.

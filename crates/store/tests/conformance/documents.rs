@@ -162,7 +162,8 @@ async fn only_what_was_asked_for_is_found(subject: &Subject) {
     ] {
         let mut found = near(store, scopes, 0.0, 9).await;
         assert!(found.is_sorted_by(|a, b| a.score >= b.score));
-        found.sort_by(|a, b| (b.score.round(), &a.text).partial_cmp(&(a.score.round(), &b.text)).unwrap());
+        let tenths = |it: &Passage| (it.score * 10.0).round();
+        found.sort_by(|a, b| (tenths(b), &a.text).partial_cmp(&(tenths(a), &b.text)).unwrap());
         assert_eq!(texts(&found), expect, "{scopes:?}");
         assert_eq!(store.documents_any(scopes, MODEL).await.unwrap(), !expect.is_empty());
         assert!(!store.documents_any(scopes, "another").await.unwrap());

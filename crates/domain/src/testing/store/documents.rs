@@ -200,7 +200,8 @@ impl DocumentStore for MemoryStore {
             };
             let mut found = Vec::new();
             for document in visible {
-                for (number, chunk) in document.chunks.iter().enumerate() {
+                let alike = |(_, chunk): &(usize, &Chunk)| chunk.vector.len() == vector.len();
+                for (number, chunk) in document.chunks.iter().enumerate().filter(alike) {
                     found.push(passage(document, number, chunk));
                 }
             }
