@@ -27,7 +27,7 @@ mod tests {
     #[test]
     fn what_a_reader_sees_stands_in_paragraphs() {
         check("<p>One <b>two</b>\n three.</p>Four<br>five", "One two three.\n\nFour\nfive");
-        check("<H2 class='a>b'>T&auml;&#x69;l</H2><ul><li>a<li>b</ul>", "## Täil\n\n* a\n* b");
+        check("<H2 class='a>b'>T&auml;&#x69;l</H2><ul><li>a<li>b</ul>", "## Täil\n* a\n* b");
         check("<table><tr><td>a<td>b<tr><td>c</table>", "a b\nc");
         check("a < b && c &unknown; &", "a < b && c &unknown; &");
     }

@@ -184,7 +184,7 @@ async fn files_are_read_and_hostile_ones_refused() {
             "x",
             (400, "INVALID_REQUEST"),
         ),
-        ("title=x&assistantId=00000000-0000-0000-0000-000000000000", "text/plain", "x", (403, "FORBIDDEN")),
+        ("title=x&assistantId=00000000-0000-0000-0000-000000000000", "text/plain", "x", (404, "NOT_FOUND")),
     ] {
         let answer = upload(query, content_type, file).await;
         assert_eq!(answer.refusal(), (expect.0, expect.1.to_owned()), "{query}: {}", answer.body);
