@@ -1,7 +1,8 @@
 //! Jobs: a queue that outlives its runners. Each user has a queue of their own, and the queues take turns.
 //!
 //! A transaction holds the queues of all users that it names, in the order of their ids, before it touches a job; a claim
-//! takes only queues that nobody holds. So nobody waits in a circle, and no two take the same job.
+//! takes only queues that nobody holds. So nobody waits in a circle, and no two take the same job. On SQLite a transaction
+//! is alone, and one hop onto a blocking thread.
 
 mod column;
 mod queues;
@@ -9,9 +10,9 @@ mod reclaim;
 mod rows;
 mod steps;
 
-use self::queues::Queues;
 use self::rows::{EntryRow, JobRow};
 use self::steps::{Step, Steps};
+use crate::at_once::change_at_once;
 use crate::error::{Error, Result};
 use crate::messages::signed;
 use crate::pools::{Pools, change, read};
@@ -51,17 +52,8 @@ pub(crate) async fn write(pools: Pools, now: Timestamp, Changes(steps): Changes)
     let users: BTreeSet<Id> = steps.iter().filter_map(Step::user).collect();
     let new: BTreeSet<Id> = steps.iter().filter_map(Step::new_user).collect();
     let (users, new) = (Vec::from_iter(users), Vec::from_iter(new));
-    let cipher = pools.cipher();
-    change!(&pools, |conn| {
-        conn.queues_make(&new).await?;
-        conn.queues_hold(&users).await?;
-        let now = conn.clock(now.into()).await?;
-        let mut written = Vec::with_capacity(steps.len());
-        for step in &*steps {
-            written.push(conn.step(cipher, step, now).await?);
-        }
-        Ok(written)
-    })
+    let cipher = pools.cipher().clone();
+    change_at_once!(pools, |conn| conn.changes(&cipher, &steps, &users, &new, now.into()).await)
 }
 
 pub(crate) async fn get(pools: Pools, user: UserId, id: JobId) -> Result<Option<Job>> {
