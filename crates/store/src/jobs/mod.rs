@@ -10,6 +10,7 @@ mod reclaim;
 mod rows;
 mod steps;
 
+use self::queues::Clock;
 use self::rows::{EntryRow, JobRow};
 use self::steps::{Step, Steps};
 use crate::at_once::change_at_once;
@@ -26,6 +27,8 @@ use parlor_domain::ports::{Job, JobCounts, JobEntry, JobState, JobWrite, JobWrit
 use parlor_domain::{JobId, Timestamp, UserId};
 use std::collections::BTreeSet;
 use std::sync::Arc;
+use std::time::Duration;
+use uuid::Uuid;
 
 pub(crate) use self::reclaim::reclaim;
 
@@ -118,6 +121,29 @@ pub(crate) async fn counts(pools: Pools) -> Result<JobCounts> {
         *counts.of(JobState::find(&state).ok_or(Error::Corrupt("jobs"))?) = jobs.unsigned_abs();
     }
     Ok(counts)
+}
+
+/// How many jobs are told of at once: of those that run, and of those that ended.
+const NEWS: i64 = 10_000;
+
+/// The jobs that other nodes have, and those that ended lately.
+pub(crate) async fn elsewhere(
+    pools: Pools,
+    now: Timestamp,
+    node: Uuid,
+    within: Duration,
+) -> Result<Vec<JobEntry>> {
+    let rows: Vec<EntryRow> = read!(&pools, |conn| {
+        let since = At(conn.clock(now.into()).await?.0.saturating_sub(signed(within.as_micros())));
+        let runs = jobs::table.filter(sql::<Bool>(ACTIVE)).filter(jobs::node.ne(Id(node)));
+        let runs = runs.order(jobs::lease_until.desc()).limit(NEWS).select(EntryRow::as_select());
+        let ended = jobs::table.filter(jobs::ended_at.ge(since)).order(jobs::ended_at.desc());
+        let ended = ended.limit(NEWS).select(EntryRow::as_select());
+        let mut rows: Vec<EntryRow> = runs.load(conn).await?;
+        rows.extend(ended.load(conn).await?);
+        rows
+    });
+    rows.into_iter().map(EntryRow::into_entry).collect()
 }
 
 /// Forgets jobs that ended before, and the queues of who has none any more.
