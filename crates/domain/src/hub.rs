@@ -206,6 +206,7 @@ impl Hub {
         shared.tasks.spawn(reaper::run(Arc::clone(&shared)));
         shared.tasks.spawn(purge::run(Arc::clone(&shared)));
         shared.tasks.spawn(jobs::purge(Arc::clone(&shared)));
+        shared.tasks.spawn(jobs::hear_elsewhere(Arc::clone(&shared)));
         shared.tasks.spawn(jobs::run(Arc::clone(&shared), jobs_inbox));
         shared.tasks.spawn(receipts::run(Arc::clone(&shared), receipts_inbox));
         shared.tasks.spawn(generation::run(Arc::clone(&shared), books_inbox));
