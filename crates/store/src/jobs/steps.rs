@@ -10,7 +10,7 @@ use crate::error::Result;
 use crate::messages::signed;
 use crate::schema::{job_queues, jobs};
 use crate::types::{At, Id};
-use diesel::dsl::sql;
+use diesel::dsl::{not, sql};
 use diesel::prelude::*;
 use diesel::sql_types::Bool;
 use parlor_domain::ErrorCode;
@@ -296,7 +296,10 @@ macro_rules! steps {
                 until: At,
                 now: At,
             ) -> Result<Taken> {
-                let oldest = waiting!(user).filter(jobs::due_at.le(now)).order(jobs::id).select(jobs::id);
+                // Said in this way, it makes SQLite go along the index of ids up to the first that is due, instead of
+                // sorting all that are.
+                let due = not(jobs::due_at.gt(now));
+                let oldest = waiting!(user).filter(due).order(jobs::id).select(jobs::id);
                 let oldest: Option<Id> = oldest.first(self).await.optional()?;
                 let Some(id) = oldest else { return Ok(Taken::Nothing) };
                 let columns = (
