@@ -207,16 +207,15 @@ impl Hub {
         if look.role != MemberRole::Owner {
             return Err(Refusal::new(ErrorCode::Forbidden, "the room's owner chooses its assistant"));
         }
-        let unknown = || Refusal::new(ErrorCode::ModelNotFound, "there is no such assistant");
         let assistant = match name {
-            Some(name) => Some(self.0.assistant_named(user, name).await?.ok_or_else(unknown)?),
+            Some(name) => Some(self.0.assistant_of_owner(user, name).await?),
             None => None,
         };
         let id = assistant.as_ref().map(|it| it.id);
         let set = self.0.store.room_assistant_set(conversation, id).await;
         self.0.assistants.forget_room(conversation);
         if !set.map_err(|error| Refusal::internal(&error))? {
-            return Err(unknown());
+            return Err(no_assistant());
         }
         Ok(assistant.map(|assistant| entry(caller, &assistant)))
     }
@@ -259,6 +258,15 @@ impl Hub {
 }
 
 impl Shared {
+    /// The assistant that the owner of a room sets in it. Error: `MODEL_NOT_FOUND` where there is none that they may call.
+    pub(crate) async fn assistant_of_owner(
+        &self,
+        owner: UserId,
+        name: &str,
+    ) -> Result<Arc<Assistant>, Refusal> {
+        self.assistant_named(owner, name).await?.ok_or_else(no_assistant)
+    }
+
     /// What an assistant's instructions become. Error: `INVALID_REQUEST`, by the line in which it fails.
     pub(crate) fn instructions_of(
         &self,
@@ -274,6 +282,10 @@ impl Shared {
             Refusal::new(ErrorCode::InvalidRequest, words)
         })
     }
+}
+
+fn no_assistant() -> Refusal {
+    Refusal::new(ErrorCode::ModelNotFound, "there is no such assistant")
 }
 
 fn entry(caller: &Caller, assistant: &Assistant) -> AssistantEntry {

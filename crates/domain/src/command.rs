@@ -175,6 +175,8 @@ pub struct RoomDraft {
     pub kind: Option<RoomKind>,
     /// When the AI answers; none is what the kind brings.
     pub ai_mode: Option<AiMode>,
+    /// Who answers in a new room where a message names nobody: an assistant's name or id.
+    pub assistant: Option<String>,
 }
 
 /// The most messages that one `History` asks for.

@@ -213,6 +213,7 @@ impl Hub {
         shared.tasks.spawn(reaper::run(Arc::clone(&shared)));
         shared.tasks.spawn(purge::run(Arc::clone(&shared)));
         shared.tasks.spawn(jobs::purge(Arc::clone(&shared)));
+        shared.tasks.spawn(jobs::hear_elsewhere(Arc::clone(&shared)));
         shared.tasks.spawn(jobs::run(Arc::clone(&shared), jobs_inbox));
         shared.tasks.spawn(knowledge::indexer::run(Arc::clone(&shared)));
         shared.tasks.spawn(receipts::run(Arc::clone(&shared), receipts_inbox));

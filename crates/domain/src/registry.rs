@@ -100,6 +100,12 @@ impl Registry {
         of_user.filter(|outbox| outbox.ear() != Ear::Answers).for_each(visit);
     }
 
+    /// Whether a user has such connections.
+    pub(crate) fn is_listening(&self, user: UserId) -> bool {
+        let connections = self.0.read();
+        connections.of.get(&user).into_iter().flatten().any(|outbox| outbox.ear() != Ear::Answers)
+    }
+
     /// A user's connections that follow all of that user's own turns.
     pub(crate) fn own_followers(&self, user: UserId) -> Vec<Arc<Outbox>> {
         let connections = self.0.read();

@@ -78,14 +78,19 @@ impl Shared {
         self.rooms.forget(id);
     }
 
-    /// Makes a room. False where its id is taken.
+    /// Makes a room. False where its id is taken. Error: `MODEL_NOT_FOUND` where its owner may call no such assistant.
     async fn room_make(&self, owner: UserId, draft: &RoomDraft) -> Result<bool, Refusal> {
         let kind = draft.kind.unwrap_or(RoomKind::Private);
+        let assistant = match &draft.assistant {
+            Some(name) => Some(self.assistant_of_owner(owner, name).await?.id),
+            None => None,
+        };
         let new = NewRoom {
             conversation: ConversationId::new(),
             room: Room { id: draft.id.clone(), kind, ai_mode: draft.ai_mode },
             title: draft.name.clone().unwrap_or_else(|| draft.id.to_string()),
             owner,
+            assistant,
             at: self.clock.now(),
         };
         self.store.room_create(new).await.map_err(|error| Refusal::internal(&error))

@@ -1,8 +1,10 @@
 //! The events of the `socketio` dialect: the namespace `/ai` of Socket.IO (protocol 5, over Engine.IO 4).
 
 use crate::ai::{JobError, JobResult};
+use crate::metadata::{Attachment, Citation};
 use crate::{ConversationId, ErrorCode, JobId, MessageId};
 use serde::{Deserialize, Serialize};
+use serde_json::Value;
 use std::borrow::Cow;
 
 /// What a client gives with its connection: `io(url, {auth: {token}})`.
@@ -39,6 +41,69 @@ pub struct ChatStart {
     /// The client's own id of the message: sent again with the same text, it gets the first one's answer.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub client_message_id: Option<String>,
+}
+
+/// What a client asks.
+#[derive(Debug, Clone, PartialEq)]
+pub enum ClientEvent {
+    /// `chat:start`.
+    Start(ChatStart),
+    /// `chat:stop`, whatever its argument.
+    Stop,
+}
+
+/// Why an event asks nothing.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct EventError {
+    /// [`ErrorCode::UnknownType`] or [`ErrorCode::InvalidRequest`].
+    pub code: ErrorCode,
+    /// For a person.
+    pub message: Cow<'static, str>,
+    /// The client's own id of the message, as far as that can be read.
+    pub client_message_id: Option<String>,
+}
+
+impl ClientEvent {
+    /// The events' names.
+    pub const NAMES: [&'static str; 2] = ["chat:start", "chat:stop"];
+
+    /// Reads an event by its name and its first argument. Fields that are not known are ignored.
+    ///
+    /// ```
+    /// use parlor_protocol::socketio::ClientEvent;
+    /// let argument = serde_json::json!({"message": "Hello"});
+    /// assert!(matches!(ClientEvent::parse("chat:start", Some(argument)), Ok(ClientEvent::Start(_))));
+    /// assert!(ClientEvent::parse("chat:start", None).is_err());
+    /// ```
+    pub fn parse(name: &str, argument: Option<Value>) -> Result<Self, EventError> {
+        match name {
+            "chat:start" => start(argument.unwrap_or_default()).map(Self::Start),
+            "chat:stop" => Ok(Self::Stop),
+            _ => Err(EventError::unknown()),
+        }
+    }
+}
+
+impl EventError {
+    /// The event is none of this dialect's.
+    pub const fn unknown() -> Self {
+        let message = Cow::Borrowed("the events are `chat:start` and `chat:stop`");
+        Self { code: ErrorCode::UnknownType, message, client_message_id: None }
+    }
+}
+
+fn start(argument: Value) -> Result<ChatStart, EventError> {
+    let invalid = |message, client_message_id| EventError {
+        code: ErrorCode::InvalidRequest,
+        message,
+        client_message_id,
+    };
+    // Serde would take an array's elements for the fields in their order.
+    if !argument.is_object() {
+        return Err(invalid("`chat:start` has one object as its argument".into(), None));
+    }
+    let client_id = argument.get("clientMessageId").and_then(Value::as_str).map(ToOwned::to_owned);
+    ChatStart::deserialize(argument).map_err(|error| invalid(error.to_string().into(), client_id))
 }
 
 /// What the server tells, each by the event of its [name](ServerEvent::name).
@@ -122,6 +187,9 @@ pub struct UserMessage<'a> {
     /// The client's own id of it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub client_message_id: Option<Cow<'a, str>>,
+    /// The files that it carries.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub attachments: Vec<Attachment<'a>>,
 }
 
 /// `chat:message`: a piece of a reply.
@@ -167,6 +235,12 @@ pub struct End<'a> {
     pub model: Option<Cow<'a, str>>,
     /// `complete`, or `interrupted` where it was cut off and this is what there is.
     pub status: Cow<'a, str>,
+    /// The name of the assistant that made it, where one did.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub assistant: Option<Cow<'a, str>>,
+    /// The passages of documents that it was made with.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub citations: Vec<Citation<'a>>,
 }
 
 /// `chat:stopped`.
@@ -182,6 +256,12 @@ pub struct Stopped<'a> {
     pub total_tokens: u64,
     /// The model that made it, where it is known.
     pub model: Option<Cow<'a, str>>,
+    /// The name of the assistant that made it, where one did.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub assistant: Option<Cow<'a, str>>,
+    /// The passages of documents that it was made with.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub citations: Vec<Citation<'a>>,
 }
 
 /// `chat:error`.

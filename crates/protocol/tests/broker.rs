@@ -152,6 +152,7 @@ fn response() -> AiResponse<'static> {
         seq: 2,
         usage: Usage { prompt_tokens: 15, completion_tokens: 20, total_tokens: 35 },
         generated_by: Some("canister-1".into()),
+        assistant: Some("chef".into()),
         timestamp: at(),
         deleted: false,
         edited_at: None,
@@ -193,6 +194,7 @@ fn server_frames() -> Vec<ServerFrame<'static>> {
             confidence_score: None,
             model_used: None,
             generated_by: None,
+            assistant: None,
             status: "failed".into(),
             ..response()
         })),

@@ -53,6 +53,7 @@ fn client_frames() -> Vec<ClientFrame> {
             room_name: Some("My Chat Room".to_owned()),
             room_type: Some("private".to_owned()),
             ai_mode: Some("mention".to_owned()),
+            assistant: Some("chef".to_owned()),
         }),
         ClientFrame::LeaveRoom(RoomRef { room_id: room_id.clone() }),
         ClientFrame::DeleteRoom(RoomRef { room_id: room_id.clone() }),

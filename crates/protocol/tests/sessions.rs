@@ -49,6 +49,7 @@ fn message() -> Message<'static> {
             message_id: message_id(2),
             in_reply_to: message_id(1),
             model: None,
+            assistant: None,
             usage: Usage { prompt_tokens: 15, completion_tokens: 20, total_tokens: 35 },
             raw_events_omitted: None,
             citations: Vec::new(),
@@ -87,6 +88,7 @@ fn server_frames() -> Vec<ServerFrame<'static>> {
     let data = Data {
         raw_events: vec![Json::new(r#"{"z":1.0,"a":null}"#), Json::new("1e3")],
         model: Some("gpt-4".into()),
+        assistant: Some("chef".into()),
         raw_events_omitted: Some(3),
         citations: vec![citation()],
         ..message().data

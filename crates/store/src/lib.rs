@@ -20,6 +20,7 @@
 //! - `knowledge`: documents, their passages and vectors, and how the nearest are found.
 //! - `cipher`: encryption at rest: what people write is sealed on its way into a table, and opened on its way out.
 //! - `rotate`: encrypting anew what is plain or under another key.
+//! - `at_once`: whole changes on SQLite in one hop onto a blocking thread.
 //! - `sqlite`, `postgres`: opening, locks, migrations, connections.
 //!
 //! ```
@@ -48,6 +49,7 @@
 mod append;
 mod archive;
 mod assistants;
+mod at_once;
 mod attached;
 mod audit;
 mod bulk;

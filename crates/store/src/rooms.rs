@@ -42,12 +42,13 @@ pub(crate) fn room_id(text: &str) -> Result<RoomId> {
 
 /// Makes a room with its owner. False where its id, or its conversation's, is taken.
 pub(crate) async fn create(pools: Pools, new: NewRoom) -> Result<bool> {
-    let NewRoom { conversation, room, title, owner, at } = new;
+    let NewRoom { conversation, room, title, owner, assistant, at } = new;
     let (id, now) = (Id::from(conversation), At::from(at));
     let columns = (
         conversations::room_id.eq(room.id.as_str()),
         conversations::room_kind.eq(room.kind.as_str()),
         conversations::ai_mode.eq(room.ai_mode.map(AiMode::as_str)),
+        conversations::assistant_id.eq(assistant.map(Id::from)),
     );
     let NewConversation { title, title_folded, key_id, .. } =
         NewConversation::new(pools.cipher(), id, &title, now)?;

@@ -402,6 +402,7 @@ diesel::joinable!(credentials -> users (user_id));
 diesel::joinable!(refresh_tokens -> users (user_id));
 diesel::joinable!(identities -> users (user_id));
 diesel::allow_tables_to_appear_in_same_query!(conversations, participants, messages, users);
+diesel::allow_tables_to_appear_in_same_query!(turns, messages);
 diesel::allow_tables_to_appear_in_same_query!(assistants, conversations, documents);
 diesel::allow_tables_to_appear_in_same_query!(users, credentials);
 diesel::allow_tables_to_appear_in_same_query!(users, refresh_tokens);

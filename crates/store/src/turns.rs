@@ -2,12 +2,14 @@
 
 use crate::error::Result;
 use crate::pools::{Pools, read};
-use crate::schema::turns;
+use crate::schema::{messages, turns};
 use crate::types::{At, Id};
+use diesel::dsl::exists;
 use diesel::prelude::*;
 use diesel::sql_types::Bool;
 use diesel_async::RunQueryDsl;
 use parlor_domain::Timestamp;
+use parlor_domain::message::Fingerprint;
 use parlor_domain::ports::OrphanTurn;
 use uuid::Uuid;
 
@@ -35,4 +37,14 @@ pub(crate) async fn orphaned(
         in_reply_to: in_reply_to.into(),
     };
     Ok(rows.into_iter().map(orphan).collect())
+}
+
+/// Whether a live turn of another node answers the message with this fingerprint.
+pub(crate) async fn elsewhere(pools: Pools, node: Uuid, question: Fingerprint) -> Result<bool> {
+    let forms: Vec<Id> = pools.cipher().fingerprint(question).forms().collect();
+    Ok(read!(&pools, |conn| {
+        let questions = messages::table.filter(messages::fingerprint.eq_any(&forms)).select(messages::id);
+        let live = turns::table.filter(turns::status.is_null()).filter(turns::node.ne(Id(node)));
+        diesel::select(exists(live.filter(turns::in_reply_to.eq_any(questions)))).get_result(conn).await?
+    }))
 }

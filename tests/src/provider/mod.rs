@@ -5,6 +5,7 @@ pub mod script;
 
 use script::{Reply, Step};
 use serde_json::Value;
+use std::collections::HashMap;
 use std::net::SocketAddr;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
@@ -45,10 +46,23 @@ impl Request {
 #[derive(Debug, Default)]
 struct Seen {
     requests: Mutex<Vec<Request>>,
+    /// How many there were for each model: tests ask thousands of times.
+    counts: Mutex<HashMap<String, usize>>,
     hangups: AtomicUsize,
     released: watch::Sender<bool>,
     /// What it does whatever the model is called.
     always: Option<String>,
+}
+
+impl Seen {
+    /// Remembers a request. Gives how many there were for its model before.
+    fn enter(&self, request: Request) -> usize {
+        let mut counts = self.counts.lock().unwrap_or_else(PoisonError::into_inner);
+        let count = counts.entry(request.model().to_owned()).or_default();
+        self.requests.lock().unwrap_or_else(PoisonError::into_inner).push(request);
+        *count += 1;
+        *count - 1
+    }
 }
 
 impl FakeProvider {
@@ -119,18 +133,13 @@ async fn serve(mut stream: TcpStream, seen: Arc<Seen>) {
         let model = request.model().to_owned();
         if request.head.starts_with("POST /v1/moderations ") {
             let verdict = script::moderate(&request.body);
-            seen.requests.lock().unwrap_or_else(PoisonError::into_inner).push(request);
+            seen.enter(request);
             if answer(&mut stream, verdict, &seen).await.is_none() {
                 return;
             }
             continue;
         }
-        let asked_before = {
-            let mut requests = seen.requests.lock().unwrap_or_else(PoisonError::into_inner);
-            let before = requests.iter().filter(|earlier| earlier.model() == model).count();
-            requests.push(request);
-            before
-        };
+        let asked_before = seen.enter(request);
         let script = seen.always.as_ref().unwrap_or(&model);
         if answer(&mut stream, script::reply(script, asked_before), &seen).await.is_none() {
             return;

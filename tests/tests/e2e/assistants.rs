@@ -1,7 +1,7 @@
 //! Assistants over HTTP, and called through every door.
 
 use parlor_tests::client::id;
-use parlor_tests::{FakeProvider, TestApp, Turn};
+use parlor_tests::{Asker, FakeProvider, Rooms, TestApp, Turn};
 use serde_json::{Value, json};
 
 const PATH: &str = "/api/v1/ai/assistants";
@@ -59,6 +59,11 @@ async fn an_assistant_is_called_through_every_door() {
     );
     let answer = app.ask(&token, "POST", "/api/v1/ai/chat", json!({"message": "hi", "model": "chef"})).await;
     assert_eq!((answer.status, told(&provider)), (200, alone), "{}", answer.body);
+    assert_eq!(answer.json()["assistant"], "chef");
+    let path = format!("/api/v1/ai/conversations/{}", id(&answer.json()["conversationId"]));
+    let messages = app.ask(&token, "GET", &path, Value::Null).await.json()["messages"].take();
+    let named = messages.as_array().unwrap().iter().map(|it| it["assistant"].clone()).collect::<Vec<_>>();
+    assert_eq!(named, [Value::Null, json!("chef")], "{messages}");
 
     let mut rooms = app.rooms(&token).await;
     rooms.enter("den", "group").await;
@@ -79,6 +84,75 @@ async fn an_assistant_is_called_through_every_door() {
     assert_eq!((answer.status, &answer.json()["error"]["code"]), (404, &json!("MODEL_NOT_FOUND")));
     app.ask(&eve, "POST", "/v1/chat/completions", body("chef")).await;
     assert_eq!((told(&provider).0, told(&provider).1), (String::new(), "chef".to_owned()));
+}
+
+/// Protects who wants to know whom they talk to: the reply names its assistant in every dialect that has replies, and none
+/// where none made it.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_reply_names_its_assistant_in_every_dialect() {
+    let app = TestApp::start().await;
+    let token = app.token("ann@example.org");
+    let new = json!({"name": "chef", "systemPrompt": "Cook."});
+    assert_eq!(app.ask(&token, "POST", PATH, new).await.status, 201);
+    let mut broker = app.broker(&token).await;
+    let mut asker = Asker::connect(app.address(), &token).await;
+    for (text, name) in [("@chef, what is there?", json!("chef")), ("what is there?", Value::Null)] {
+        // It hears of the replies in all of its user's threads.
+        let thread = broker.say(None, text).await["thread_id"].clone();
+        let reply = loop {
+            let reply = broker.reply().await;
+            if reply["thread_id"] == thread {
+                break reply;
+            }
+        };
+        assert_eq!(reply["assistant"], name, "broker");
+        asker.send(json!({"message": text})).await;
+        assert_eq!(asker.end().await.0["data"]["assistant"], name, "sessions");
+        let mut io = app.io(&token).await;
+        io.start(None, text).await;
+        let (_, event, end) = io.reply().await;
+        assert_eq!((event.as_str(), &end["assistant"]), ("chat:end", &name), "socketio");
+        let answer = app.ask(&token, "POST", "/api/v1/ai/chat", json!({"message": text})).await.json();
+        assert_eq!(answer["assistant"], name, "the AI API");
+    }
+}
+
+/// Protects who makes a room for an assistant: it is there with the room, or there is no room; who enters one that is there
+/// changes nothing.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_room_is_made_with_its_assistant() {
+    let app = TestApp::start().await;
+    let token = app.token("ann@example.org");
+    let new = json!({"name": "chef", "systemPrompt": "Cook."});
+    assert_eq!(app.ask(&token, "POST", PATH, new).await.status, 201);
+    let mut rooms = app.rooms(&token).await;
+    let join = |room: &str, assistant: &str| json!({"room_id": room, "room_type": "shared", "ai_mode": "always", "assistant": assistant});
+    let mut eve = app.rooms(&app.token("eve@example.org")).await;
+    for (client, name) in [(&mut rooms, "nobody"), (&mut eve, "chef")] {
+        client.ask("join_room", join("kitchen", name)).await;
+        assert_eq!(client.until_any("error").await["data"]["code"], "MODEL_NOT_FOUND", "{name}");
+    }
+    let path = "/api/v1/ws/rooms/kitchen";
+    assert_eq!(app.ask(&token, "GET", path, Value::Null).await.refusal(), (404, "ROOM_NOT_FOUND".into()));
+    rooms.does("join_room", join("kitchen", "chef"), "join_room").await;
+    eve.does("join_room", join("kitchen", ""), "join_room").await;
+    rooms.does("join_room", join("kitchen", "nobody"), "join_room").await;
+    let assistant = app.ask(&token, "GET", &format!("{path}/assistant"), Value::Null).await.json();
+    assert_eq!(assistant["assistant"]["name"], "chef", "{assistant}");
+    eve.chat("kitchen", "what is there?", "m-1").await;
+    loop {
+        let chat = eve.until_any("chat").await;
+        if chat["data"]["done"] == true {
+            assert_eq!(chat["data"]["assistant"], "chef", "{chat}");
+            break;
+        }
+    }
+    // The query that comes with a connection says the same.
+    let query = "?room_id=pantry&room_type=shared&ai_mode=always&assistant=chef";
+    let mut other = Rooms::connect(app.address(), &token, query).await;
+    other.until("join_room").await;
+    let path = "/api/v1/ws/rooms/pantry/assistant";
+    assert_eq!(app.ask(&token, "GET", path, Value::Null).await.json()["assistant"]["name"], "chef");
 }
 
 /// Protects assistants over HTTP: they are kept through a restart, changed in parts, refused with a reason, and the

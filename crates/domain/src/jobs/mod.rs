@@ -11,6 +11,7 @@ mod backoff;
 mod clock;
 mod desk;
 mod draft;
+mod elsewhere;
 mod news;
 mod purge;
 mod requests;
@@ -18,6 +19,7 @@ mod runner;
 
 pub use self::answer::{JobAnswer, JobFound};
 pub use self::draft::JobDraft;
+pub(crate) use self::elsewhere::run as hear_elsewhere;
 pub use self::news::JobNews;
 pub(crate) use self::purge::run as purge;
 pub use self::requests::{JobEnqueued, JobsOverview};
@@ -40,6 +42,7 @@ pub(crate) struct Jobs {
     /// One token a job that this node has.
     pub(crate) held: TaskTracker,
     running: AtomicUsize,
+    told: news::Told,
 }
 
 /// The desk's side.
@@ -53,7 +56,15 @@ struct Request {
 
 pub(crate) fn channel() -> (Jobs, Inbox) {
     let (requests, inbox) = mpsc::channel(REQUESTS);
-    (Jobs { requests, held: TaskTracker::new(), running: AtomicUsize::new(0) }, Inbox(inbox))
+    (
+        Jobs {
+            requests,
+            held: TaskTracker::new(),
+            running: AtomicUsize::new(0),
+            told: news::Told::default(),
+        },
+        Inbox(inbox),
+    )
 }
 
 /// Runs until the server stops.

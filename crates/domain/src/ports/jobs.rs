@@ -1,6 +1,7 @@
 //! Jobs: work that is done in the background, and outlives the process that took it in.
 
 use super::{Page, Paged, StoreError};
+use crate::message::Fingerprint;
 use crate::{ConversationId, ErrorCode, JobId, MessageId, Timestamp, UserId};
 use async_trait::async_trait;
 use std::time::Duration;
@@ -370,6 +371,19 @@ pub trait JobStore: Send + Sync + 'static {
 
     /// How many jobs there are.
     async fn job_counts(&self) -> Result<JobCounts, StoreError>;
+
+    /// What other nodes do: the jobs that they have now, and those of all nodes that ended no longer than `within` ago, the
+    /// last ones first; of either at most 10,000. Nothing in a store that only one process can open (`SQLite`).
+    async fn jobs_elsewhere(
+        &self,
+        now: Timestamp,
+        node: Uuid,
+        within: Duration,
+    ) -> Result<Vec<JobEntry>, StoreError>;
+
+    /// Whether a turn that another node than `node` has begun, and that has not ended, answers the message with this
+    /// fingerprint.
+    async fn job_turn_elsewhere(&self, node: Uuid, question: Fingerprint) -> Result<bool, StoreError>;
 
     /// Forgets jobs that ended before `before`, with what came of them, at most `limit`. Gives how many.
     async fn job_purge(&self, before: Timestamp, limit: usize) -> Result<usize, StoreError>;

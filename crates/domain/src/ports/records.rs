@@ -2,7 +2,7 @@
 
 use crate::message::{Seq, Summary};
 use crate::room::{MemberRole, Participant, Room};
-use crate::{ConversationId, MessageId, RoomId, Timestamp, UserId};
+use crate::{AssistantId, ConversationId, MessageId, RoomId, Timestamp, UserId};
 
 /// A conversation as its task needs it.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -37,6 +37,8 @@ pub struct NewRoom {
     pub title: String,
     /// Its first member.
     pub owner: UserId,
+    /// The assistant that answers in it where a message names nobody.
+    pub assistant: Option<AssistantId>,
     /// When.
     pub at: Timestamp,
 }

@@ -265,7 +265,14 @@ impl Store for MemoryStore {
     }
 
     async fn room_create(&self, new: NewRoom) -> Result<bool, StoreError> {
-        self.with_log(|log| log.room_create(new))
+        self.with_inner(|inner| {
+            let (conversation, assistant) = (new.conversation, new.assistant);
+            let made = inner.log.room_create(new);
+            if let Some(id) = assistant.filter(|_| made) {
+                inner.assistants.set(conversation, id);
+            }
+            made
+        })
     }
 
     async fn room_find(&self, id: &RoomId) -> Result<Option<ConversationId>, StoreError> {

@@ -2,6 +2,7 @@
 
 mod deaths;
 mod ends;
+mod nodes;
 
 use crate::client::{Client, pass, pass_with_clock, settle};
 use crate::world::{conversation, log, log_lines, unlimited};

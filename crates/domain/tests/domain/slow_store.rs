@@ -13,6 +13,7 @@ use parlor_domain::ports::{
 use parlor_domain::testing::{MemoryStore, ScriptedBackend, TestHub, TrustingAuthenticator, WordEmbedder};
 use parlor_domain::{ConversationId, Hub, MessageId, Ports, Provider, RoomId, Settings, Timestamp, UserId};
 use std::sync::Arc;
+use std::sync::atomic::AtomicBool;
 use std::time::Duration;
 use tokio::time::sleep;
 use uuid::Uuid;
@@ -31,6 +32,8 @@ pub(crate) struct Delays {
 pub(crate) struct SlowStore {
     pub(crate) store: Arc<MemoryStore>,
     pub(crate) delays: Delays,
+    /// Whether nothing can be changed about jobs.
+    pub(crate) jobs_cut: Arc<AtomicBool>,
 }
 
 /// A server whose store is slow; its `store` is the one in memory behind it.
@@ -39,9 +42,24 @@ pub(crate) async fn slow_server(delays: Delays, settings: Settings) -> TestHub {
 }
 
 pub(crate) async fn slow_server_on(store: Arc<MemoryStore>, delays: Delays, settings: Settings) -> TestHub {
+    server_on(SlowStore { store, delays, jobs_cut: Arc::default() }, settings).await
+}
+
+/// A server that cannot change jobs once the switch is set.
+pub(crate) async fn server_cut_from_jobs(
+    store: Arc<MemoryStore>,
+    settings: Settings,
+) -> (TestHub, Arc<AtomicBool>) {
+    let cut = Arc::<AtomicBool>::default();
+    let slow = SlowStore { store, delays: Delays::default(), jobs_cut: Arc::clone(&cut) };
+    (server_on(slow, settings).await, cut)
+}
+
+async fn server_on(slow: SlowStore, settings: Settings) -> TestHub {
+    let store = Arc::clone(&slow.store);
     let (backend, embedder, clock) = (ScriptedBackend::new(), Arc::<WordEmbedder>::default(), Arc::default());
     let ports = Ports {
-        store: Arc::new(SlowStore { store: Arc::clone(&store), delays }),
+        store: Arc::new(slow),
         clock: Arc::clone(&clock) as Arc<_>,
         authenticator: Arc::new(TrustingAuthenticator { clock: Arc::clone(&clock), expects_workers: false }),
         accounts: None,

@@ -1,6 +1,7 @@
 //! Conversations as the AI API lists and shows them.
 
 use super::PageMeta;
+use crate::metadata::{Attachment, Citation};
 use crate::{ConversationId, MessageId, Timestamp, UserId};
 use serde::{Deserialize, Serialize};
 
@@ -101,4 +102,13 @@ pub struct Message {
     /// True where it was deleted: it has no text any more.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub deleted: bool,
+    /// For a reply: the name of the assistant that made it, where one did.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub assistant: Option<String>,
+    /// For a reply: the passages of documents that it was made with.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub citations: Vec<Citation<'static>>,
+    /// The files that it carries.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub attachments: Vec<Attachment<'static>>,
 }

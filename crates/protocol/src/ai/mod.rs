@@ -19,6 +19,7 @@ pub use jobs::{
 };
 pub use usage::{Usage, UsageGroup};
 
+use crate::metadata::Citation;
 use crate::{ConversationId, MessageId, Timestamp};
 use serde::{Deserialize, Serialize};
 
@@ -69,6 +70,12 @@ pub struct ChatAnswer {
     pub created_at: Timestamp,
     /// `complete`; `stopped` or `interrupted` where it was cut off and this is what there is.
     pub status: String,
+    /// The name of the assistant that made it, where one did.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub assistant: Option<String>,
+    /// The passages of documents that it was made with.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub citations: Vec<Citation<'static>>,
 }
 
 /// Where a page stands in its list.

@@ -98,6 +98,9 @@ pub struct AiResponse<'a> {
     pub usage: Usage,
     /// The name of the backend that made it; null where none was reached.
     pub generated_by: Option<Cow<'a, str>>,
+    /// The name of the assistant that made it, where one did.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub assistant: Option<Cow<'a, str>>,
     /// When it was stored.
     pub timestamp: Timestamp,
     /// True where it was deleted: it has no text any more.

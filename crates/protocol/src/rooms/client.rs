@@ -104,6 +104,9 @@ pub struct JoinRoom {
     /// When the AI answers: `always`, `mention` or `off`; none is what the type brings.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub ai_mode: Option<String>,
+    /// The assistant, by its name or id, that answers where a message names nobody, where the room is made.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub assistant: Option<String>,
 }
 
 /// Names a room: data of `leave_room` and `delete_room`.

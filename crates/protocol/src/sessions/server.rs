@@ -79,6 +79,9 @@ pub struct Data<'a> {
     pub in_reply_to: MessageId,
     /// The model that made it; null where none was reached.
     pub model: Option<Cow<'a, str>>,
+    /// The name of the assistant that made it, where one did.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub assistant: Option<Cow<'a, str>>,
     /// What it used.
     pub usage: Usage,
     /// How many more raw events there were, from the middle, which were too much to keep.

@@ -4,12 +4,15 @@
 
 use super::Database;
 use crate::jobs::{self, Changes};
+use crate::turns;
 use async_trait::async_trait;
+use parlor_domain::message::Fingerprint;
 use parlor_domain::ports::{
     Job, JobCounts, JobEntry, JobState, JobStore, JobWrite, JobWritten, Page, Paged, Reclaimed, StoreError,
 };
 use parlor_domain::{JobId, Timestamp, UserId};
 use std::collections::HashSet;
+use std::time::Duration;
 use uuid::Uuid;
 
 #[async_trait]
@@ -54,6 +57,24 @@ impl JobStore for Database {
 
     async fn job_counts(&self) -> Result<JobCounts, StoreError> {
         self.read("count jobs", jobs::counts).await
+    }
+
+    async fn jobs_elsewhere(
+        &self,
+        now: Timestamp,
+        node: Uuid,
+        within: Duration,
+    ) -> Result<Vec<JobEntry>, StoreError> {
+        if self.inner.alone {
+            return Ok(Vec::new());
+        }
+        let query = move |pools| jobs::elsewhere(pools, now, node, within);
+        self.read("read what other nodes do with jobs", query).await
+    }
+
+    async fn job_turn_elsewhere(&self, node: Uuid, question: Fingerprint) -> Result<bool, StoreError> {
+        let query = move |pools| turns::elsewhere(pools, node, question);
+        self.read("look for another node's turn", query).await
     }
 
     async fn job_purge(&self, before: Timestamp, limit: usize) -> Result<usize, StoreError> {

@@ -1,7 +1,8 @@
 //! Jobs: a queue that outlives its runners. Each user has a queue of their own, and the queues take turns.
 //!
 //! A transaction holds the queues of all users that it names, in the order of their ids, before it touches a job; a claim
-//! takes only queues that nobody holds. So nobody waits in a circle, and no two take the same job.
+//! takes only queues that nobody holds. So nobody waits in a circle, and no two take the same job. On SQLite a transaction
+//! is alone, and one hop onto a blocking thread.
 
 mod column;
 mod queues;
@@ -9,9 +10,10 @@ mod reclaim;
 mod rows;
 mod steps;
 
-use self::queues::Queues;
+use self::queues::Clock;
 use self::rows::{EntryRow, JobRow};
 use self::steps::{Step, Steps};
+use crate::at_once::change_at_once;
 use crate::error::{Error, Result};
 use crate::messages::signed;
 use crate::pools::{Pools, change, read};
@@ -25,6 +27,8 @@ use parlor_domain::ports::{Job, JobCounts, JobEntry, JobState, JobWrite, JobWrit
 use parlor_domain::{JobId, Timestamp, UserId};
 use std::collections::BTreeSet;
 use std::sync::Arc;
+use std::time::Duration;
+use uuid::Uuid;
 
 pub(crate) use self::reclaim::reclaim;
 
@@ -51,17 +55,8 @@ pub(crate) async fn write(pools: Pools, now: Timestamp, Changes(steps): Changes)
     let users: BTreeSet<Id> = steps.iter().filter_map(Step::user).collect();
     let new: BTreeSet<Id> = steps.iter().filter_map(Step::new_user).collect();
     let (users, new) = (Vec::from_iter(users), Vec::from_iter(new));
-    let cipher = pools.cipher();
-    change!(&pools, |conn| {
-        conn.queues_make(&new).await?;
-        conn.queues_hold(&users).await?;
-        let now = conn.clock(now.into()).await?;
-        let mut written = Vec::with_capacity(steps.len());
-        for step in &*steps {
-            written.push(conn.step(cipher, step, now).await?);
-        }
-        Ok(written)
-    })
+    let cipher = pools.cipher().clone();
+    change_at_once!(pools, |conn| conn.changes(&cipher, &steps, &users, &new, now.into()).await)
 }
 
 pub(crate) async fn get(pools: Pools, user: UserId, id: JobId) -> Result<Option<Job>> {
@@ -126,6 +121,29 @@ pub(crate) async fn counts(pools: Pools) -> Result<JobCounts> {
         *counts.of(JobState::find(&state).ok_or(Error::Corrupt("jobs"))?) = jobs.unsigned_abs();
     }
     Ok(counts)
+}
+
+/// How many jobs are told of at once: of those that run, and of those that ended.
+const NEWS: i64 = 10_000;
+
+/// The jobs that other nodes have, and those that ended lately.
+pub(crate) async fn elsewhere(
+    pools: Pools,
+    now: Timestamp,
+    node: Uuid,
+    within: Duration,
+) -> Result<Vec<JobEntry>> {
+    let rows: Vec<EntryRow> = read!(&pools, |conn| {
+        let since = At(conn.clock(now.into()).await?.0.saturating_sub(signed(within.as_micros())));
+        let runs = jobs::table.filter(sql::<Bool>(ACTIVE)).filter(jobs::node.ne(Id(node)));
+        let runs = runs.order(jobs::lease_until.desc()).limit(NEWS).select(EntryRow::as_select());
+        let ended = jobs::table.filter(jobs::ended_at.ge(since)).order(jobs::ended_at.desc());
+        let ended = ended.limit(NEWS).select(EntryRow::as_select());
+        let mut rows: Vec<EntryRow> = runs.load(conn).await?;
+        rows.extend(ended.load(conn).await?);
+        rows
+    });
+    rows.into_iter().map(EntryRow::into_entry).collect()
 }
 
 /// Forgets jobs that ended before, and the queues of who has none any more.

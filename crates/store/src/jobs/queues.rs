@@ -2,18 +2,18 @@
 //! PostgreSQL it holds the queues that it works on.
 
 use crate::error::Result;
-use crate::pools::Lite;
 use crate::schema::job_queues;
-use crate::types::{At, Id, sql};
+use crate::types::{At, Id};
 use diesel::prelude::*;
-use diesel::sql_types::Array;
-use diesel_async::{AsyncPgConnection, RunQueryDsl};
 
-/// A connection in a transaction.
-pub(super) trait Queues {
+/// A connection.
+pub(super) trait Clock {
     /// The time: the caller's, or the database's own where several nodes share it.
     async fn clock(&mut self, now: At) -> Result<At>;
+}
 
+/// A connection in a transaction.
+pub(super) trait Queues: Clock {
     /// Makes the queues of these users, in ascending order, where there are none.
     async fn queues_make(&mut self, users: &[Id]) -> Result<()>;
 
@@ -25,68 +25,91 @@ pub(super) trait Queues {
     async fn queue_next(&mut self, now: At) -> Result<Option<Id>>;
 }
 
-impl Queues for Lite {
-    async fn clock(&mut self, now: At) -> Result<At> {
-        Ok(now)
-    }
+mod on_sqlite {
+    use super::*;
+    use crate::at_once::RunQueryDsl;
+    use crate::pools::Lite;
 
-    async fn queues_make(&mut self, users: &[Id]) -> Result<()> {
-        for user in users {
-            let queue = (job_queues::user_id.eq(*user), job_queues::turn.eq(0_i64));
-            let insert = diesel::insert_into(job_queues::table).values(queue).on_conflict_do_nothing();
-            insert.execute(self).await?;
+    impl Clock for Lite {
+        async fn clock(&mut self, now: At) -> Result<At> {
+            Ok(now)
         }
-        Ok(())
     }
 
-    async fn queues_hold(&mut self, _users: &[Id]) -> Result<()> {
-        Ok(())
+    impl Clock for SqliteConnection {
+        async fn clock(&mut self, now: At) -> Result<At> {
+            Ok(now)
+        }
     }
 
-    async fn queue_next(&mut self, now: At) -> Result<Option<Id>> {
-        let due = job_queues::table.filter(job_queues::due_at.is_not_null());
-        let due = due.filter(job_queues::due_at.le(now)).order((job_queues::turn, job_queues::user_id));
-        Ok(due.select(job_queues::user_id).first(self).await.optional()?)
+    impl Queues for SqliteConnection {
+        async fn queues_make(&mut self, users: &[Id]) -> Result<()> {
+            for user in users {
+                let queue = (job_queues::user_id.eq(*user), job_queues::turn.eq(0_i64));
+                let insert = diesel::insert_into(job_queues::table).values(queue).on_conflict_do_nothing();
+                insert.execute(self).await?;
+            }
+            Ok(())
+        }
+
+        async fn queues_hold(&mut self, _users: &[Id]) -> Result<()> {
+            Ok(())
+        }
+
+        async fn queue_next(&mut self, now: At) -> Result<Option<Id>> {
+            let due = job_queues::table.filter(job_queues::due_at.is_not_null());
+            let due = due.filter(job_queues::due_at.le(now)).order((job_queues::turn, job_queues::user_id));
+            Ok(due.select(job_queues::user_id).first(self).await.optional()?)
+        }
     }
 }
 
-#[derive(QueryableByName)]
-#[diesel(check_for_backend(diesel::pg::Pg))]
-struct Clock {
-    #[diesel(sql_type = sql::Instant)]
-    now: At,
-}
+mod on_postgres {
+    use super::*;
+    use crate::types::sql;
+    use diesel::sql_types::Array;
+    use diesel_async::{AsyncPgConnection, RunQueryDsl};
 
-impl Queues for AsyncPgConnection {
-    async fn clock(&mut self, _now: At) -> Result<At> {
-        let clock: Clock = diesel::sql_query("SELECT clock_timestamp() AS now").get_result(self).await?;
-        Ok(clock.now)
+    #[derive(QueryableByName)]
+    #[diesel(check_for_backend(diesel::pg::Pg))]
+    struct Time {
+        #[diesel(sql_type = sql::Instant)]
+        now: At,
     }
 
-    async fn queues_make(&mut self, users: &[Id]) -> Result<()> {
-        if users.is_empty() {
-            return Ok(());
+    impl Clock for AsyncPgConnection {
+        async fn clock(&mut self, _now: At) -> Result<At> {
+            let clock: Time = diesel::sql_query("SELECT clock_timestamp() AS now").get_result(self).await?;
+            Ok(clock.now)
         }
-        let insert = diesel::sql_query(
-            "INSERT INTO job_queues (user_id) SELECT new FROM unnest($1) AS new ORDER BY new ON CONFLICT DO NOTHING",
-        );
-        insert.bind::<Array<sql::Uid>, _>(users).execute(self).await?;
-        Ok(())
     }
 
-    async fn queues_hold(&mut self, users: &[Id]) -> Result<()> {
-        if users.is_empty() {
-            return Ok(());
+    impl Queues for AsyncPgConnection {
+        async fn queues_make(&mut self, users: &[Id]) -> Result<()> {
+            if users.is_empty() {
+                return Ok(());
+            }
+            let insert = diesel::sql_query(
+                "INSERT INTO job_queues (user_id) SELECT new FROM unnest($1) AS new ORDER BY new ON CONFLICT DO NOTHING",
+            );
+            insert.bind::<Array<sql::Uid>, _>(users).execute(self).await?;
+            Ok(())
         }
-        let held = job_queues::table.filter(job_queues::user_id.eq_any(users)).order(job_queues::user_id);
-        let _: Vec<Id> = held.select(job_queues::user_id).for_update().load(self).await?;
-        Ok(())
-    }
 
-    async fn queue_next(&mut self, now: At) -> Result<Option<Id>> {
-        let due = job_queues::table.filter(job_queues::due_at.is_not_null());
-        let due = due.filter(job_queues::due_at.le(now)).order((job_queues::turn, job_queues::user_id));
-        let due = due.select(job_queues::user_id).for_update().skip_locked();
-        Ok(due.first(self).await.optional()?)
+        async fn queues_hold(&mut self, users: &[Id]) -> Result<()> {
+            if users.is_empty() {
+                return Ok(());
+            }
+            let held = job_queues::table.filter(job_queues::user_id.eq_any(users)).order(job_queues::user_id);
+            let _: Vec<Id> = held.select(job_queues::user_id).for_update().load(self).await?;
+            Ok(())
+        }
+
+        async fn queue_next(&mut self, now: At) -> Result<Option<Id>> {
+            let due = job_queues::table.filter(job_queues::due_at.is_not_null());
+            let due = due.filter(job_queues::due_at.le(now)).order((job_queues::turn, job_queues::user_id));
+            let due = due.select(job_queues::user_id).for_update().skip_locked();
+            Ok(due.first(self).await.optional()?)
+        }
     }
 }

@@ -1,19 +1,18 @@
-//! Each change of a job, in the transaction that its caller has begun. The text is one for both databases.
+//! Each change of a job, in the transaction that its caller has begun. The text is one for both databases; which methods
+//! its queries are done with is the one difference.
 
 use super::column::{self, Column};
-use super::queues::Queues;
+use super::queues::{Clock, Queues};
 use super::rows::{ClaimedRow, EntryRow, KnownRow, NewRow};
 use super::{ACTIVE, WAITING};
 use crate::cipher::Cipher;
 use crate::error::Result;
 use crate::messages::signed;
-use crate::pools::Lite;
 use crate::schema::{job_queues, jobs};
 use crate::types::{At, Id};
-use diesel::dsl::sql;
+use diesel::dsl::{not, sql};
 use diesel::prelude::*;
 use diesel::sql_types::Bool;
-use diesel_async::{AsyncPgConnection, RunQueryDsl};
 use parlor_domain::ErrorCode;
 use parlor_domain::ports::{ClaimedJob, JobLease, JobOutcome, JobState, JobWork, JobWrite, JobWritten};
 use std::time::Duration;
@@ -128,6 +127,15 @@ pub(super) use let_go;
 
 /// A connection in a transaction that holds the queues of whom its steps name.
 pub(super) trait Steps {
+    /// Makes the changes, in their order, with the queues of `users` held and those of `new` made before.
+    async fn changes(
+        &mut self,
+        cipher: &Cipher,
+        steps: &[Step],
+        users: &[Id],
+        new: &[Id],
+        now: At,
+    ) -> Result<Vec<JobWritten>>;
     async fn step(&mut self, cipher: &Cipher, step: &Step, now: At) -> Result<JobWritten>;
     async fn enqueue(
         &mut self,
@@ -165,6 +173,24 @@ pub(super) enum Taken {
 macro_rules! steps {
     ($connection:ty) => {
         impl Steps for $connection {
+            async fn changes(
+                &mut self,
+                cipher: &Cipher,
+                steps: &[Step],
+                users: &[Id],
+                new: &[Id],
+                now: At,
+            ) -> Result<Vec<JobWritten>> {
+                self.queues_make(new).await?;
+                self.queues_hold(users).await?;
+                let now = self.clock(now).await?;
+                let mut written = Vec::with_capacity(steps.len());
+                for step in steps {
+                    written.push(self.step(cipher, step, now).await?);
+                }
+                Ok(written)
+            }
+
             async fn step(&mut self, cipher: &Cipher, step: &Step, now: At) -> Result<JobWritten> {
                 match step {
                     Step::Enqueue { row, work, limit } => self.enqueue(cipher, row, work, *limit).await,
@@ -270,7 +296,10 @@ macro_rules! steps {
                 until: At,
                 now: At,
             ) -> Result<Taken> {
-                let oldest = waiting!(user).filter(jobs::due_at.le(now)).order(jobs::id).select(jobs::id);
+                // Said in this way, it makes SQLite go along the index of ids up to the first that is due, instead of
+                // sorting all that are.
+                let due = not(jobs::due_at.gt(now));
+                let oldest = waiting!(user).filter(due).order(jobs::id).select(jobs::id);
                 let oldest: Option<Id> = oldest.first(self).await.optional()?;
                 let Some(id) = oldest else { return Ok(Taken::Nothing) };
                 let columns = (
@@ -373,5 +402,17 @@ macro_rules! steps {
     };
 }
 
-steps!(Lite);
-steps!(AsyncPgConnection);
+/// Each query is done when it is asked for.
+mod on_sqlite {
+    use super::*;
+    use crate::at_once::RunQueryDsl;
+
+    steps!(SqliteConnection);
+}
+
+mod on_postgres {
+    use super::*;
+    use diesel_async::{AsyncPgConnection, RunQueryDsl};
+
+    steps!(AsyncPgConnection);
+}

@@ -3,6 +3,7 @@
 
 use super::rows::{AttemptRow, ReservationRow};
 use super::{BalanceRow, Key, Moves, Refused, check_limits, give_back, moves_of, on_conflict, use_tokens};
+use crate::at_once::transaction;
 use crate::error::Result;
 use crate::pools::Lite;
 use crate::schema::{attempts, reservations};
@@ -15,19 +16,6 @@ use diesel_async::pooled_connection::bb8::Pool;
 use parlor_domain::ports::Reservation;
 use std::collections::BTreeMap;
 use std::sync::Arc;
-
-/// Makes a change in one transaction.
-async fn transaction<T, E>(
-    pool: &Pool<Lite>,
-    change: impl FnOnce(&mut SqliteConnection) -> Result<T, E> + Send + 'static,
-) -> Result<T, E>
-where
-    T: Send + 'static,
-    E: From<diesel::result::Error> + From<crate::error::Error> + Send + 'static,
-{
-    let mut connection = pool.get().await.map_err(crate::error::Error::from)?;
-    connection.spawn_blocking(move |connection| Ok(connection.immediate_transaction(change))).await?
-}
 
 pub(super) async fn reserve(
     pool: &Pool<Lite>,

@@ -89,7 +89,7 @@ async fn a_room_has_an_assistant_until_that_is_removed(subject: &Subject) {
     make(subject, &other).await;
     let conversation = ConversationId::new();
     let room = Room { id: "r".parse().unwrap(), kind: RoomKind::Group, ai_mode: None };
-    let new = NewRoom { conversation, room, title: "r".to_owned(), owner: ann, at: at(1) };
+    let new = NewRoom { conversation, room, title: "r".to_owned(), owner: ann, assistant: None, at: at(1) };
     assert!(subject.store.room_create(new).await.unwrap());
     let set = async |id| subject.store.room_assistant_set(conversation, id).await.unwrap();
     let get = async || subject.store.room_assistant(conversation).await.unwrap();
@@ -104,6 +104,16 @@ async fn a_room_has_an_assistant_until_that_is_removed(subject: &Subject) {
     assert!(subject.store.assistant_delete(first.id).await.unwrap());
     assert!(!subject.store.assistant_delete(first.id).await.unwrap());
     assert_eq!(get().await, None);
+
+    let conversation = ConversationId::new();
+    let room = Room { id: "r2".parse().unwrap(), kind: RoomKind::Group, ai_mode: None };
+    let assistant = Some(other.id);
+    let new = NewRoom { conversation, room, title: "r".to_owned(), owner: ann, assistant, at: at(1) };
+    assert!(subject.store.room_create(new.clone()).await.unwrap());
+    assert_eq!(subject.store.room_assistant(conversation).await.unwrap(), Some(other));
+    let again = NewRoom { conversation: ConversationId::new(), assistant: None, ..new };
+    assert!(!subject.store.room_create(again).await.unwrap());
+    assert!(subject.store.room_assistant(conversation).await.unwrap().is_some(), "made with it, and kept");
     assert!(!subject.store.room_assistant_set(ConversationId::new(), None).await.unwrap());
     assert_eq!(subject.store.room_assistant(ConversationId::new()).await.unwrap(), None);
 }

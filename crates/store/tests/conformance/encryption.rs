@@ -59,7 +59,8 @@ impl Written {
         let opening = scene.opening("o", &text("opening"), &text("title of an opening"));
         let room = Room { id: "room".parse().unwrap(), kind: RoomKind::Shared, ai_mode: None };
         let (conversation, title) = (ConversationId::new(), text("title of a room"));
-        let new = NewRoom { conversation, room, title: title.clone(), owner: ann, at: at(0) };
+        let new =
+            NewRoom { conversation, room, title: title.clone(), owner: ann, assistant: None, at: at(0) };
         assert!(store.room_create(new).await.unwrap());
         let titles = vec![
             (scene.conversation, text("title")),

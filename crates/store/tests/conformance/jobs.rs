@@ -4,7 +4,8 @@ mod at_once;
 mod model;
 
 use crate::subject::{Subject, suite};
-use crate::write::at;
+use crate::write::{Scene, at, ending, stored};
+use parlor_domain::message::Fingerprint;
 use parlor_domain::ports::{
     Clock, CompletionWork, EmbeddingsWork, Job, JobCounts, JobEntry, JobLease, JobOutcome, JobResult,
     JobState, JobWork, JobWrite, JobWritten, NewJob, Page, Reclaimed, Store, SystemClock,
@@ -474,6 +475,55 @@ async fn what_ended_long_ago_is_forgotten(subject: &Subject) {
     assert_eq!(queue.texts(9).await, ["d"]);
 }
 
+/// What other nodes have, and what ended lately on any; nothing where there can be no other node.
+async fn a_node_reads_what_others_do(subject: &Subject) {
+    let (here, there) = (Queue::of(subject), Queue::of(subject));
+    let ann = here.user("ann").await;
+    here.fill(ann, &["a", "b", "c", "d"]).await;
+    let mut leases: Vec<_> = here.claim(3).await.into_iter().map(|(lease, _)| lease).collect();
+    let own = there.claim(1).await[0].0;
+    let last = leases.pop().unwrap();
+    here.write(JobWrite::Renew { lease: leases[0], progress: 40, hold: HOUR }).await;
+    here.settle(last, JobOutcome::Completed(vector())).await;
+    let read = async |queue: &Queue, within| {
+        let jobs = queue.store.jobs_elsewhere(SystemClock.now(), queue.node, within).await.unwrap();
+        let mut jobs: Vec<_> = jobs.into_iter().map(|job| (job.id, job.state, job.progress)).collect();
+        jobs.sort_by_key(|(id, ..)| *id);
+        jobs
+    };
+    let active = |lease: JobLease, progress| (lease.job, JobState::Active, progress);
+    let ended = (last.job, JobState::Completed, 100);
+    let (of_here, of_there) = if subject.is_alone() {
+        (vec![], vec![])
+    } else {
+        (vec![ended, active(own, 0)], vec![active(leases[0], 40), active(leases[1], 0), ended])
+    };
+    assert_eq!(read(&here, HOUR).await, of_here);
+    assert_eq!(read(&there, HOUR).await, of_there);
+    tokio::time::sleep(Duration::from_millis(20)).await;
+    let running = of_there.into_iter().filter(|job| *job != ended).collect::<Vec<_>>();
+    assert_eq!(read(&there, Duration::from_millis(5)).await, running, "that has ended before");
+}
+
+/// Who makes the reply to a message is found by what the message is known by.
+async fn another_nodes_turn_is_found_by_its_question(subject: &Subject) {
+    let scene = Scene::new(&subject.store).await;
+    let question = Fingerprint::of(scene.user, "job:1", "hello");
+    let elsewhere = async |node| subject.store.job_turn_elsewhere(node, question).await.unwrap();
+    let other = Uuid::new_v4();
+    assert!(!elsewhere(other).await);
+    let asked = scene.store(scene.sent("job:1", "hello")).await;
+    assert!(!elsewhere(other).await, "nobody answers it");
+    let turn = scene.turn(asked.id);
+    scene.write_one(turn.clone()).await;
+    assert!(elsewhere(other).await);
+    assert!(!elsewhere(scene.node).await, "it is this node's own");
+    let same_text = Fingerprint::of(scene.user, "job:2", "hello");
+    assert!(!subject.store.job_turn_elsewhere(other, same_text).await.unwrap());
+    stored(scene.write_one(ending(&turn, "text")).await);
+    assert!(!elsewhere(other).await, "it has ended");
+}
+
 suite! {
     sealed too:
     a_job_comes_back_as_it_was_written
@@ -493,4 +543,6 @@ suite! {
     a_job_is_cancelled_unless_it_has_ended
     lists_have_pages_and_counts
     what_ended_long_ago_is_forgotten
+    a_node_reads_what_others_do
+    another_nodes_turn_is_found_by_its_question
 }

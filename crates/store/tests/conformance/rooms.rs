@@ -25,7 +25,14 @@ async fn a_room_comes_back_as_it_was_made(subject: &Subject) {
         };
         let conversation = ConversationId::new();
         let title = "Größe".to_owned();
-        let new = NewRoom { conversation, room: room.clone(), title: title.clone(), owner, at: at(4) };
+        let new = NewRoom {
+            conversation,
+            room: room.clone(),
+            title: title.clone(),
+            owner,
+            assistant: None,
+            at: at(4),
+        };
         assert!(store.room_create(new).await.unwrap());
         assert_eq!(store.room_find(&room.id).await.unwrap(), Some(conversation));
         let record = store.conversation_get(conversation).await.unwrap().unwrap();
@@ -58,6 +65,7 @@ async fn a_room_id_is_given_once(subject: &Subject) {
         room: Room { id: id(room), kind: RoomKind::Group, ai_mode: None },
         title: "Another".to_owned(),
         owner: UserId::new(),
+        assistant: None,
         at: at(1),
     };
     let never = ConversationId::new();

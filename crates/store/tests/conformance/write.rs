@@ -62,7 +62,14 @@ impl Scene {
     pub async fn room(store: &Arc<dyn Store>, id: &str, kind: RoomKind) -> Self {
         let (user, conversation) = (UserId::new(), ConversationId::new());
         let room = Room { id: id.parse().unwrap(), kind, ai_mode: None };
-        let new = NewRoom { conversation, room, title: "A room".to_owned(), owner: user, at: at(0) };
+        let new = NewRoom {
+            conversation,
+            room,
+            title: "A room".to_owned(),
+            owner: user,
+            assistant: None,
+            at: at(0),
+        };
         assert!(store.room_create(new).await.unwrap());
         Self { store: store.clone(), user, conversation, node: Uuid::new_v4() }
     }

@@ -1,7 +1,10 @@
 //! What the dialects' tests write: one message of each kind, with ids and times that never change.
 
 use bytes::Bytes;
-use parlor_domain::message::{Author, Message, NanoDollars, Reaction, Reply, TurnStatus, Usage};
+use parlor_domain::message::{
+    Attachment, Author, Citation, Confidence, Message, Metadata, NanoDollars, Reaction, Reply, TurnStatus,
+    Usage,
+};
 use parlor_domain::ports::{JobEntry, JobKind, JobState, ToolCall};
 use parlor_domain::{ErrorCode, EventBody, JobAnswer, JobNews, RoomId, Timestamp};
 use std::sync::Arc;
@@ -64,6 +67,21 @@ pub(super) fn message(number: u128, reply: Option<Reply>) -> Message {
         attached: None,
         metadata: None,
     }
+}
+
+/// A passage and a file.
+pub(super) fn metadata() -> Option<Box<Metadata>> {
+    let citation = Citation {
+        number: 1,
+        document: id(0x6000),
+        title: "Harbours".into(),
+        chunk: 3,
+        excerpt: "The ice\u{2026}".into(),
+        score: Confidence::from_millionths(700_000),
+    };
+    let attachment =
+        Attachment { file: id(0x6001), name: "boats.csv".into(), mime_type: "text/csv".into(), size: 12 };
+    Metadata { citations: vec![citation], attachments: vec![attachment] }.boxed()
 }
 
 /// A message whose text was changed and that somebody liked.

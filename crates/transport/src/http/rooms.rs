@@ -81,6 +81,7 @@ impl From<NewRoom> for RoomDraft {
             name: new.room_name,
             kind: new.room_type.map(Into::into),
             ai_mode: new.ai_mode.map(Into::into),
+            assistant: None,
         }
     }
 }

@@ -1,4 +1,4 @@
-//! kill -9 of the real process among two thousand jobs: each is done once, and nobody waits for all of another's.
+//! kill -9 of the real process among ten thousand jobs: each is done once, and nobody waits for all of another's.
 
 use super::{JOBS, completion, list};
 use parlor_tests::{FakeProvider, TestApp, http};
@@ -12,8 +12,8 @@ use tokio::task::JoinSet;
 
 const USERS: usize = 10;
 /// How many jobs the first user has, and each of the others.
-const MANY: usize = 1_100;
-const FEW: usize = 100;
+const MANY: usize = 5_500;
+const FEW: usize = 500;
 const ALL: usize = MANY + (USERS - 1) * FEW;
 /// How many run at once.
 const WORKERS: usize = 16;
@@ -58,7 +58,7 @@ impl Admin {
         let begin = Instant::now();
         while self.completed(app).await < count {
             assert!(begin.elapsed() < LIMIT, "{count} jobs were not completed");
-            tokio::time::sleep(Duration::from_millis(100)).await;
+            tokio::time::sleep(Duration::from_millis(200)).await;
         }
     }
 }

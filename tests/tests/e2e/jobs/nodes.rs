@@ -1,6 +1,6 @@
 //! Two servers on one database.
 
-use super::{JOBS, completion, list};
+use super::{JOBS, completion, enqueue, list};
 use parlor_tests::{FakeProvider, Postgres, TestApp};
 use serde_json::Value;
 use std::collections::HashSet;
@@ -8,6 +8,42 @@ use std::time::{Duration, Instant};
 
 const USERS: usize = 4;
 const EACH: usize = 150;
+
+/// Protects who is connected to another node than the one that does their job: they hear how far it is, and once of its end.
+#[tokio::test(flavor = "multi_thread")]
+async fn sockets_of_another_node_hear_of_a_job() {
+    let (postgres, provider) = (Postgres::start(), FakeProvider::start_as("words-40-100").await);
+    let node = async |workers: usize| {
+        TestApp::builder()
+            .env("DATABASE_URL", postgres.url())
+            .env("JWT_SECRET", "one secret for both of the servers")
+            .provider(&provider.base_url(), "any")
+            .env("JOB_WORKERS", workers)
+            .start()
+            .await
+    };
+    let (here, there) = (node(1).await, node(0).await);
+    let [ann, eve] = ["ann", "eve"].map(|name| here.token(&format!("{name}@example.org")));
+    let (mut tab, mut other, mut io) =
+        (there.client(&ann).await, there.client(&eve).await, there.io(&ann).await);
+    let id = enqueue(&there, &ann, completion("go on")).await;
+    let mut steps = Vec::new();
+    let end = loop {
+        let update = tab.until("job_updated").await["data"].clone();
+        assert_eq!(update["job_id"], id.as_str());
+        if update["state"] != "active" {
+            break update;
+        }
+        steps.push(update["progress"].as_u64().unwrap());
+    };
+    assert_eq!((&end["state"], &end["progress"]), (&Value::from("completed"), &Value::from(100)));
+    assert!(end["result"]["content"].as_str().unwrap().len() > 50, "{end}");
+    assert!(!steps.is_empty() && steps.is_sorted(), "{steps:?}");
+    assert_eq!(io.until("job:completed").await["jobId"], id.as_str());
+    // It is read from the store for a while, and told no more.
+    tab.expect_no_message(Duration::from_secs(3)).await;
+    other.expect_no_message(Duration::from_millis(200)).await;
+}
 
 /// Protects what several nodes do together: each job is one node's, and those of a node that is killed are another's when
 /// their leases are over; every one is done once.

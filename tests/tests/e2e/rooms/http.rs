@@ -127,6 +127,7 @@ async fn the_server_describes_itself() {
         ("conversations", "/api/v1/chat/ws"),
         ("rooms", "/api/v1/ws/ws"),
         ("sessions", "/chat/ws"),
+        ("socketio", "/socket.io/"),
         ("workers", "/ws"),
     ];
     let described = asyncapi["channels"].as_object().unwrap();
@@ -135,7 +136,8 @@ async fn the_server_describes_itself() {
     }
     assert_eq!(described.len(), channels.len());
     let kinds = ["rooms.client.chat", "rooms.server.presence", "conversations.server.stream_content"];
-    for kind in kinds.into_iter().chain(["broker.server.ai_response", "workers.server.process_message"]) {
+    let others = ["broker.server.ai_response", "workers.server.process_message", "socketio.server.chat.end"];
+    for kind in kinds.into_iter().chain(others) {
         let found = asyncapi["components"]["messages"].get(kind);
         assert!(found.is_some(), "{kind} is not described");
     }

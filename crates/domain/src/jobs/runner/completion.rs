@@ -1,12 +1,13 @@
 //! A message, and its answer: asked as its user would ask it, under an id that is made of the job's. However often the job
 //! is begun, the message is in the log once; a reply that is whole, or that somebody stopped, is the job's, and only where
-//! there is none is another one made.
+//! there is none is another one made. Nor is one made while another node makes it: one that could not keep its hold on the
+//! job has given up the job, and not the turn.
 
 use super::{Done, Run};
-use crate::command::{Action, Command, Place};
+use crate::command::{Action, Command, Draft, Place};
 use crate::event::{Correlation, EventBody, ReplyBody, TurnRef};
 use crate::jobs::{JobAnswer, draft};
-use crate::message::{Message, TurnStatus};
+use crate::message::{Fingerprint, Message, TurnStatus};
 use crate::outbox::Outgoing;
 use crate::ports::{CompletionWork, JobOutcome, JobResult};
 use crate::session::Session;
@@ -15,7 +16,7 @@ use std::collections::VecDeque;
 use std::future::pending;
 use std::sync::Arc;
 use std::time::Duration;
-use tokio::time::{Instant, sleep_until};
+use tokio::time::{Instant, sleep, sleep_until};
 
 /// How long is waited for the end of a turn that was told to end.
 const PATIENCE: Duration = Duration::from_secs(20);
@@ -25,6 +26,8 @@ const BEGUN: u8 = 10;
 const REPLY: u64 = 4_096;
 /// How many bytes a token has, about.
 const BYTES_A_TOKEN: u64 = 4;
+/// How often is looked for the end of another node's turn.
+const LOOK: Duration = Duration::from_millis(250);
 
 pub(super) async fn run(run: Run, work: CompletionWork) -> Done {
     let name = match run.shared.store.user_get(run.job.lease.user).await {
@@ -32,8 +35,11 @@ pub(super) async fn run(run: Run, work: CompletionWork) -> Done {
         Ok(None) => return JobOutcome::Failed(ErrorCode::Forbidden).into(),
         Err(error) => return run.failed(&Refusal::internal(&error)),
     };
-    let mut session = Session::for_job(Arc::clone(&run.shared), run.job.lease.user, name);
     let draft = draft::message_of(run.job.lease.job, &work);
+    if let Some(done) = others_turn(&run, &draft).await {
+        return done;
+    }
+    let mut session = Session::for_job(Arc::clone(&run.shared), run.job.lease.user, name);
     let command =
         Command { action: Action::Ask { draft, pieces: true }, correlation: Correlation::default() };
     session.perform(command).await;
@@ -41,6 +47,30 @@ pub(super) async fn run(run: Run, work: CompletionWork) -> Done {
     loop {
         if let Some(done) = asked.next().await {
             return done;
+        }
+    }
+}
+
+/// Waits while another node makes the reply, whose end is then in the log; a dead node's turn is ended when its lease is
+/// over. The end, where that comes first.
+async fn others_turn(run: &Run, draft: &Draft) -> Option<Done> {
+    if run.job.lease.fence <= 1 {
+        return None; // nobody had it before
+    }
+    let client_id = draft.client_id.as_deref()?;
+    let question = Fingerprint::of(run.job.lease.user, client_id, &draft.content);
+    loop {
+        match run.shared.store.job_turn_elsewhere(run.shared.node, question).await {
+            Ok(true) => {}
+            Ok(false) => return None,
+            Err(error) => return Some(run.failed(&Refusal::internal(&error))),
+        }
+        tokio::select! {
+            biased;
+            () = run.shared.stop.cancelled() => return Some(JobOutcome::Released.into()),
+            () = run.shared.hard_stop.cancelled() => return Some(JobOutcome::Released.into()),
+            () = run.cancelled.cancelled() => return Some(JobOutcome::Released.into()),
+            () = sleep(LOOK) => {}
         }
     }
 }

@@ -21,6 +21,11 @@ impl Assistants {
         self.all.values().filter(move |it| it.owner == owner)
     }
 
+    /// The assistant answers in this room from now on.
+    pub(super) fn set(&mut self, conversation: ConversationId, assistant: AssistantId) {
+        self.of_rooms.insert(conversation, assistant);
+    }
+
     fn is_taken(&self, owner: Option<UserId>, name: &str, by_others_than: AssistantId) -> bool {
         self.of(owner).any(|it| it.name == name && it.id != by_others_than)
     }
@@ -84,7 +89,7 @@ impl AssistantStore for MemoryStore {
                 return false;
             }
             match assistant {
-                Some(id) => drop(inner.assistants.of_rooms.insert(conversation, id)),
+                Some(id) => inner.assistants.set(conversation, id),
                 None => drop(inner.assistants.of_rooms.remove(&conversation)),
             }
             true

@@ -58,7 +58,7 @@ impl Conversation {
     }
 
     pub(super) fn of_room(new: NewRoom) -> Self {
-        let NewRoom { conversation, room, title, owner, at } = new;
+        let NewRoom { conversation, room, title, owner, at, .. } = new;
         Self { room: Some(room), ..Self::new(conversation, owner, title, at) }
     }
 

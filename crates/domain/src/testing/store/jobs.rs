@@ -3,11 +3,13 @@
 mod rules;
 
 use super::{MemoryStore, WriteFault, injected};
+use crate::message::Fingerprint;
 use crate::ports::{
     Job, JobCounts, JobEntry, JobState, JobStore, JobWrite, JobWritten, Page, Paged, Reclaimed, StoreError,
 };
 use crate::{JobId, Timestamp, UserId};
 use async_trait::async_trait;
+use std::time::Duration;
 use uuid::Uuid;
 
 pub(super) use self::rules::Jobs;
@@ -63,6 +65,23 @@ impl JobStore for MemoryStore {
 
     async fn job_counts(&self) -> Result<JobCounts, StoreError> {
         Ok(self.inner.lock().jobs.counts())
+    }
+
+    async fn jobs_elsewhere(
+        &self,
+        now: Timestamp,
+        node: Uuid,
+        within: Duration,
+    ) -> Result<Vec<JobEntry>, StoreError> {
+        let inner = self.inner.lock();
+        Ok(if inner.shared { inner.jobs.elsewhere(node, now.minus(within)) } else { Vec::new() })
+    }
+
+    async fn job_turn_elsewhere(&self, node: Uuid, question: Fingerprint) -> Result<bool, StoreError> {
+        self.with_log(|log| {
+            let mut elsewhere = log.turns.values().filter(|turn| turn.live && turn.opened.node != node);
+            elsewhere.any(|turn| log.is_question(turn, question))
+        })
     }
 
     async fn job_purge(&self, before: Timestamp, limit: usize) -> Result<usize, StoreError> {

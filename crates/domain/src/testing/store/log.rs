@@ -72,6 +72,14 @@ impl Log {
         self.conversation(*place)?.at(*seq)
     }
 
+    /// Whether this turn answers the message with this fingerprint.
+    pub(super) fn is_question(&self, turn: &Turn, fingerprint: Fingerprint) -> bool {
+        let NewTurn { conversation, in_reply_to, .. } = turn.opened;
+        let conversation = self.conversations.get(&conversation);
+        let question = conversation.and_then(|it| it.with_fingerprint(fingerprint));
+        question.is_some_and(|question| question.id == in_reply_to)
+    }
+
     /// The message with this fingerprint that made its conversation. Rooms are not made by messages.
     pub(super) fn first_with(&self, fingerprint: Fingerprint) -> Option<&Message> {
         let start = (fingerprint, ConversationId::from(Uuid::nil()));

@@ -179,8 +179,13 @@ impl World {
         let server = slow_server(delays, unlimited()).await;
         let room: RoomId = "room-1".parse().unwrap();
         for name in ["ann", "bob", "cay", "dan"] {
-            let draft =
-                RoomDraft { id: room.clone(), name: None, kind: Some(RoomKind::Shared), ai_mode: None };
+            let draft = RoomDraft {
+                id: room.clone(),
+                name: None,
+                kind: Some(RoomKind::Shared),
+                ai_mode: None,
+                assistant: None,
+            };
             Client::connect(&server, name).await.act(Action::Room(RoomAction::Enter(draft))).await;
         }
         let conversation =

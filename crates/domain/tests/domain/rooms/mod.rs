@@ -22,7 +22,7 @@ fn id(room: &str) -> RoomId {
 }
 
 fn wanted(room: &str, kind: Option<RoomKind>, ai_mode: Option<AiMode>) -> RoomDraft {
-    RoomDraft { id: id(room), name: None, kind, ai_mode }
+    RoomDraft { id: id(room), name: None, kind, ai_mode, assistant: None }
 }
 
 pub(crate) fn enter(kind: impl Into<Option<RoomKind>>) -> Action {

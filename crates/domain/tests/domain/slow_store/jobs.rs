@@ -1,16 +1,22 @@
-//! Jobs, which no test wants to be slow.
+//! Jobs, which no test wants to be slow; one has a node that cannot change them.
 
 use super::SlowStore;
 use async_trait::async_trait;
+use parlor_domain::message::Fingerprint;
 use parlor_domain::ports::{
     Job, JobCounts, JobEntry, JobState, JobStore, JobWrite, JobWritten, Page, Paged, Reclaimed, StoreError,
 };
 use parlor_domain::{JobId, Timestamp, UserId};
+use std::sync::atomic::Ordering;
+use std::time::Duration;
 use uuid::Uuid;
 
 #[async_trait]
 impl JobStore for SlowStore {
     async fn job_write(&self, now: Timestamp, writes: Vec<JobWrite>) -> Result<Vec<JobWritten>, StoreError> {
+        if self.jobs_cut.load(Ordering::Relaxed) {
+            return Err(StoreError { message: "cut off from the jobs".to_owned(), source: None });
+        }
         self.store.job_write(now, writes).await
     }
 
@@ -43,6 +49,19 @@ impl JobStore for SlowStore {
 
     async fn job_counts(&self) -> Result<JobCounts, StoreError> {
         self.store.job_counts().await
+    }
+
+    async fn jobs_elsewhere(
+        &self,
+        now: Timestamp,
+        node: Uuid,
+        within: Duration,
+    ) -> Result<Vec<JobEntry>, StoreError> {
+        self.store.jobs_elsewhere(now, node, within).await
+    }
+
+    async fn job_turn_elsewhere(&self, node: Uuid, question: Fingerprint) -> Result<bool, StoreError> {
+        self.store.job_turn_elsewhere(node, question).await
     }
 
     async fn job_purge(&self, before: Timestamp, limit: usize) -> Result<usize, StoreError> {

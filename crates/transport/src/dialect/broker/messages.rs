@@ -65,6 +65,7 @@ fn response<'a>(stored: &'a Message, reply: &'a Reply) -> wire::AiResponse<'a> {
         seq: stored.seq,
         usage: usage(reply.usage),
         generated_by: reply.backend.as_deref().map(Cow::Borrowed),
+        assistant: stored.author_name.as_deref().map(Cow::Borrowed),
         timestamp: stored.created_at,
         deleted: stored.deleted_at.is_some(),
         edited_at: stored.edited_at,

@@ -41,6 +41,7 @@ fn action(frame: ClientFrame) -> Result<Action, Refusal> {
             name: data.room_name,
             kind: word::<RoomKind>(data.room_type.as_deref(), "room_type")?,
             ai_mode: word::<AiMode>(data.ai_mode.as_deref(), "ai_mode")?,
+            assistant: data.assistant.filter(|name| !name.is_empty()),
         })),
         ClientFrame::LeaveRoom(data) => Action::Room(RoomAction::Exit(room(data.room_id)?)),
         ClientFrame::DeleteRoom(data) => Action::Room(RoomAction::Delete(room(data.room_id)?)),
@@ -160,17 +161,17 @@ pub(super) fn opening(query: &[(String, String)]) -> Opening {
     };
     let resumes = matches!(value("resume"), Some("1" | "true"));
     let first = Ok(if resumes { Action::Hold } else { Action::Sync });
-    let entry =
-        value("room_id").map(|id| entry(id, value("room_name"), value("room_type"), value("ai_mode")));
+    let entry = value("room_id").map(|id| entry(id, value));
     let command = |action| Command { action, correlation: Correlation::default() };
     std::iter::once(first).chain(entry).map(|asked| asked.map(command)).collect()
 }
 
-fn entry(id: &str, name: Option<&str>, kind: Option<&str>, ai_mode: Option<&str>) -> Result<Action, Refusal> {
+fn entry<'a>(id: &str, value: impl Fn(&str) -> Option<&'a str>) -> Result<Action, Refusal> {
     Ok(Action::Room(RoomAction::Enter(RoomDraft {
         id: id.parse().map_err(|_| invalid("`room_id` is 1 to 128 of A-Z a-z 0-9 . _ : -"))?,
-        name: name.map(ToOwned::to_owned),
-        kind: word(kind, "room_type")?,
-        ai_mode: word(ai_mode, "ai_mode")?,
+        name: value("room_name").map(ToOwned::to_owned),
+        kind: word(value("room_type"), "room_type")?,
+        ai_mode: word(value("ai_mode"), "ai_mode")?,
+        assistant: value("assistant").map(ToOwned::to_owned),
     })))
 }

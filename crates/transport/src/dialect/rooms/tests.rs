@@ -254,7 +254,7 @@ fn opening(query: &[(&str, &str)]) -> Vec<Result<Action, ErrorCode>> {
 fn the_query_asks_for_what_was_missed_and_for_the_room() {
     let room = |kind, ai_mode| {
         let name = Some("My Chat Room".to_owned());
-        Action::Room(RoomAction::Enter(RoomDraft { id: room(), name, kind, ai_mode }))
+        Action::Room(RoomAction::Enter(RoomDraft { id: room(), name, kind, ai_mode, assistant: None }))
     };
     let named = [("token", "t"), ("room_id", "room-123"), ("room_name", "My Chat Room")];
     assert_eq!(opening(&[("token", "t"), ("room_id", "")]), [Ok(Action::Sync)]);

@@ -91,6 +91,7 @@ fn data<'a>(message: &'a Message, reply: &'a AiReply) -> wire::Data<'a> {
         message_id: message.id,
         in_reply_to: reply.in_reply_to,
         model: reply.model.as_deref().map(Cow::Borrowed),
+        assistant: message.author_name.as_deref().map(Cow::Borrowed),
         usage: wire::Usage {
             prompt_tokens: usage.prompt_tokens,
             completion_tokens: usage.completion_tokens,

@@ -3,41 +3,33 @@
 use crate::dialect::Undecodable;
 use parlor_domain::message::KIND_USER;
 use parlor_domain::{Action, Command, Correlation, Draft, ErrorCode, Place, Refusal, TurnOptions, UserId};
-use parlor_protocol::socketio as wire;
-use serde::Deserialize;
+use parlor_protocol::socketio::{ChatStart, ClientEvent, EventError};
 use serde_json::Value;
 
 /// What a client's event asks, which has this name and this first argument, on a connection of `user`.
 pub(crate) fn command(name: &str, argument: Option<Value>, user: UserId) -> Result<Command, Undecodable> {
-    match name {
-        "chat:start" => chat_start(argument, user),
-        "chat:stop" => Ok(Command { action: Action::StopOwn, correlation: Correlation::default() }),
-        _ => Err(unknown()),
+    match ClientEvent::parse(name, argument) {
+        Ok(ClientEvent::Start(start)) => chat_start(start, user),
+        Ok(ClientEvent::Stop) => Ok(Command { action: Action::StopOwn, correlation: Correlation::default() }),
+        Err(error) => Err(undecodable(error)),
     }
 }
 
 /// An event that is none of this dialect's.
+#[cfg(test)]
 pub(crate) fn unknown() -> Undecodable {
-    let refusal = Refusal::new(ErrorCode::UnknownType, "the events are `chat:start` and `chat:stop`");
-    Undecodable { refusal, correlation: Correlation::default() }
+    undecodable(EventError::unknown())
 }
 
-fn chat_start(argument: Option<Value>, user: UserId) -> Result<Command, Undecodable> {
-    let argument = argument.unwrap_or_default();
-    // Serde would take an array's elements for the fields in their order.
-    let words = "`chat:start` has one object as its argument";
-    if !argument.is_object() {
-        return Err(undecodable(ErrorCode::InvalidRequest, words, Correlation::default()));
-    }
-    let client_id = argument.get("clientMessageId").and_then(Value::as_str).map(Into::into);
-    let correlation = Correlation { client_id, ..Correlation::default() };
-    let start = match wire::ChatStart::deserialize(argument) {
-        Ok(start) => start,
-        Err(error) => return Err(undecodable(ErrorCode::InvalidRequest, error.to_string(), correlation)),
-    };
+fn chat_start(start: ChatStart, user: UserId) -> Result<Command, Undecodable> {
     if start.user_id.as_ref().is_some_and(|named| *named != user.to_string()) {
-        return Err(undecodable(ErrorCode::Forbidden, "`userId` is not the token's user", correlation));
+        return Err(undecodable(EventError {
+            code: ErrorCode::Forbidden,
+            message: "`userId` is not the token's user".into(),
+            client_message_id: start.client_message_id,
+        }));
     }
+    let correlation = correlation(start.client_message_id.as_deref());
     let options = TurnOptions {
         model: start.model.filter(|model| !model.is_empty()),
         max_tokens: start.max_tokens,
@@ -55,10 +47,11 @@ fn chat_start(argument: Option<Value>, user: UserId) -> Result<Command, Undecoda
     Ok(Command { action: Action::Ask { draft, pieces: true }, correlation })
 }
 
-fn undecodable(
-    code: ErrorCode,
-    words: impl Into<std::borrow::Cow<'static, str>>,
-    correlation: Correlation,
-) -> Undecodable {
-    Undecodable { refusal: Refusal::new(code, words), correlation }
+fn correlation(client_id: Option<&str>) -> Correlation {
+    Correlation { client_id: client_id.map(Into::into), ..Correlation::default() }
+}
+
+fn undecodable(error: EventError) -> Undecodable {
+    let correlation = correlation(error.client_message_id.as_deref());
+    Undecodable { refusal: Refusal::new(error.code, error.message), correlation }
 }

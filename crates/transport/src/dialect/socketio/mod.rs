@@ -8,6 +8,7 @@ pub(crate) use commands::command;
 pub(crate) use commands::unknown;
 
 use super::jobs;
+use super::metadata::{attachments, citations};
 use parlor_domain::message::{Message, TurnStatus};
 use parlor_domain::ports::JobState;
 use parlor_domain::{
@@ -72,6 +73,7 @@ fn question(message: &Message) -> Vec<ServerEvent<'_>> {
         content: (&message.content).into(),
         conversation_id,
         client_message_id: message.client_id.as_deref().map(Cow::Borrowed),
+        attachments: attachments(message),
     });
     made.into_iter().chain([stored]).collect()
 }
@@ -103,12 +105,28 @@ fn ended<'a>(message: &'a Message, refusal: Option<&'a Refusal>) -> ServerEvent<
         });
     };
     let (total_tokens, model) = (made.usage.total_tokens(), made.model.as_deref().map(Cow::Borrowed));
+    let (assistant, citations) = (message.author_name.as_deref().map(Cow::Borrowed), citations(message));
     if made.status == TurnStatus::Stopped {
         let (message_id, conversation_id) = (Some(message_id), Some(conversation_id));
-        return ServerEvent::Stopped(wire::Stopped { message_id, conversation_id, total_tokens, model });
+        return ServerEvent::Stopped(wire::Stopped {
+            message_id,
+            conversation_id,
+            total_tokens,
+            model,
+            assistant,
+            citations,
+        });
     }
     let status = made.status.as_str().into();
-    ServerEvent::End(wire::End { message_id, conversation_id, total_tokens, model, status })
+    ServerEvent::End(wire::End {
+        message_id,
+        conversation_id,
+        total_tokens,
+        model,
+        status,
+        assistant,
+        citations,
+    })
 }
 
 /// A refusal that no command got.

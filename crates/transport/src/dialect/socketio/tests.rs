@@ -20,7 +20,7 @@ fn of_reply(body: ReplyBody) -> Vec<(&'static str, Value)> {
 }
 
 fn answered(status: TurnStatus, content: &str) -> Vec<(&'static str, Value)> {
-    let mut message = samples::message(2, None);
+    let mut message = samples::message(2, Some(samples::turn_reply(status)));
     message.content = content.to_owned();
     let usage = Usage { prompt_tokens: 5, completion_tokens: 2, estimated: false };
     let reply = AiReply { usage, model: Some("m-1".into()), ..AiReply::unanswered(message.id, status) };
@@ -56,6 +56,37 @@ fn events_have_their_names_and_fields() {
     let thought = EventBody::TurnDelta { turn, part: TurnPart::Reasoning, offset: 0, text: "hm".into(), at };
     assert!(of_event(thought).is_empty() && of_event(EventBody::TurnStarted(turn)).is_empty());
     assert_eq!(names(&of_event(EventBody::TurnRestarted { turn, attempt: 2 })), ["chat:restart"]);
+}
+
+/// Protects what a message has beside its text: files with a question, and with a reply what it cites and who made it, as in
+/// the other dialects; nothing of it where there is none.
+#[test]
+fn what_stands_beside_a_text_is_told() {
+    let mut question = samples::message(1, None);
+    let plain = of_event(EventBody::Message(Arc::new(question.clone())));
+    assert!(plain[1].1.get("attachments").is_none());
+    question.metadata = samples::metadata();
+    let told = of_event(EventBody::Message(Arc::new(question.clone())));
+    assert_eq!(told[1].1["attachments"][0]["name"], "boats.csv");
+    assert!(told[1].1.get("citations").is_none());
+
+    for (status, name) in [(TurnStatus::Complete, "chat:end"), (TurnStatus::Stopped, "chat:stopped")] {
+        let bare = answered(status, "so");
+        assert!(bare[0].1.get("citations").is_none() && bare[0].1.get("assistant").is_none());
+        let reply = Message {
+            metadata: samples::metadata(),
+            author_name: Some("chef".into()),
+            ..samples::message(2, Some(AiReply::unanswered(question.id, status)))
+        };
+        let told = of_reply(ReplyBody::Answered {
+            message: Arc::new(reply),
+            user: samples::id(1),
+            kind: "user".into(),
+            refusal: None,
+        });
+        assert_eq!((told[0].0, &told[0].1["assistant"]), (name, &json!("chef")));
+        assert_eq!(told[0].1["citations"][0]["title"], "Harbours");
+    }
 }
 
 /// Protects who waits for a job: how far it is and how it ended are events of their own names.

@@ -1,5 +1,6 @@
 //! One message and its answer.
 
+use crate::dialect::metadata::owned_citations;
 use crate::http::auth::Bearer;
 use crate::http::input::Body;
 use crate::http::problem::{Problem, Refused};
@@ -66,5 +67,7 @@ pub(crate) fn answer(reply: &Message) -> wire::ChatAnswer {
         tokens: made.map_or(0, |made| made.usage.total_tokens()),
         created_at: reply.created_at,
         status: made.map_or("", |made| made.status.as_str()).to_owned(),
+        assistant: reply.author_name.as_deref().map(ToOwned::to_owned),
+        citations: owned_citations(reply),
     }
 }

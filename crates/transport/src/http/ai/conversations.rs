@@ -1,5 +1,6 @@
 //! The caller's conversations: made, listed, read, named and deleted. Another user's is not there.
 
+use crate::dialect::metadata::{owned_attachments, owned_citations};
 use crate::http::auth::Bearer;
 use crate::http::input::{Body, Named, OptionalBody, Params};
 use crate::http::problem::{Problem, Refused};
@@ -74,7 +75,9 @@ fn conversation(entry: ConversationEntry, caller: &Caller) -> wire::Conversation
 }
 
 fn message(message: Message) -> wire::Message {
+    let (citations, attachments) = (owned_citations(&message), owned_attachments(&message));
     let reply = message.reply;
+    let assistant = reply.as_ref().and(message.author_name.as_deref()).map(ToOwned::to_owned);
     wire::Message {
         id: message.id,
         role: match message.author {
@@ -87,6 +90,9 @@ fn message(message: Message) -> wire::Message {
         model: reply.and_then(|reply| reply.model),
         created_at: message.created_at,
         deleted: message.deleted_at.is_some(),
+        assistant,
+        citations,
+        attachments,
     }
 }
 

@@ -39,8 +39,8 @@ pub(super) struct Channel {
     query: &'static [(&'static str, &'static str)],
     /// What may stand beside `data` in every frame, and what it is.
     beside: &'static [(&'static str, &'static str)],
-    /// Whether a token is wanted.
-    secured: bool,
+    /// How a token may come; none where none is wanted.
+    schemes: &'static [&'static str],
     messages: Vec<Message>,
     schemas: BTreeMap<String, Value>,
 }
@@ -48,7 +48,16 @@ pub(super) struct Channel {
 impl Channel {
     pub(super) fn new(name: &'static str, address: &'static str, about: &'static str) -> Self {
         let (messages, schemas) = (Vec::new(), BTreeMap::new());
-        Self { name, address, about, query: &[], beside: &[], secured: true, messages, schemas }
+        Self {
+            name,
+            address,
+            about,
+            query: &[],
+            beside: &[],
+            schemes: &["bearer", "query"],
+            messages,
+            schemas,
+        }
     }
 
     /// Parameters of the URL beside `token`.
@@ -65,7 +74,13 @@ impl Channel {
 
     /// No token is wanted: the first frame says who is there.
     pub(super) fn open(mut self) -> Self {
-        self.secured = false;
+        self.schemes = &[];
+        self
+    }
+
+    /// A token comes in one of these ways.
+    pub(super) fn schemes(mut self, schemes: &'static [&'static str]) -> Self {
+        self.schemes = schemes;
         self
     }
 
@@ -83,7 +98,17 @@ impl Channel {
 
     /// A frame from the client that has the fields of a `T` and no `type`; `kind` is its name here.
     pub(super) fn untyped_client<T: ToSchema>(self, kind: &str, about: &str) -> Self {
-        let mut channel = self.flat_client::<T>(kind, about);
+        self.untyped::<T>(Sender::Client, kind, about)
+    }
+
+    /// The same from the server.
+    pub(super) fn untyped_server<T: ToSchema>(self, kind: &str, about: &str) -> Self {
+        self.untyped::<T>(Sender::Server, kind, about)
+    }
+
+    fn untyped<T: ToSchema>(mut self, sender: Sender, kind: &str, about: &str) -> Self {
+        self.collect::<T>();
+        let mut channel = self.add_flat(sender, kind, about, &value(&T::schema()));
         if let Some(message) = channel.messages.last_mut() {
             if let Some(fields) = message.payload["properties"].as_object_mut() {
                 fields.remove("type");
@@ -220,11 +245,9 @@ impl Channel {
             "channel": {"$ref": format!("#/channels/{}", self.name)},
             "messages": messages.collect::<Vec<_>>(),
         });
-        if self.secured {
-            operation["security"] = json!([
-                {"$ref": "#/components/securitySchemes/bearer"},
-                {"$ref": "#/components/securitySchemes/query"},
-            ]);
+        if !self.schemes.is_empty() {
+            let reference = |scheme: &&str| json!({"$ref": format!("#/components/securitySchemes/{scheme}")});
+            operation["security"] = self.schemes.iter().map(reference).collect();
         }
         (format!("{}.{action}", self.name), operation)
     }
@@ -247,7 +270,8 @@ impl Channel {
     }
 
     fn name_of(&self, message: &Message) -> String {
-        format!("{}.{}.{}", self.name, message.sender.word(), message.kind)
+        // A name in the document has no colons.
+        format!("{}.{}.{}", self.name, message.sender.word(), message.kind.replace(':', "."))
     }
 }
 

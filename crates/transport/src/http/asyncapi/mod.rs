@@ -8,6 +8,7 @@ mod channel;
 mod conversations;
 mod rooms;
 mod sessions;
+mod socketio;
 
 use channel::Channel;
 use parlor_domain::{CloseCode, ErrorCode};
@@ -15,7 +16,8 @@ use serde_json::{Map, Value, json};
 
 const ABOUT: &str = "The WebSockets of a chat server between people and AI. Frames are text, a JSON object each; unknown \
                      fields are to be ignored, on both sides. A refusal is an `error` frame and the connection stays; \
-                     `x-error-codes` and `x-close-codes` say what a client should do.";
+                     `x-error-codes` and `x-close-codes` say what a client should do. The channel `socketio` is for \
+                     clients of that library: its messages are events and their one argument.";
 
 /// The document of all sockets.
 pub(super) fn describe() -> Value {
@@ -25,6 +27,7 @@ pub(super) fn describe() -> Value {
         broker::users(),
         broker::workers(),
         sessions::channel(),
+        socketio::channel(),
     ])
 }
 
@@ -66,6 +69,11 @@ fn security() -> Value {
             "name": "token",
             "description": "A token in the URL: for browsers, best one of POST /api/v1/ws/token. Without either, the \
                             first frame is `auth`.",
+        },
+        "auth": {
+            "type": "apiKey",
+            "in": "password",
+            "description": "A token as `auth.token`, when a Socket.IO client enters the namespace.",
         },
     })
 }

@@ -5,7 +5,7 @@ use super::world::{World, named};
 use axum::body::Body;
 use axum::http::Request;
 use parlor_domain::ErrorCode;
-use parlor_protocol::{broker, conversations, rooms, sessions};
+use parlor_protocol::{broker, conversations, rooms, sessions, socketio};
 use serde_json::{Value, json};
 use std::collections::BTreeSet;
 
@@ -120,6 +120,32 @@ fn every_documented_frame_of_a_client_is_known() {
     let request = &document["components"]["messages"]["sessions.client.request"]["payload"];
     assert_eq!(request["required"], json!(["message"]));
     assert!(request["properties"].get("type").is_none(), "{request}");
+}
+
+/// Protects clients of Socket.IO: each event that there is, under its own name, and no field that only a frame has.
+#[test]
+fn the_events_of_the_namespace_are_described() {
+    let [_, document] = texts();
+    let of = |sender: &str| {
+        let prefix = format!("socketio.{sender}.");
+        let messages = document["components"]["messages"].as_object().unwrap();
+        let own = messages.iter().filter(|(key, _)| key.starts_with(&prefix));
+        own.map(|(_, message)| message["name"].as_str().unwrap().to_owned()).collect::<BTreeSet<_>>()
+    };
+    assert_eq!(of("server"), socketio::ServerEvent::NAMES.map(str::to_owned).into());
+    assert_eq!(of("client"), ["connect", "chat:start", "chat:stop"].map(str::to_owned).into());
+    let start = &document["components"]["messages"]["socketio.client.chat.start"]["payload"];
+    assert_eq!(start["required"], json!(["message"]));
+    assert!(
+        start["properties"].get("type").is_none() && start["properties"]["maxTokens"].is_object(),
+        "{start}"
+    );
+    let allowed = |name: &String| name.chars().all(|it| it.is_ascii_alphanumeric() || ".-_".contains(it));
+    for part in ["messages", "schemas", "securitySchemes"] {
+        for name in document["components"][part].as_object().unwrap().keys() {
+            assert!(allowed(name), "{name} is no name of a component");
+        }
+    }
 }
 
 /// Protects readers from frames that nobody told them of: the enums' own lists are taken over whole.

@@ -230,6 +230,15 @@ impl Jobs {
         counts
     }
 
+    /// What other nodes have, and what ended since.
+    pub(in crate::testing::store) fn elsewhere(&self, node: Uuid, since: Timestamp) -> Vec<JobEntry> {
+        let is = |row: &&Row| match row.entry.ended_at {
+            Some(at) => at >= since,
+            None => row.node.is_some_and(|other| other != node),
+        };
+        self.all.values().filter(is).map(|row| row.entry.clone()).collect()
+    }
+
     pub(in crate::testing::store) fn purge(&mut self, before: Timestamp, limit: usize) -> usize {
         let over = |row: &&Row| row.entry.ended_at.is_some_and(|at| at < before);
         let over: Vec<_> = self.all.values().filter(over).map(|row| row.entry.id).take(limit).collect();
