@@ -1,10 +1,11 @@
 // What the programs of the page's tests share: a real browser, people in it, and an ear for every complaint.
 //
-// Reads PARLOR_URL (the server), PARLOR_TOOLS (what `tests/run` installed), CHROMIUM (the browser) and PARLOR_SHOTS (where
-// screenshots go).
+// Reads PARLOR_URL (the server), PARLOR_TOOLS (what `tests/run` installed), CHROMIUM (the browser), PARLOR_SHOTS (where
+// screenshots go) and PARLOR_ASSETS (a folder like `crates/web`, whose files go before those in the binary: for work on the
+// page without building).
 
 import assert from 'node:assert/strict'
-import { mkdirSync } from 'node:fs'
+import { existsSync, mkdirSync } from 'node:fs'
 import { createRequire } from 'node:module'
 import { createInterface } from 'node:readline'
 
@@ -40,6 +41,7 @@ async function person(browser, complaints, { expected = [], ...options } = {}) {
   const context = await browser.newContext({ ...desktop, permissions: ['clipboard-read', 'clipboard-write'], ...options })
   context.setDefaultTimeout(PATIENCE)
   const page = await context.newPage()
+  if (process.env.PARLOR_ASSETS) await page.route('**/assets/**', fromDisk)
   if (process.env.FRAMES) page.on('websocket', ws => { ws.on('framesent', f => console.log('>', String(f.payload).slice(0, 200))); ws.on('framereceived', f => console.log('<', String(f.payload).slice(0, 200))) })
   const complain = words => expected.some(it => words.includes(it)) || complaints.push(words)
   page.on('console', message => ['error', 'warning'].includes(message.type()) && complain(message.text()))
@@ -50,6 +52,13 @@ async function person(browser, complaints, { expected = [], ...options } = {}) {
     if (origin !== new URL(url).origin && !['blob:', 'data:'].includes(protocol)) complain(`asked ${request.url()}`)
   })
   return page
+}
+
+/** What a page loads, as it stands in the folder. */
+function fromDisk(route) {
+  const name = new URL(route.request().url()).pathname.split('/').slice(3).join('/')
+  const path = `${process.env.PARLOR_ASSETS}/${name.startsWith('vendor/') ? name : `assets/${name}`}`
+  return existsSync(path) ? route.fulfill({ path, contentType: path.endsWith('.mjs') ? 'text/javascript' : undefined }) : route.continue()
 }
 
 /** Comes as a guest. */

@@ -52,13 +52,27 @@ async fn hostile_words_are_words() {
 }
 
 /// Protects: the main views hold to what makes pages usable for everybody (WCAG 2.2 AA, by axe-core), in both themes and on
-/// both screens; a long conversation is a few rows at a time, and a fast reply does not hold the page up. It leaves pictures
-/// in `target/screenshots`.
+/// both screens. It leaves pictures in `target/screenshots`.
 #[tokio::test(flavor = "multi_thread")]
 async fn views_are_usable_by_everybody() {
+    let app = TestApp::builder().without_limits().start().await;
+    let visitor = long_room(&app, 100).await;
+    Program::start(&app, "views", &visitor).ends_well().await;
+}
+
+/// Protects readers of much, and of what comes fast: a long conversation is a few rows at a time, and a fast reply does not
+/// hold the page up. It says how long both took.
+#[tokio::test(flavor = "multi_thread")]
+async fn much_and_fast_is_smooth() {
     let provider = FakeProvider::start_as("words-1000-5").await;
     let app =
         TestApp::builder().without_limits().provider(&provider.base_url(), "words-1000-5").start().await;
+    let visitor = long_room(&app, LONG).await;
+    Program::start(&app, "speed", &visitor).ends_well().await;
+}
+
+/// A room `long` with messages in it, and who may come in: an admin.
+async fn long_room(app: &TestApp, messages: usize) -> [(&'static str, String); 2] {
     let token = app.admin_token("root@example.org");
     let mut root = app.rooms(&token).await;
     root.ask(
@@ -67,15 +81,13 @@ async fn views_are_usable_by_everybody() {
     )
     .await;
     root.until("join_room").await;
-    for number in 1..=LONG {
+    for number in 1..=messages {
         let text =
             format!("Message {number}: the quick brown fox jumps over the lazy dog, and does so again.");
         root.ask("chat", json!({"room_id": "long", "message": text})).await;
     }
-    for _ in 1..=LONG {
+    for _ in 1..=messages {
         root.until("delivery_confirmation").await;
     }
-    Program::start(&app, "views", &[("PARLOR_TOKEN", token), ("PARLOR_USER", root.user.clone())])
-        .ends_well()
-        .await;
+    [("PARLOR_TOKEN", token), ("PARLOR_USER", root.user.clone())]
 }

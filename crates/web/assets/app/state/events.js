@@ -153,10 +153,7 @@ export function listen(model) {
     const place = model.find(conversation_id)
     if (recovered || !place) return
     // Too much was missed, or this is another log: what is here counts no more.
-    Object.assign(place.thread, { hasMore: true, loaded: false })
-    place.thread.messages.clear()
-    place.thread.streams.clear()
-    place.thread.stale()
+    place.thread.clear()
     await model.loadOlder(place)
   })
 

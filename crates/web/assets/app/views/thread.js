@@ -6,7 +6,7 @@ import { announce } from '../live.js'
 import { t } from '../strings.js'
 import { Composer } from './composer.js'
 import { WindowedList } from './list.js'
-import { Reply, Said, Waiting } from './message.js'
+import { looks, Row } from './row.js'
 import { Avatar, Confirm, IconButton, Menu } from './parts.js'
 import { Members } from './rooms.js'
 
@@ -21,17 +21,11 @@ export const ThreadView = ({ model, place }) => {
     model.markRead()
     model.changed()
   }
-  const onDelete = message => setDialog(html`
+  // The same one each time, so that rows are not drawn again for it.
+  const onDelete = useRef(message => setDialog(html`
     <${Confirm} title=${t.message.remove} words=${message.content.slice(0, 200)} yes=${t.message.remove} onYes=${() => model.deleteMessage(message.message_id)} onClose=${close} />
-  `)
-  const row = item => html`
-    ${item.newDay && html`<h3 class="day">${t.day(item.at ?? Date.now())}</h3>`}
-    ${item.kind === 'outgoing'
-      ? html`<${Waiting} model=${model} place=${place} item=${item} />`
-      : item.kind === 'stream' || item.value.role === 'assistant'
-        ? html`<${Reply} model=${model} place=${place} item=${item} />`
-        : html`<${Said} model=${model} place=${place} item=${item} onDelete=${onDelete} />`}
-  `
+  `))
+  const row = (item, active) => html`<${Row} ...${looks(model, place, item)} active=${active} onDelete=${onDelete.current} />`
   const head = html`
     <p class="beginning">${thread.hasMore ? t.thread.loading : place.room ? t.thread.roomBeginning(place.name) : t.thread.beginning}</p>
   `
