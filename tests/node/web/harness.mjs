@@ -5,7 +5,7 @@
 // page without building).
 
 import assert from 'node:assert/strict'
-import { existsSync, mkdirSync } from 'node:fs'
+import { existsSync, mkdirSync, readFileSync } from 'node:fs'
 import { createRequire } from 'node:module'
 import { createInterface } from 'node:readline'
 
@@ -31,6 +31,10 @@ export async function inBrowser(test) {
     await test({ person: options => person(browser, complaints, options), complaints })
     assert.deepEqual(complaints, [])
     console.log('all is well')
+  } catch (error) {
+    const pages = browser.contexts().flatMap(context => context.pages())
+    for (const [at, page] of pages.entries()) await shoot(page, `failed-${at}`).catch(() => {})
+    throw error
   } finally {
     await browser.close()
   }
@@ -96,6 +100,17 @@ export async function until(what, holds) {
 export async function shoot(page, name) {
   mkdirSync(shots, { recursive: true })
   await page.screenshot({ path: `${shots}/${name}.png` })
+}
+
+const axe = readFileSync(require.resolve('axe-core/axe.min.js'), 'utf8')
+
+/** Nothing keeps people out of a view (WCAG 2.2 AA, by axe-core). */
+export async function check(page, view) {
+  // The page's policy lets no script in: this one comes by the browser's own tools.
+  await page.evaluate(axe + ';0')
+  const { violations } = await page.evaluate(() => globalThis.axe.run(document, { runOnly: ['wcag2a', 'wcag2aa', 'wcag21a', 'wcag21aa', 'wcag22aa', 'best-practice'] }))
+  const grave = violations.filter(it => ['serious', 'critical'].includes(it.impact))
+  assert.deepEqual(grave.map(it => `${view}: ${it.id}: ${it.nodes.map(node => node.html).join(' | ').slice(0, 600)}`), [])
 }
 
 const lines = createInterface({ input: process.stdin })[Symbol.asyncIterator]()

@@ -1,21 +1,9 @@
 // The main views, in both themes and on both screens: usable by everybody.
 // Reads PARLOR_TOKEN and PARLOR_USER too: an admin, who is in the room `long`.
 
-import assert from 'node:assert/strict'
-import { readFileSync } from 'node:fs'
-import { comeWith, desktop, inBrowser, phone, require, shoot, url } from './harness.mjs'
+import { check, comeWith, desktop, inBrowser, phone, shoot, url } from './harness.mjs'
 
 const { PARLOR_TOKEN: token, PARLOR_USER: user } = process.env
-const axe = readFileSync(require.resolve('axe-core/axe.min.js'), 'utf8')
-
-/** What keeps people out of a view. */
-async function check(page, view) {
-  // The page's policy lets no script in: this one comes by the browser's own tools.
-  await page.evaluate(axe + ';0')
-  const { violations } = await page.evaluate(() => globalThis.axe.run(document, { runOnly: ['wcag2a', 'wcag2aa', 'wcag21a', 'wcag21aa', 'wcag22aa', 'best-practice'] }))
-  const grave = violations.filter(it => ['serious', 'critical'].includes(it.impact))
-  assert.deepEqual(grave.map(it => `${view}: ${it.id}: ${it.nodes.map(node => node.html).join(' | ').slice(0, 600)}`), [])
-}
 
 await inBrowser(async ({ person }) => {
   const me = { id: user, email: 'root@example.org', username: 'root', role: 'admin' }

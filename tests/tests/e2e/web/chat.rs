@@ -51,6 +51,17 @@ async fn hostile_words_are_words() {
     Program::start(&app, "hostile", &[]).ends_well().await;
 }
 
+/// Protects the choice of who answers, an assistant or a model, in chats and in rooms, and that a reply says who made it and
+/// what was thought on the way.
+#[tokio::test(flavor = "multi_thread")]
+async fn somebody_chooses_who_answers() {
+    let provider = FakeProvider::start().await;
+    let app = TestApp::builder().without_limits().provider(&provider.base_url(), "plain").start().await;
+    let token = app.admin_token("root@example.org");
+    let user = app.rooms(&token).await.user;
+    Program::start(&app, "answers", &[("PARLOR_TOKEN", token), ("PARLOR_USER", user)]).ends_well().await;
+}
+
 /// Protects: the main views hold to what makes pages usable for everybody (WCAG 2.2 AA, by axe-core), in both themes and on
 /// both screens. It leaves pictures in `target/screenshots`.
 #[tokio::test(flavor = "multi_thread")]

@@ -6,8 +6,6 @@ import { Place } from './place.js'
 
 /** How often others are told that somebody types, in milliseconds: it ends by itself after 6 s. */
 const TYPING = 3_000
-/** Where the choice of a model is kept. */
-const MODEL = 'parlor-model'
 
 export class Deeds extends Observable {
   #typedAt = 0
@@ -19,7 +17,7 @@ export class Deeds extends Observable {
     const where = place?.place ?? (place?.pending ? { pending: place.pending } : null)
     const outgoing = this.client.send(where, text, options)
     if (!place) {
-      place = new Place({ pending: outgoing.id, title: title(text) })
+      place = new Place({ pending: outgoing.id, title: title(text), answerer: this.answerers.of(null) })
       place.thread.loaded = true
       place.thread.hasMore = false
       this.places.push(place)
@@ -86,21 +84,18 @@ export class Deeds extends Observable {
     this.changed()
   }
 
-  chosenModel(place) {
-    return place?.model ?? localStorage.getItem(MODEL) ?? ''
-  }
-
-  chooseModel(place, model) {
-    if (place) place.model = model
-    localStorage.setItem(MODEL, model)
+  /** Chooses who answers: in a chat for its reader, in a room for everybody. */
+  async chooseAnswerer(place, name) {
+    await this.#try(async () => {
+      if (place?.room) await this.answerers.chooseForRoom(place, name)
+      else this.answerers.choose(place, name)
+    })
     this.changed()
   }
 
-  /** What goes with a message to say who is to answer. In a room that others are in, naming a model would call the AI. */
+  /** What goes with a message to say who is to answer. */
   choice(place) {
-    const model = this.chosenModel(place)
-    const known = this.models.some(it => it.id === model)
-    return known && !place?.isShared ? { model_preference: model } : {}
+    return this.answerers.choice(place)
   }
 
   async createRoom({ name, kind, aiMode }) {

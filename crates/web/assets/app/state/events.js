@@ -30,7 +30,7 @@ export function listen(model) {
     if (!place.open || !place.room) return
     try {
       model.joined(place, await client.request('join_room', { room_id: place.room }))
-      await model.loadMembers(place)
+      await Promise.all([model.loadMembers(place), model.answerers.loadRoom(place)])
     } catch (problem) {
       if (problem.code === 'ROOM_NOT_FOUND' || problem.code === 'ROOM_ACCESS_DENIED') model.remove(place)
     }
@@ -78,6 +78,13 @@ export function listen(model) {
     model.onStream?.(stream)
   })
 
+  client.on('thoughts', thoughts => {
+    const place = model.find(thoughts.conversation_id)
+    if (!place || place.thread.thoughts.has(thoughts.message_id)) return
+    place.thread.thoughts.set(thoughts.message_id, thoughts)
+    model.changed()
+  })
+
   client.on('typing', ({ conversation_id, user_id, username, is_typing, message_id, in_reply_to }) => {
     const place = model.find(conversation_id)
     if (!place) return
@@ -111,6 +118,7 @@ export function listen(model) {
     if (!place) return
     const made = !place.id
     Object.assign(place, { id: conversation_id, room: room_id ?? place.room })
+    if (made) model.answerers.keep(place)
     place.thread.put({
       role: 'user',
       content: outgoing.text,

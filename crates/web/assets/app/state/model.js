@@ -2,6 +2,7 @@
 import { ParlorClient, uuid } from '../../parlor-client/index.js'
 import { announce } from '../live.js'
 import { t } from '../strings.js'
+import { Answerers } from './answerers.js'
 import { api } from './api.js'
 import { Deeds, title } from './deeds.js'
 import { listen } from './events.js'
@@ -16,7 +17,6 @@ export class Model extends Deeds {
   current = null
   route = readRoute()
   connection = { state: 'closed' }
-  models = []
   toasts = []
   chatPage = 1
   moreChats = false
@@ -36,6 +36,7 @@ export class Model extends Deeds {
       user: session.user.id,
       storage: localStorage,
     })
+    this.answerers = new Answerers(this.api)
     this.unread = new Unread(session.user.id)
     listen(this)
     for (const outgoing of this.client.outgoing) this.#restore(outgoing)
@@ -56,7 +57,7 @@ export class Model extends Deeds {
     })
     addEventListener('focus', () => this.markRead())
     this.loadLists().then(() => this.navigate())
-    this.api.models().then(({ data }) => (this.models = data, this.changed())).catch(() => {})
+    this.answerers.load().then(() => this.changed()).catch(() => {})
     this.loadMe()
   }
 
@@ -172,7 +173,7 @@ export class Model extends Deeds {
       if (place.room) this.joined(place, await this.client.request('join_room', { room_id: place.room }))
       await place.thread.loadOlder(this.client, place.place)
       this.client.follow(place.id, place.place, place.thread.newest)
-      if (place.room) await this.loadMembers(place)
+      if (place.room) await Promise.all([this.loadMembers(place), this.answerers.loadRoom(place)])
     } catch (problem) {
       place.open = false
       if (problem.code !== 'UNREACHABLE') this.#lost(place, problem)

@@ -25,6 +25,10 @@ export class Place {
   thread = new Thread()
   /** Whether this connection has joined it: pieces of replies come, and who types and is there. */
   open = false
+  /** @type {string | undefined} of a chat: who was chosen to answer in it */
+  answerer
+  /** @type {any} of a room: its assistant, where it has one */
+  assistant = null
   /** @type {string | undefined} the id of the message that will make it */
   pending
 

@@ -9,6 +9,8 @@ export class Thread {
   messages = new Map()
   /** @type {Map<string, any>} replies that are being made */
   streams = new Map()
+  /** @type {Map<string, import('../../parlor-client/types.js').Thoughts>} by reply: of those that were made while the page was there */
+  thoughts = new Map()
   /** @type {any[]} messages of ours that are not confirmed, or were refused */
   outgoing = []
   /** @type {Map<string, string>} the reply that is shown of those to a message, where the reader has chosen */

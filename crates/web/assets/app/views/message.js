@@ -10,6 +10,7 @@ import { t } from '../strings.js'
 import { Attachments } from './attachments.js'
 import { Citations } from './citations.js'
 import { Avatar, IconButton, Menu } from './parts.js'
+import { Thoughts } from './thoughts.js'
 
 const EMOJI = ['👍', '❤️', '😄', '🎉', '👀', '🙏']
 
@@ -90,11 +91,12 @@ const CopyButton = ({ text }) => {
   return html`<${IconButton} icon=${done ? 'done' : 'copy'} label=${done ? t.message.copied : t.message.copy} onClick=${copy} />`
 }
 
-export const Reply = ({ model, place, value, kind, shared, at, of, active }) => {
+export const Reply = ({ model, place, value, kind, shared, at, of, active, thoughts }) => {
   const live = kind === 'stream'
   return html`
     <div class="reply">
-      <p class=${shared ? 'who' : 'unseen'}><strong>${t.thread.assistant}</strong></p>
+      <p class=${shared || value.assistant ? 'who' : 'unseen'}><strong>${value.assistant ? model.answerers.label(value.assistant) : t.thread.assistant}</strong></p>
+      <${Thoughts} model=${model} thoughts=${thoughts} live=${live} />
       ${live
         ? html`<${Growing} model=${model} stream=${{ ...value, conversation_id: place.id }} spoken=${model.current === place} />`
         : value.deleted ? html`<p class="gone">${t.thread.deleted}</p>` : html`<${Markdown} text=${value.content} />`}

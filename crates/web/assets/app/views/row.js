@@ -30,6 +30,7 @@ export function looks(model, place, item) {
     editing: model.editing === value.message_id,
     online: place.online.has(value.user_id),
     mayDelete: mine || place.role !== 'member',
+    thoughts: place.thread.thoughts.get(value.message_id),
     mark: mine ? markOf(place, value) : '',
   }
 }

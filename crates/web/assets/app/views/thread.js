@@ -4,6 +4,7 @@ import { copy as copyText } from '../clipboard.js'
 import { Icon } from '../icons.js'
 import { announce } from '../live.js'
 import { t } from '../strings.js'
+import { Answerer } from './answerer.js'
 import { Composer } from './composer.js'
 import { WindowedList } from './list.js'
 import { looks, Row } from './row.js'
@@ -73,6 +74,7 @@ const Head = ({ model, place, show, onClose }) => {
         <div class="faces" aria-hidden="true">
           ${others.filter(it => place.online.has(it.user_id)).slice(0, 4).map(it => html`<${Avatar} key=${it.user_id} name=${it.username ?? '?'} online small />`)}
         </div>`}
+      <${Answerer} model=${model} place=${place} />
       ${place.id && html`<${Menu} label=${t.thread.menu} items=${items} />`}
     </header>
   `
