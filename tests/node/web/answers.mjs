@@ -79,3 +79,30 @@ await inBrowser(async ({ person }) => {
   for (const page of [ann, bob]) await page.locator('.reply .who').getByText('The chef').waitFor()
   await shoot(ann, 'room-answers')
 })
+
+// A reply with what it was made from: a server that knows documents would say so in its message.
+await inBrowser(async ({ person }) => {
+  const page = await person()
+  const citations = [
+    { number: 1, document_id: 'd-1', title: 'Handbook', chunk: 0, excerpt: 'The ferry leaves at 07:40.', score: 0.42 },
+    { number: 2, document_id: 'd-2', title: '<b>Timetable</b>', chunk: 3, excerpt: 'Pier four.', score: 0.4 },
+  ]
+  await page.routeWebSocket(/\/ws\/ws/, socket => {
+    const server = socket.connectToServer()
+    server.onMessage(text => {
+      const frame = JSON.parse(text)
+      if (frame.data?.done) frame.data.citations = citations
+      socket.send(JSON.stringify(frame))
+    })
+  })
+  await comeAsGuest(page)
+  await say(page, 'When does the ferry leave?')
+  const sources = page.locator('.reply .citations')
+  await sources.waitFor()
+  assert.equal(await sources.getByText('Handbook').isVisible(), false)
+  await sources.getByText('Sources (2)').click()
+  await sources.getByText('The ferry leaves at 07:40.').waitFor()
+  await sources.getByText('<b>Timetable</b>').waitFor()
+  await check(page, 'citations')
+  await shoot(page, 'citations')
+})

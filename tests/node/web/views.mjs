@@ -29,10 +29,23 @@ await inBrowser(async ({ person }) => {
       await page.getByRole('menuitem', { name: 'Members' }).click()
       await check(page, `members, ${name}`)
       await page.keyboard.press('Escape')
+      await page.getByRole('button', { name: 'More', exact: true }).click()
+      await check(page, `menu, ${name}`)
+      await page.getByRole('menuitem', { name: 'Delete the room' }).click()
+      await check(page, `question, ${name}`)
+      await page.keyboard.press('Escape')
       if (screen === 'phone') {
         await page.getByRole('button', { name: 'All conversations' }).click()
         await check(page, `list, ${name}`)
         await shoot(page, `list-${name}`)
+      }
+      else await page.goto(new URL('#/new', url).href)
+      for (const [button, dialog] of [['New room', 'New room'], ['Browse rooms', 'Rooms on this server'], ['Account', 'Account']]) {
+        await page.getByRole('button', { name: button }).click()
+        await page.getByRole('dialog', { name: dialog }).waitFor()
+        await check(page, `${button}, ${name}`)
+        if (name === 'phone-light') await shoot(page, `${button.toLowerCase().replace(' ', '-')}-${name}`)
+        await page.keyboard.press('Escape')
       }
       await page.goto(new URL('admin', url).href)
       await page.getByText('Messages a second').waitFor()

@@ -64,6 +64,7 @@
  * @property {string} conversation_id
  * @property {string} [room_id]
  * @property {string} [user_id] who has read
+ * @property {string} timestamp
  *
  * @typedef {object} SendOptions
  * @property {string} [model_preference]
@@ -80,6 +81,7 @@
  * @property {string} text
  * @property {SendOptions} options
  * @property {string} at when it was written
+ * @property {any[]} [files] what is shown of its attachments, for pages that have any
  *
  * @typedef {'closed' | 'offline' | 'connecting' | 'online'} ConnectionState
  *

@@ -1,23 +1,20 @@
-// What the reader does.
+// What the reader does with what the page knows.
 import { uuid } from '../../parlor-client/index.js'
-import { Observable } from '../observable.js'
 import { t } from '../strings.js'
-import { Place } from './place.js'
+import { Model } from './model.js'
+import { Place, titleOf } from './place.js'
 
 /** How often others are told that somebody types, in milliseconds: it ends by itself after 6 s. */
 const TYPING = 3_000
 
-export class Deeds extends Observable {
+export class Deeds extends Model {
   #typedAt = 0
-  /** @type {string | null} the message that is being edited */
-  editing = null
-
   /** Says something in a place, or in a new chat where there is none. */
   say(place, text, options = {}) {
     const where = place?.place ?? (place?.pending ? { pending: place.pending } : null)
     const outgoing = this.client.send(where, text, options)
     if (!place) {
-      place = new Place({ pending: outgoing.id, title: title(text), answerer: this.answerers.of(null) })
+      place = new Place({ pending: outgoing.id, title: titleOf(text), answerer: this.answerers.of(null) })
       place.thread.loaded = true
       place.thread.hasMore = false
       this.places.push(place)
@@ -167,10 +164,4 @@ export class Deeds extends Observable {
       this.toast(t.problem(problem))
     }
   }
-}
-
-/** What a chat is called until the server says it. @param {string} text */
-export function title(text) {
-  const line = text.trim().split('\n')[0]
-  return line.length > 50 ? `${line.slice(0, 49)}…` : line
 }

@@ -36,6 +36,7 @@ export function listen(model) {
     }
   }
 
+  /** @param {{ conversation_id: string, room_id?: string }} of */
   const learn = async ({ conversation_id, room_id }) => {
     const known = model.find(conversation_id) ?? (room_id && model.places.find(it => it.room === room_id))
     if (known) return known
@@ -75,7 +76,6 @@ export function listen(model) {
     const anew = !place.thread.streams.has(stream.message_id)
     place.thread.stream(stream)
     if (anew) model.changed()
-    model.onStream?.(stream)
   })
 
   client.on('thoughts', thoughts => {
@@ -168,6 +168,7 @@ export function listen(model) {
   client.on('frame', ({ type, data }) => {
     const place = model.find(data?.conversation_id)
     if (!place) return
+    if (type === 'read') return model.readElsewhere(place, data.seq)
     if (type === 'room_deleted' || type === 'leave_room') return model.remove(place)
     if (type === 'member_removed' && data.user_id === me) return model.remove(place)
     if (type.startsWith('member_') && place.open) model.loadMembers(place).catch(() => {})

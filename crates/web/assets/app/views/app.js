@@ -31,7 +31,7 @@ export const App = ({ model }) => {
     document.title = `${unread ? `(${unread}) ` : ''}${current ? `${current.name} · ` : ''}${t.name}`
   }, [unread, current?.name])
   return html`
-    <a class="skip" href="#main" onClick=${event => (event.preventDefault(), document.querySelector('.composer textarea')?.focus())}>${t.skip}</a>
+    <a class="skip" href="#main" onClick=${event => (event.preventDefault(), document.getElementById('composer')?.focus())}>${t.skip}</a>
     <div class=${`app view-${model.route.view}`}>
       <${Sidebar} model=${model} />
       <main id="main">

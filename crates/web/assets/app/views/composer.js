@@ -61,7 +61,7 @@ export const Composer = ({ model, place }) => {
       <div class="paper">
         ${/* Attachments would stand before the field, with the button for them first in the line below. */ null}
         <div class="line">
-          <textarea ref=${field} rows="1" value=${text} placeholder=${hint} aria-label=${t.composer.label} enterkeyhint="send"
+          <textarea id="composer" ref=${field} rows="1" value=${text} placeholder=${hint} aria-label=${t.composer.label} enterkeyhint="send"
             onInput=${event => (write(event.target.value), event.target.value && model.typing(place))} onKeyDown=${onKeyDown}></textarea>
           ${live && !text.trim()
             ? html`<${IconButton} icon="stop" label=${t.composer.stop} class="round" onClick=${() => model.stop(place)} />`

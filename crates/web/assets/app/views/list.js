@@ -204,7 +204,8 @@ export class WindowedList extends Component {
   }
 
   onPointerOver = event => event.pointerType !== 'touch' && this.activate('hovered', event.target)
-  onPointerLeave = () => this.activate('hovered', null)
+  onPointerUp = event => event.pointerType === 'touch' && this.activate('hovered', event.target)
+  onPointerLeave = event => event.pointerType !== 'touch' && this.activate('hovered', null)
   onFocusIn = event => this.activate('focused', event.target)
   onFocusOut = event => this.activate('focused', event.relatedTarget)
 
@@ -215,12 +216,16 @@ export class WindowedList extends Component {
     const style = { paddingTop: `${this.tops[from]}px`, paddingBottom: `${this.tops.at(-1) - this.tops[to]}px` }
     return html`
       <div class="list" ref=${this.root} onScroll=${this.onScroll} tabindex="0" role="region" aria-label=${label}
-        onPointerOver=${this.onPointerOver} onPointerLeave=${this.onPointerLeave} onFocusIn=${this.onFocusIn} onFocusOut=${this.onFocusOut}>
+        onPointerOver=${this.onPointerOver} onPointerUp=${this.onPointerUp} onPointerLeave=${this.onPointerLeave} onFocusIn=${this.onFocusIn} onFocusOut=${this.onFocusOut}>
         ${head}
         <div ref=${this.body} class="rows" role="feed" style=${style}>
-          ${items.slice(from, to).map((item, at) => html`
-            <article key=${item.key} data-key=${item.key} aria-posinset=${from + at + 1} aria-setsize=${items.length}>${row(item, item.key === hovered || item.key === focused || from + at === items.length - 1)}</article>
-          `)}
+          ${items.slice(from, to).map((item, at) => {
+            const active = item.key === hovered || item.key === focused
+            const last = from + at === items.length - 1
+            return html`
+              <article key=${item.key} data-key=${item.key} class=${active ? 'active' : ''} aria-posinset=${from + at + 1} aria-setsize=${items.length}>${row(item, active || last)}</article>
+            `
+          })}
         </div>
       </div>
     `

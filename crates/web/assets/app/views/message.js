@@ -197,7 +197,7 @@ export const Said = ({ model, place, value, same, shared, editing, online, mayDe
                 ${mayDelete && html`<${IconButton} icon="bin" label=${t.message.remove} onClick=${() => onDelete(value)} />`}
               `}
             </span>
-            <span class="figures">${value.edited_at && !value.deleted ? `${t.thread.edited} · ` : ''}${mine || same ? t.time(value.timestamp) : ''}</span>
+            <span class="figures">${[value.edited_at && !value.deleted && t.thread.edited, (mine || same) && t.time(value.timestamp)].filter(Boolean).join(' · ')}</span>
             ${mine && html`<${Mark} words=${mark} />`}
           </div>`}
       </div>

@@ -4,9 +4,6 @@ import { html, memo } from '../html.js'
 import { t } from '../strings.js'
 import { Reply, Said, Waiting } from './message.js'
 
-/** Where nothing hovers, what can be done with a message is there from the beginning. */
-const touch = matchMedia('(hover: none)')
-
 /**
  * All that a row shows, as values that say by themselves whether they have changed.
  *
@@ -45,7 +42,6 @@ function markOf(place, { seq }) {
 
 export const Row = memo(props => {
   const { kind, value, day } = props
-  const active = props.active || touch.matches
   const View = kind === 'outgoing' ? Waiting : kind === 'stream' || value.role === 'assistant' ? Reply : Said
-  return html`${day && html`<h3 class="day">${day}</h3>`}<${View} ...${props} active=${active} />`
+  return html`${day && html`<h3 class="day">${day}</h3>`}<${View} ...${props} />`
 })
