@@ -62,6 +62,21 @@ async fn somebody_chooses_who_answers() {
     Program::start(&app, "answers", &[("PARLOR_TOKEN", token), ("PARLOR_USER", user)]).ends_well().await;
 }
 
+/// Protects operators: their page shows what goes on as the server tells it, what was used, and which jobs failed; and who is
+/// no admin any more sees no more of it.
+#[tokio::test(flavor = "multi_thread")]
+async fn an_admin_watches() {
+    let provider = FakeProvider::start().await;
+    let app = TestApp::builder().without_limits().provider(&provider.base_url(), "plain").start().await;
+    let token = app.admin_token("root@example.org");
+    let user = app.rooms(&token).await.user;
+    let mut program = Program::start(&app, "admin", &[("PARLOR_TOKEN", token), ("PARLOR_USER", user)]);
+    program.until("take the right away").await;
+    app.user_token("root@example.org");
+    program.answer("done").await;
+    program.ends_well().await;
+}
+
 /// Protects: the main views hold to what makes pages usable for everybody (WCAG 2.2 AA, by axe-core), in both themes and on
 /// both screens. It leaves pictures in `target/screenshots`.
 #[tokio::test(flavor = "multi_thread")]
@@ -69,6 +84,14 @@ async fn views_are_usable_by_everybody() {
     let app = TestApp::builder().without_limits().start().await;
     let visitor = long_room(&app, 100).await;
     Program::start(&app, "views", &visitor).ends_well().await;
+}
+
+/// Protects who reads a reply while it is made: each piece of it is shown as its Markdown is, though only words are added
+/// where only words came.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_growing_text_is_its_markdown() {
+    let app = TestApp::start().await;
+    Program::start(&app, "growing", &[]).ends_well().await;
 }
 
 /// Protects readers of much, and of what comes fast: a long conversation is a few rows at a time, and a fast reply does not

@@ -130,11 +130,18 @@ export class Deeds extends Model {
 
   async export(place, format) {
     await this.#try(async () => {
-      const url = URL.createObjectURL(await this.api.exportChat(place.id, format))
+      const file = place.room ? await this.#roomFile(place, format) : await this.api.exportChat(place.id, format)
+      const url = URL.createObjectURL(file)
       const link = Object.assign(document.createElement('a'), { href: url, download: `${place.name}.${format}` })
       link.click()
       setTimeout(() => URL.revokeObjectURL(url), 60_000)
     })
+  }
+
+  /** What makes it is loaded when somebody first wants one. */
+  async #roomFile(place, format) {
+    const { exportRoom } = await import('./exports.js')
+    return exportRoom(this.client, place, format)
   }
 
   async rename(username) {

@@ -132,6 +132,7 @@ export function listen(model) {
       client_message_id: outgoing.id,
       attachments: outgoing.options.attachments && outgoing.files,
     })
+    if (place.isShared) refreshDelivered(model, place)
     if (made || !place.open) {
       place.open = true
       client.follow(conversation_id, place.place, seq)
@@ -181,6 +182,20 @@ export function listen(model) {
   })
 
   client.on('signedOut', () => model.onSignedOut?.())
+}
+
+/**
+ * How long after a message of ours it is looked how far it has got, in milliseconds: others' connections prove that they have
+ * it when they answer the server's ping, which comes every 30 s. The protocol has no event for it.
+ */
+const PROVED = 32_000
+
+/** @param {import('./model.js').Model} model @param {Place} place */
+function refreshDelivered(model, place) {
+  clearTimeout(place.deliveredTimer)
+  place.deliveredTimer = setTimeout(() => {
+    if (!document.hidden && place === model.current) model.loadMembers(place).catch(() => {})
+  }, PROVED)
 }
 
 /** Once in a while. @param {import('./model.js').Model} model */

@@ -31,6 +31,8 @@ export class Place {
   /** @type {Map<string, { name: string, until: number }>} who types */
   typing = new Map()
   thread = new Thread()
+  /** @type {ReturnType<typeof setTimeout> | undefined} */
+  deliveredTimer
   /** Whether this connection has joined it: pieces of replies come, and who types and is there. */
   open = false
   /** @type {string | undefined} of a chat: who was chosen to answer in it */

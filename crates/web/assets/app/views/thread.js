@@ -56,6 +56,7 @@ const Head = ({ model, place, show, onClose }) => {
     ? [
         { label: room.members, act: () => show(html`<${Members} model=${model} place=${place} onClose=${onClose} />`) },
         { label: room.copyLink, act: () => copyText(location.href) },
+        ...['md', 'json'].map(form => ({ label: room.exportAs(form.toUpperCase()), act: () => model.export(place, form) })),
         { label: room.leave, act: () => sure(room.sureLeave(place.name), room.leaveWords, room.leave, () => model.leave(place)) },
         place.role === 'owner' && { label: room.deleteRoom, danger: true, act: () => sure(room.sureDelete(place.name), room.deleteRoomWords, room.deleteRoom, () => model.deletePlace(place)) },
       ]
