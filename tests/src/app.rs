@@ -119,6 +119,11 @@ impl TestApp {
         self.issue(&[email, "--role", "admin"])
     }
 
+    /// The same for somebody who is a plain user from now on, whatever they were.
+    pub fn user_token(&self, email: &str) -> String {
+        self.issue(&[email, "--role", "user"])
+    }
+
     fn issue(&self, arguments: &[&str]) -> String {
         let output = self.command(&[&["token"], arguments].concat());
         assert!(output.status.success(), "parlor token: {}", String::from_utf8_lossy(&output.stderr));

@@ -66,6 +66,13 @@ pub enum EventBody {
         /// When.
         at: Timestamp,
     },
+    /// The user has read up to a seq by another of their connections. To the others of them.
+    ReadElsewhere {
+        /// Of which conversation.
+        conversation: ConversationId,
+        /// Up to where.
+        seq: Seq,
+    },
     /// A job of the user's has gone on, or has come to its end. To all of their connections; the first may be dropped.
     Job(Box<JobNews>),
     /// A turn began, or is shown again from its beginning: what was shown of it counts no more.
@@ -237,6 +244,7 @@ impl EventBody {
                 | Self::Members { .. }
                 | Self::Typing { .. }
                 | Self::Read { .. }
+                | Self::ReadElsewhere { .. }
                 | Self::TurnStarted(_)
                 | Self::TurnRestarted { .. }
                 | Self::TurnEnded { .. } => 0,

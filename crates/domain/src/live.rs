@@ -62,11 +62,25 @@ impl Hub {
             self.admin_reads(caller, AuditAction::StatsRead).await?;
             watch.wrote(grant, now);
         }
-        Ok(Live {
+        Ok(self.live_figures())
+    }
+
+    /// The same for who watches on, by the role that they have now. Errors: as for [`Hub::live`].
+    pub async fn live_again(&self, caller: &Caller) -> Result<Live, Refusal> {
+        let user = self.0.store.user_get(caller.identity.user).await;
+        let user = user.map_err(|error| Refusal::internal(&error))?;
+        let mut caller = caller.clone();
+        caller.identity.role = user.map_or(Role::User, |user| user.role);
+        self.live(&caller).await
+    }
+
+    /// A look at this process, whoever asks: who shows it asks [`Hub::live`] first, and [`Hub::live_again`] now and then.
+    pub fn live_figures(&self) -> Live {
+        Live {
             figures: self.figures(),
-            messages: watch.messages.load(Ordering::Relaxed),
+            messages: self.0.live.messages.load(Ordering::Relaxed),
             backends: self.backend_states(),
             uptime: self.uptime(),
-        })
+        }
     }
 }

@@ -197,11 +197,10 @@ impl Session {
         self.refuse(correlation, refusal, None);
     }
 
-    /// Counts a frame that asks nothing of the domain (a ping).
-    pub fn count(&mut self) {
-        if let Err(refusal) = self.admit() {
-            self.refuse(Correlation::default(), refusal, None);
-        }
+    /// Counts a frame that asks nothing of the domain (a ping). False where it is one too many, and was refused.
+    pub fn count(&mut self) -> bool {
+        let admitted = self.admit();
+        admitted.map_err(|refusal| self.refuse(Correlation::default(), refusal, None)).is_ok()
     }
 
     fn admit(&self) -> Result<(), Refusal> {

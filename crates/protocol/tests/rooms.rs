@@ -85,6 +85,8 @@ fn client_frames() -> Vec<ClientFrame> {
             positions: vec![Position { room_id, conversation_id, seq: 41, epoch: Some("e".to_owned()) }],
         }),
         ClientFrame::Ping,
+        ClientFrame::SubscribeLive,
+        ClientFrame::UnsubscribeLive,
     ];
     for frame in &all {
         match frame {
@@ -104,7 +106,9 @@ fn client_frames() -> Vec<ClientFrame> {
             | ClientFrame::Stop(_)
             | ClientFrame::Regenerate(_)
             | ClientFrame::Resume(_)
-            | ClientFrame::Ping => {}
+            | ClientFrame::Ping
+            | ClientFrame::SubscribeLive
+            | ClientFrame::UnsubscribeLive => {}
         }
     }
     all
@@ -357,6 +361,28 @@ fn server_bodies() -> Vec<ServerBody<'static>> {
             conversation_id,
             room_id: room_id.clone(),
         }),
+        ServerBody::Read(ReadElsewhere { conversation_id, room_id: room_id.clone(), seq: 2 }),
+        ServerBody::Live(Box::new(Live {
+            figures: LiveFigures {
+                connections: 3,
+                users: 2,
+                conversations_live: 1,
+                turns: 1,
+                queue_turns: 0,
+                queue_commands: 0,
+                messages: 41,
+                bytes_received: 1_000,
+                bytes_sent: 2_000,
+                uptime: 60.5,
+                backends: vec![LiveBackend {
+                    name: "openai".into(),
+                    kind: "provider".into(),
+                    turns: 1,
+                    takes_turns: true,
+                }],
+            },
+            request_id: request_id(),
+        })),
         ServerBody::Error(Error {
             error: ErrorCode::RateLimit.meaning().into(),
             code: ErrorCode::RateLimit,
@@ -389,7 +415,10 @@ fn client_frames_keep_their_shape() {
 #[test]
 fn server_frames_keep_their_shape() {
     let frame = |body| {
-        let of_none = matches!(body, ServerBody::Connect(_) | ServerBody::System(_) | ServerBody::Pong(_));
+        let of_none = matches!(
+            body,
+            ServerBody::Connect(_) | ServerBody::System(_) | ServerBody::Pong(_) | ServerBody::Live(_)
+        );
         ServerFrame { body, room_id: (!of_none).then(room), message_id: None, request_id: None }
     };
     let mut frames: Vec<_> = server_bodies().into_iter().map(frame).collect();

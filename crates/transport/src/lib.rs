@@ -27,6 +27,7 @@ mod address;
 mod dialect;
 mod frame;
 mod http;
+mod live;
 mod patience;
 mod server;
 mod socketio;

@@ -1,6 +1,7 @@
 //! Serves a listener, and drains: the HTTP server stays open until the last turn is over, so that it can say so.
 
 use crate::address::{self, Network, Peer};
+use crate::live::LiveFeed;
 use crate::patience::Patient;
 use crate::traffic::Traffic;
 use crate::ws::Timing;
@@ -72,6 +73,7 @@ pub(crate) struct State {
     pub(crate) trusted_proxies: Vec<Network>,
     pub(crate) sockets: TaskTracker,
     pub(crate) traffic: Arc<Traffic>,
+    pub(crate) live: Arc<LiveFeed>,
 }
 
 impl State {
@@ -96,14 +98,17 @@ impl Server {
             heartbeat: (!options.heartbeat.is_zero()).then_some(options.heartbeat),
         };
         let unauthenticated = Arc::new(Semaphore::new(options.unauthenticated.min(Semaphore::MAX_PERMITS)));
+        let (sockets, traffic) = (TaskTracker::new(), Arc::<Traffic>::default());
+        let live = LiveFeed::new(hub.clone(), sockets.clone(), Arc::clone(&traffic));
         let state = State {
             hub,
             timing,
             unauthenticated,
             origins: options.origins,
             trusted_proxies: options.trusted_proxies,
-            sockets: TaskTracker::new(),
-            traffic: Arc::default(),
+            sockets,
+            traffic,
+            live: Arc::new(live),
         };
         Self { state: Arc::new(state), drain: options.drain, others: Router::new() }
     }
@@ -136,6 +141,7 @@ impl Server {
         if timeout(LAST_WORDS, self.state.sockets.wait()).await.is_err() {
             tracing::warn!(sockets = self.state.sockets.len(), "sockets did not close in time");
         }
+        self.state.live.finish().await;
         connections.finish().await;
         self.state.hub.shutdown().await;
     }

@@ -1,10 +1,11 @@
 // What the programs of the page's tests share: a real browser, people in it, and an ear for every complaint.
 //
-// Reads PARLOR_URL (the server), PARLOR_TOOLS (what `tests/run` installed), CHROMIUM (the browser) and PARLOR_SHOTS (where
-// screenshots go).
+// Reads PARLOR_URL (the server), PARLOR_TOOLS (what `tests/run` installed), CHROMIUM (the browser), PARLOR_SHOTS (where
+// screenshots go) and PARLOR_ASSETS (a folder like `crates/web`, whose files go before those in the binary: for work on the
+// page without building).
 
 import assert from 'node:assert/strict'
-import { mkdirSync } from 'node:fs'
+import { existsSync, mkdirSync, readFileSync } from 'node:fs'
 import { createRequire } from 'node:module'
 import { createInterface } from 'node:readline'
 
@@ -30,6 +31,10 @@ export async function inBrowser(test) {
     await test({ person: options => person(browser, complaints, options), complaints })
     assert.deepEqual(complaints, [])
     console.log('all is well')
+  } catch (error) {
+    const pages = browser.contexts().flatMap(context => context.pages())
+    for (const [at, page] of pages.entries()) await shoot(page, `failed-${at}`).catch(() => {})
+    throw error
   } finally {
     await browser.close()
   }
@@ -40,6 +45,7 @@ async function person(browser, complaints, { expected = [], ...options } = {}) {
   const context = await browser.newContext({ ...desktop, permissions: ['clipboard-read', 'clipboard-write'], ...options })
   context.setDefaultTimeout(PATIENCE)
   const page = await context.newPage()
+  if (process.env.PARLOR_ASSETS) await page.route('**/assets/**', fromDisk)
   if (process.env.FRAMES) page.on('websocket', ws => { ws.on('framesent', f => console.log('>', String(f.payload).slice(0, 200))); ws.on('framereceived', f => console.log('<', String(f.payload).slice(0, 200))) })
   const complain = words => expected.some(it => words.includes(it)) || complaints.push(words)
   page.on('console', message => ['error', 'warning'].includes(message.type()) && complain(message.text()))
@@ -50,6 +56,13 @@ async function person(browser, complaints, { expected = [], ...options } = {}) {
     if (origin !== new URL(url).origin && !['blob:', 'data:'].includes(protocol)) complain(`asked ${request.url()}`)
   })
   return page
+}
+
+/** What a page loads, as it stands in the folder. */
+function fromDisk(route) {
+  const name = new URL(route.request().url()).pathname.split('/').slice(3).join('/')
+  const path = `${process.env.PARLOR_ASSETS}/${name.startsWith('vendor/') ? name : `assets/${name}`}`
+  return existsSync(path) ? route.fulfill({ path, contentType: path.endsWith('.mjs') ? 'text/javascript' : undefined }) : route.continue()
 }
 
 /** Comes as a guest. */
@@ -87,6 +100,17 @@ export async function until(what, holds) {
 export async function shoot(page, name) {
   mkdirSync(shots, { recursive: true })
   await page.screenshot({ path: `${shots}/${name}.png` })
+}
+
+const axe = readFileSync(require.resolve('axe-core/axe.min.js'), 'utf8')
+
+/** Nothing keeps people out of a view (WCAG 2.2 AA, by axe-core). */
+export async function check(page, view) {
+  // The page's policy lets no script in: this one comes by the browser's own tools.
+  await page.evaluate(axe + ';0')
+  const { violations } = await page.evaluate(() => globalThis.axe.run(document, { runOnly: ['wcag2a', 'wcag2aa', 'wcag21a', 'wcag21aa', 'wcag22aa', 'best-practice'] }))
+  const grave = violations.filter(it => ['serious', 'critical'].includes(it.impact))
+  assert.deepEqual(grave.map(it => `${view}: ${it.id}: ${it.nodes.map(node => node.html).join(' | ').slice(0, 600)}`), [])
 }
 
 const lines = createInterface({ input: process.stdin })[Symbol.asyncIterator]()

@@ -1,7 +1,8 @@
 // Two people in one room: who is there, who types, what was read, what is unread, and what each does with messages.
 
 import assert from 'node:assert/strict'
-import { comeAsGuest, composer, inBrowser, phone, say, shoot, until } from './harness.mjs'
+import { readFileSync } from 'node:fs'
+import { comeAsGuest, composer, inBrowser, phone, say, shoot, until, url } from './harness.mjs'
 
 await inBrowser(async ({ person }) => {
   const [ann, bob] = [await person(), await person(phone)]
@@ -45,7 +46,16 @@ await inBrowser(async ({ person }) => {
   const [annsReply, bobsReply] = await Promise.all([ann, bob].map(page => page.locator('.reply .markdown').innerText()))
   assert.equal(annsReply, bobsReply)
 
+  // The room is a file for who wants one.
+  await ann.getByRole('button', { name: 'More', exact: true }).click()
+  const download = ann.waitForEvent('download')
+  await ann.getByRole('menuitem', { name: 'Export as MD' }).click()
+  const file = readFileSync(await (await download).path(), 'utf8')
+  assert.match(file, /^# Tea house\n\n\*\*Ann\*\*, .*\n\nAnybody here\?\n\n\*\*Bob\*\*, .*\n\nYes, \*\*I\*\* am\./)
+  assert.ok(file.includes(annsReply), 'replies are in it')
+
   // A reaction, an edit, a deletion: everybody sees them.
+  await bob.getByText('Anybody here?').tap()
   await bob.locator('.said').filter({ hasText: 'Anybody here?' }).getByRole('button', { name: 'React' }).click()
   await bob.getByRole('menuitem', { name: '🎉' }).click()
   await ann.getByRole('button', { name: '🎉 1 reaction' }).waitFor()
@@ -72,6 +82,19 @@ await inBrowser(async ({ person }) => {
   await ann.getByText('Hello?').waitFor()
   await until('nothing is unread', async () => !(await ann.title()).startsWith('('))
   await bob.getByTitle('Read by Ann').last().waitFor()
+
+  // What Ann reads on one device is read on her other one, too.
+  const kept = await ann.evaluate(() => localStorage.getItem('parlor-session'))
+  const tablet = await person()
+  await tablet.addInitScript(text => localStorage.setItem('parlor-session', text), kept)
+  await tablet.goto(url)
+  await tablet.getByRole('link', { name: /Tea house/ }).waitFor()
+  await ann.getByRole('button', { name: 'New chat' }).click()
+  await say(bob, 'Are you coming back?')
+  for (const page of [ann, tablet]) await page.getByRole('link', { name: /Tea house.*1 unread message/ }).waitFor()
+  await ann.getByRole('link', { name: /Tea house/ }).click()
+  await until('it is read there, too', async () => (await tablet.getByRole('link', { name: /unread/ }).count()) === 0)
+  await tablet.context().close()
 
   // Bob leaves, and is seen to be gone.
   await bob.getByRole('button', { name: 'More', exact: true }).click()

@@ -49,11 +49,22 @@ impl Session {
         };
         let room = access.room;
         if from < to {
+            self.tell_own(conversation, room.clone(), to);
             self.tell_author(conversation, room, from, to)
                 .await
                 .map_err(|error| Refusal::internal(&error))?;
         }
         Ok(())
+    }
+
+    /// The reader's other connections hear of it: what was read on one device is read on all.
+    fn tell_own(&self, conversation: ConversationId, room: Option<crate::RoomId>, seq: Seq) {
+        let event = Event::new(room, EventBody::ReadElsewhere { conversation, seq });
+        self.shared.registry.each_listener(self.user(), |outbox| {
+            if outbox.connection() != self.connection() {
+                outbox.push(Outgoing::Event(Arc::clone(&event)));
+            }
+        });
     }
 
     /// The author of the newest message that was newly read hears of it, on every connection.

@@ -69,6 +69,7 @@ fn event_line(event: &Event) -> String {
         EventBody::Members { role: None, .. } => "gone".into(),
         EventBody::Presence { changes, .. } => presence_line(changes),
         EventBody::Read { message, seq, .. } => format!("read {} up to {seq}", message.seq),
+        EventBody::ReadElsewhere { seq, .. } => format!("read elsewhere up to {seq}"),
         EventBody::Updated(summary) => format!("updated {}", summary.last_seq),
         EventBody::Typing { is_typing: true, .. } => "typing".into(),
         EventBody::Typing { is_typing: false, .. } => "typing ended".into(),

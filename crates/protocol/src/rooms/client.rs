@@ -43,6 +43,10 @@ pub enum ClientFrame {
     Resume(Resume),
     /// `ping`: ask for the heads of the joined conversations.
     Ping,
+    /// `subscribe_live`: get the figures of this node as they go. For admins.
+    SubscribeLive,
+    /// `unsubscribe_live`: get them no more.
+    UnsubscribeLive,
 }
 
 /// `auth`. The token may stand in `data` or beside it.
@@ -311,6 +315,8 @@ impl ClientFrame {
             Self::Regenerate(_) => "regenerate",
             Self::Resume(_) => "resume",
             Self::Ping => "ping",
+            Self::SubscribeLive => "subscribe_live",
+            Self::UnsubscribeLive => "unsubscribe_live",
         }
     }
 }
@@ -336,7 +342,7 @@ impl Serialize for ClientFrame {
             Self::Stop(data) => map.serialize_entry("data", data)?,
             Self::Regenerate(data) => map.serialize_entry("data", data)?,
             Self::Resume(data) => map.serialize_entry("data", data)?,
-            Self::Ping => {}
+            Self::Ping | Self::SubscribeLive | Self::UnsubscribeLive => {}
         }
         map.end()
     }

@@ -13,6 +13,7 @@
 
 mod chat;
 mod client;
+mod live;
 mod parse;
 mod server;
 
@@ -24,10 +25,12 @@ pub use client::{
     AddMember, Auth, ClientFrame, Delete, Edit, History, JoinRoom, Position, React, Read, Regenerate,
     RemoveMember, Resume, RoomRef, SendChat, SetTyping, Stop,
 };
+pub use live::{Live, LiveBackend, LiveFigures};
 pub use parse::{FrameError, Incoming};
 pub use server::{
     Connect, DeliveryConfirmation, Error, HistoryPage, MemberChanged, MemberEvent, Pong, Presence,
-    PresenceChange, Resumed, RoomJoined, RoomNamed, ServerBody, ServerFrame, Stopped, System, Typing,
+    PresenceChange, ReadElsewhere, Resumed, RoomJoined, RoomNamed, ServerBody, ServerFrame, Stopped, System,
+    Typing,
 };
 
 /// The `user_id`, `username` and `role` of the assistant.

@@ -130,6 +130,8 @@ fn read(kind: &str, data: &str, beside: Beside) -> Result<Option<ClientFrame>, s
         "react" => ClientFrame::React(from_str(data)?),
         "resume" => ClientFrame::Resume(from_str(data)?),
         "ping" => ClientFrame::Ping,
+        "subscribe_live" => ClientFrame::SubscribeLive,
+        "unsubscribe_live" => ClientFrame::UnsubscribeLive,
         _ => return Ok(None),
     }))
 }

@@ -1,6 +1,7 @@
 //! What a client of the `rooms` dialect gets.
 
 use super::chat::{Chat, ChatMessage, MessageUpdated, Reasoning, StreamRestart, ToolCall};
+use super::live::Live;
 use crate::ai::JobUpdate;
 use crate::{ConnectionId, ConversationId, ErrorCode, MessageId, RoomId, Timestamp, UserId};
 use serde::{Deserialize, Serialize};
@@ -46,6 +47,8 @@ pub enum ServerBody<'a> {
     MessageUpdated(Box<MessageUpdated<'a>>),
     /// A message was stored, or read.
     DeliveryConfirmation(DeliveryConfirmation<'a>),
+    /// The user has read on another connection.
+    Read(ReadElsewhere),
     /// Somebody types, or no longer does.
     Typing(Typing<'a>),
     /// Members came or went.
@@ -74,6 +77,8 @@ pub enum ServerBody<'a> {
     Resumed(Resumed<'a>),
     /// The answer to `ping`.
     Pong(Pong<'a>),
+    /// The figures of this node; the first answers `subscribe_live`.
+    Live(Box<Live<'a>>),
     /// A refusal.
     Error(Error<'a>),
 }
@@ -144,6 +149,19 @@ pub struct DeliveryConfirmation<'a> {
     /// The request's id.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub request_id: Option<Cow<'a, str>>,
+}
+
+/// Data of `read`: what the user has read by another of their connections is read here too.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(utoipa::ToSchema), schema(as = rooms::ReadElsewhere))]
+pub struct ReadElsewhere {
+    /// Where.
+    pub conversation_id: ConversationId,
+    /// Its room, where it has one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub room_id: Option<RoomId>,
+    /// Everything up to here.
+    pub seq: u64,
 }
 
 /// Data of `typing`.

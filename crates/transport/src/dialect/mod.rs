@@ -20,6 +20,7 @@ use parlor_domain::{
     Command, ConnectionId, ConversationId, Correlation, EncodingSlot, ErrorCode, Event, HISTORY_MAX, Refusal,
     Reply, Timestamp, UserId, WorkerAnswer, WorkerHello, WorkerOrder, WorkerReport,
 };
+use parlor_protocol::rooms::LiveFigures;
 use std::time::Duration;
 
 /// What a text frame says.
@@ -34,6 +35,13 @@ pub(crate) enum Incoming {
     Worker(Result<WorkerHello, Refusal>),
     /// A command for the domain.
     Command(Command),
+    /// To watch the figures of this node, or to watch them no more.
+    Watch {
+        /// Whether to.
+        on: bool,
+        /// The client's own names for its request.
+        correlation: Correlation,
+    },
     /// Nothing that anybody would notice; it counts against the limits all the same.
     Nothing,
 }
@@ -91,6 +99,11 @@ pub(crate) trait Dialect: Send + Sync + 'static {
 
     /// The wish that the client connects anew after `delay`, because the server is about to end.
     fn reconnect(&self, _delay: Duration) -> Option<Bytes> {
+        None
+    }
+
+    /// The figures of this node, with the names of the request where they answer one. None where nobody can ask for them.
+    fn live(&self, _figures: &LiveFigures<'_>, _correlation: &Correlation) -> Option<Bytes> {
         None
     }
 

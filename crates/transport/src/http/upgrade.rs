@@ -40,7 +40,8 @@ pub(crate) fn upgrade(
         .map_err(|_| invalid("not a WebSocket handshake of version 13"))?;
     let (traffic, address) =
         (Arc::clone(&state.traffic), state.address(request.extensions(), request.headers()));
-    let connection = Connection { hub: state.hub.clone(), dialect, address, timing: state.timing, traffic };
+    let (hub, live) = (state.hub.clone(), Arc::clone(&state.live));
+    let connection = Connection { hub, dialect, address, timing: state.timing, traffic, live };
     let place = Arc::clone(&state.unauthenticated).try_acquire_owned().ok();
     state.sockets.spawn(async move {
         match Socket::upgraded(upgraded, Arc::clone(&connection.traffic)).await {

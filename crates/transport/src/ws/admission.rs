@@ -53,7 +53,7 @@ impl Connection {
             self.hub.connect(&caller)
         };
         let session = session.map_err(|refusal| Some(Rejected::of(refusal)))?;
-        Ok(Admitted::User(session, Life::new(caller.identity.expires_at)))
+        Ok(Admitted::User(session, Life::new(caller)))
     }
 
     fn admit_worker(&self, hello: Result<WorkerHello, Refusal>) -> Result<Admitted, Rejected> {

@@ -13,11 +13,13 @@ use super::reader::{Assembly, Burst, Ended, Received};
 use super::writer::{Encoded, Writer};
 use crate::dialect::{Dialect, Greeting, Incoming, Opening, Undecodable};
 use crate::frame;
+use crate::live::{LiveFeed, Watching};
 use crate::traffic::Traffic;
 use bytes::Bytes;
 use fastwebsockets::OpCode;
 use parlor_domain::{
-    CloseCode, Correlation, ErrorCode, Hub, Joined, Outbox, Outgoing, Refusal, Reply, ReplyBody, Session,
+    Caller, CloseCode, Correlation, ErrorCode, Hub, Joined, Outbox, Outgoing, Refusal, Reply, ReplyBody,
+    Session,
 };
 use std::collections::VecDeque;
 use std::convert::Infallible;
@@ -53,6 +55,7 @@ pub(crate) struct Connection {
     pub(crate) address: Option<IpAddr>,
     pub(crate) timing: Timing,
     pub(crate) traffic: Arc<Traffic>,
+    pub(crate) live: Arc<LiveFeed>,
 }
 
 impl Connection {
@@ -129,12 +132,15 @@ impl Connection {
 
     /// Frames become commands, one after the other: while one is done, the client's next ones wait in its socket.
     async fn input(&self, session: &mut Session, life: &Life, tap: &mut Tap, assembly: &mut Assembly) -> End {
+        let mut watching = None;
         loop {
             let Ok(mut burst) = Burst::begin(tap, assembly, MAX_FRAME).await else { return End::Lost };
             loop {
                 match burst.next().await {
                     // Boxed: between messages a connection holds none of it.
-                    Ok(Received::Text(text)) => Box::pin(self.message(&text, session, life)).await,
+                    Ok(Received::Text(text)) => {
+                        Box::pin(self.message(&text, session, life, &mut watching)).await;
+                    }
                     Ok(Received::Ping(payload)) => {
                         session.count();
                         session.outbox().push(Outgoing::Raw(frame::control(OpCode::Pong, &payload)));
@@ -159,33 +165,67 @@ impl Connection {
         }
     }
 
-    async fn message(&self, text: &str, session: &mut Session, life: &Life) {
+    async fn message(&self, text: &str, session: &mut Session, life: &Life, watching: &mut Option<Watching>) {
         life.pulse.set_busy(true);
         match self.dialect.decode(text) {
             Ok(Incoming::Command(command)) => session.handle(command).await,
-            Ok(Incoming::Auth { token }) => Box::pin(self.extend(&token, session, life)).await,
+            Ok(Incoming::Auth { token }) => {
+                Box::pin(self.extend(&token, session, life, watching)).await;
+            }
+            Ok(Incoming::Watch { on, correlation }) => {
+                let watch = on.then(|| life.caller());
+                Box::pin(self.watch(watch, correlation, session, watching)).await;
+            }
             Ok(Incoming::Worker(_)) => {
                 session.reject(Correlation::default(), Refusal::of(ErrorCode::Forbidden));
             }
-            Ok(Incoming::Nothing) => session.count(),
+            Ok(Incoming::Nothing) => {
+                session.count();
+            }
             Err(Undecodable { refusal, correlation }) => session.reject(correlation, refusal),
         }
         life.pulse.set_busy(false);
     }
 
     /// A new token for the same user keeps the connection going. With any other, the one it has goes on to count.
-    async fn extend(&self, token: &str, session: &Session, life: &Life) {
+    async fn extend(&self, token: &str, session: &Session, life: &Life, watching: &mut Option<Watching>) {
         let outcome = self.hub.authenticate(token).await;
-        let extended =
-            outcome.and_then(|caller| session.extend(&caller).map(|()| caller.identity.expires_at));
+        let extended = outcome.and_then(|caller| session.extend(&caller).map(|()| caller));
         let answer = match extended {
-            Ok(expires_at) => {
-                life.extend(expires_at);
+            Ok(caller) => {
+                // Who watches is asked by the token that they came with: with another one they ask again.
+                if caller.identity.role != life.caller().identity.role {
+                    *watching = None;
+                }
+                life.extend(caller.at(self.address));
                 self.greeting(session)
             }
             Err(refusal) => self.error(refusal),
         };
         session.outbox().push(Outgoing::Raw(answer));
+    }
+
+    /// Begins to watch this node, for a caller, or ends it.
+    async fn watch(
+        &self,
+        caller: Option<Caller>,
+        correlation: Correlation,
+        session: &mut Session,
+        watching: &mut Option<Watching>,
+    ) {
+        if !session.count() {
+            return;
+        }
+        // Who asks again begins again.
+        *watching = None;
+        let Some(caller) = caller else { return };
+        match self.live.watch(caller, session.outbox(), self.dialect, &correlation).await {
+            Ok(begun) => *watching = Some(begun),
+            Err(refusal) => {
+                let reply = Reply { correlation, ..refused(refusal) };
+                session.outbox().push(Outgoing::Reply(Box::new(reply)));
+            }
+        }
     }
 
     /// The outbox becomes writes, as many frames in one as there are.

@@ -1,15 +1,16 @@
 //! Whether a connection should go on: when its client was last heard of, and when its token ends.
 
-use parlor_domain::Timestamp;
-use std::sync::atomic::{AtomicBool, AtomicI64, AtomicU64, Ordering};
+use parking_lot::Mutex;
+use parlor_domain::{Caller, Timestamp};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::Duration;
 use tokio::time::Instant;
 
 /// What the three parts of a user's connection tell each other.
 pub(super) struct Life {
     pub(super) pulse: Pulse,
-    /// When its token ends: microseconds since the epoch.
-    expires_at: AtomicI64,
+    /// Who it is, by the newest token.
+    caller: Mutex<Caller>,
 }
 
 /// When the other side was last heard of.
@@ -48,15 +49,20 @@ impl Pulse {
 }
 
 impl Life {
-    pub(super) fn new(expires_at: Timestamp) -> Self {
-        Self { pulse: Pulse::new(), expires_at: AtomicI64::new(expires_at.as_microsecond()) }
+    pub(super) fn new(caller: Caller) -> Self {
+        Self { pulse: Pulse::new(), caller: Mutex::new(caller) }
     }
 
-    pub(super) fn extend(&self, expires_at: Timestamp) {
-        self.expires_at.store(expires_at.as_microsecond(), Ordering::Relaxed);
+    pub(super) fn extend(&self, caller: Caller) {
+        *self.caller.lock() = caller;
     }
 
+    pub(super) fn caller(&self) -> Caller {
+        self.caller.lock().clone()
+    }
+
+    /// When its token ends.
     pub(super) fn expires_at(&self) -> Timestamp {
-        Timestamp::from_microsecond(self.expires_at.load(Ordering::Relaxed))
+        self.caller.lock().identity.expires_at
     }
 }

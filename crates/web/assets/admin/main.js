@@ -1,5 +1,5 @@
 // The operators' page: what the server does now, what was used, and what was done of consequence.
-import { Session } from '../parlor-client/index.js'
+import { ParlorClient, Session } from '../parlor-client/index.js'
 import { html, render, useEffect, useState } from '../app/html.js'
 import { t } from '../app/strings.js'
 import { Audit } from './audit.js'
@@ -8,35 +8,52 @@ import { Spark } from './plots.js'
 import { words } from './strings.js'
 import { Usage } from './usage.js'
 
-/** How often the figures are asked for, in milliseconds, and for how many of them the lines go back. */
-const EVERY = 2_000
+/** For how many looks the lines go back. */
 const KEPT = 90
 
 const session = new Session()
 
+/**
+ * Has the server tell its figures as they go, while somebody looks at the page.
+ *
+ * @param {(figures: any) => void} onFigures
+ * @param {(state: 'live' | 'lost' | 'denied') => void} onState
+ */
+function watch(onFigures, onState) {
+  const url = `${location.origin.replace(/^http/, 'ws')}/api/v1/ws/ws`
+  const client = new ParlorClient({ url, token: again => session.token(again), replay: false })
+  const begin = () => {
+    if (document.hidden) return
+    client.request('subscribe_live').then(
+      () => onState('live'),
+      problem => onState(problem.code === 'FORBIDDEN' ? 'denied' : 'lost'),
+    )
+  }
+  const onVisibility = () => (document.hidden ? client.tell('unsubscribe_live') : begin())
+  client.on('ready', begin)
+  client.on('state', ({ state }) => state === 'offline' && onState('lost'))
+  client.on('frame', ({ type, data }) => type === 'live' && onFigures(data))
+  // What nobody asked just now: the right to look was taken away.
+  client.on('problem', ({ problem }) => problem.code === 'FORBIDDEN' && onState('denied'))
+  client.on('signedOut', () => onState('denied'))
+  document.addEventListener('visibilitychange', onVisibility)
+  client.connect()
+  return () => {
+    document.removeEventListener('visibilitychange', onVisibility)
+    client.close()
+  }
+}
+
 const Admin = () => {
   const [totals, setTotals] = useState(null)
   const [looks, setLooks] = useState([])
-  const [lost, setLost] = useState(false)
+  const [state, setState] = useState('live')
   useEffect(() => {
-    let timer
-    const look = async () => {
-      // Nobody looks at a page that is hidden.
-      if (!document.hidden) {
-        try {
-          const live = { ...(await session.json('/api/v1/admin/live')), at: performance.now() }
-          setLooks(looks => rated([...looks, live].slice(-KEPT)))
-          setLost(false)
-        } catch {
-          setLost(true)
-        }
-      }
-      timer = setTimeout(look, EVERY)
-    }
-    look()
     session.json('/api/v1/ws/stats').then(setTotals, () => {})
-    return () => clearTimeout(timer)
+    return watch(figures => setLooks(looks => rated([...looks, { ...figures, at: performance.now() }].slice(-KEPT))), setState)
   }, [])
+  if (state === 'denied') return html`<${Denied} />`
+  const lost = state === 'lost'
   const now = looks.at(-1)
   return html`
     <main class="admin">

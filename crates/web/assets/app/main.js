@@ -1,14 +1,14 @@
 // The beginning: who is here, and what they see.
 import { Session } from '../parlor-client/index.js'
 import { html, render } from './html.js'
-import { Model } from './state/model.js'
+import { Deeds } from './state/deeds.js'
 import { t } from './strings.js'
 import { App } from './views/app.js'
 import { SignIn } from './views/signin.js'
 
 const root = document.getElementById('app')
 const session = new Session()
-/** @type {Model | undefined} */
+/** @type {Deeds | undefined} */
 let model
 let config
 
@@ -23,7 +23,7 @@ async function begin(notice) {
 }
 
 function enter() {
-  model = new Model(session, config)
+  model = new Deeds(session, config)
   model.onSignedOut = () => {
     session.forget()
     leave(t.signIn.ended)

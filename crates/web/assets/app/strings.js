@@ -148,6 +148,7 @@ export const t = {
     image: 'Image',
     reaction: (emoji, n) => `${emoji} ${count(n, 'reaction', 'reactions')}`,
     thoughts: 'Thoughts',
+    calls: n => count(n, 'tool call', 'tool calls'),
   },
 
   composer: {
@@ -157,12 +158,19 @@ export const t = {
     send: 'Send',
     stop: 'Stop the reply',
     attach: 'Attach files',
-    model: 'Model',
-    assistant: 'Assistant',
-    automatic: 'Automatic model',
-    noAssistant: 'No assistant',
     tooLong: 'A message has at most 64 KiB.',
     drop: 'Drop files here',
+  },
+
+  answerer: {
+    label: 'Who answers here',
+    button: name => `Who answers: ${name}`,
+    automatic: 'Automatic',
+    automaticDetail: 'The server chooses a model.',
+    automaticRoom: 'No assistant of its own.',
+    assistants: 'Assistants',
+    models: 'Models',
+    own: 'yours',
   },
 
   upload: {

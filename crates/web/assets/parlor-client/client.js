@@ -336,6 +336,12 @@ export class ParlorClient extends Emitter {
         if (data.user_id === 'assistant' && data.is_typing) this.#streams.begin(data)
         this.emit('typing', data)
         break
+      case 'reasoning':
+        this.emit('thoughts', this.#streams.think(data))
+        break
+      case 'tool_call':
+        this.emit('thoughts', this.#streams.call(data))
+        break
       case 'stream_restart':
         this.#streams.restart(data.message_id)
         this.emit('stream', { ...data, text: '', piece: '', anew: true })

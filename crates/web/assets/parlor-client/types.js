@@ -28,6 +28,7 @@
  * @property {'complete' | 'stopped' | 'failed' | 'interrupted'} [status]
  * @property {number} [tokens_used]
  * @property {string | null} [model_used]
+ * @property {string} [assistant] the name of the assistant that made it, where one did
  * @property {number | null} [cost_usd]
  * @property {number} [response_time] seconds
  * @property {boolean} [replayed]
@@ -49,6 +50,12 @@
  * @property {string} piece what came now
  * @property {boolean} anew whether what was shown of it counts no more
  *
+ * @typedef {object} Thoughts what goes with a reply while it is made; it is in no message later. The same object each time
+ * @property {string} message_id the reply's
+ * @property {string} conversation_id
+ * @property {string} reasoning what the model has thought aloud
+ * @property {{ id?: string, name: string, arguments: string }[]} calls of tools that it wants
+ *
  * @typedef {object} Receipt
  * @property {string} message_id the author's own id
  * @property {'delivered' | 'read'} status
@@ -57,6 +64,7 @@
  * @property {string} conversation_id
  * @property {string} [room_id]
  * @property {string} [user_id] who has read
+ * @property {string} timestamp
  *
  * @typedef {object} SendOptions
  * @property {string} [model_preference]
@@ -73,6 +81,7 @@
  * @property {string} text
  * @property {SendOptions} options
  * @property {string} at when it was written
+ * @property {any[]} [files] what is shown of its attachments, for pages that have any
  *
  * @typedef {'closed' | 'offline' | 'connecting' | 'online'} ConnectionState
  *
@@ -82,6 +91,7 @@
  * @property {Message} message
  * @property {Message} updated a message as it is now
  * @property {Stream} stream
+ * @property {Thoughts} thoughts
  * @property {Stream} streamEnd nothing more comes of this reply on this connection, and it is not known how it ended
  * @property {any} typing
  * @property {any} presence

@@ -8,6 +8,7 @@ mod drain;
 mod entry;
 mod http;
 mod limits;
+mod live;
 mod offline;
 mod presence;
 mod property;

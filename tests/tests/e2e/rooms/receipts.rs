@@ -46,7 +46,7 @@ async fn an_author_hears_who_has_read() {
     let app = TestApp::start().await;
     let (token, mut ann, bobs, _) = ann_says(&app, 3).await;
     let mut tab = app.rooms(&token).await;
-    let mut bob = app.rooms(&bobs).await;
+    let (mut bob, mut bobs_tab) = (app.rooms(&bobs).await, app.rooms(&bobs).await);
     bob.enter("hall", "shared").await;
     bob.ask("read", json!({"room_id": "hall", "seq": 2})).await;
     for client in [&mut ann, &mut tab] {
@@ -55,6 +55,10 @@ async fn an_author_hears_who_has_read() {
         assert_eq!((&receipt["seq"], &receipt["user_id"]), (&json!(2), &json!(bob.user)));
         assert_eq!(receipt["room_id"], "hall");
     }
+    // So do the reader's other connections, of which one may show how much is unread.
+    let read = bobs_tab.until("read").await["data"].take();
+    assert_eq!((&read["seq"], &read["room_id"]), (&json!(2), &json!("hall")));
+    assert!(bob.pending("read").await.is_empty(), "not the one that said so");
     for seq in [1, 2, 99] {
         bob.ask("read", json!({"room_id": "hall", "seq": seq})).await;
     }

@@ -51,14 +51,62 @@ async fn hostile_words_are_words() {
     Program::start(&app, "hostile", &[]).ends_well().await;
 }
 
+/// Protects the choice of who answers, an assistant or a model, in chats and in rooms, and that a reply says who made it and
+/// what was thought on the way.
+#[tokio::test(flavor = "multi_thread")]
+async fn somebody_chooses_who_answers() {
+    let provider = FakeProvider::start().await;
+    let app = TestApp::builder().without_limits().provider(&provider.base_url(), "plain").start().await;
+    let token = app.admin_token("root@example.org");
+    let user = app.rooms(&token).await.user;
+    Program::start(&app, "answers", &[("PARLOR_TOKEN", token), ("PARLOR_USER", user)]).ends_well().await;
+}
+
+/// Protects operators: their page shows what goes on as the server tells it, what was used, and which jobs failed; and who is
+/// no admin any more sees no more of it.
+#[tokio::test(flavor = "multi_thread")]
+async fn an_admin_watches() {
+    let provider = FakeProvider::start().await;
+    let app = TestApp::builder().without_limits().provider(&provider.base_url(), "plain").start().await;
+    let token = app.admin_token("root@example.org");
+    let user = app.rooms(&token).await.user;
+    let mut program = Program::start(&app, "admin", &[("PARLOR_TOKEN", token), ("PARLOR_USER", user)]);
+    program.until("take the right away").await;
+    app.user_token("root@example.org");
+    program.answer("done").await;
+    program.ends_well().await;
+}
+
 /// Protects: the main views hold to what makes pages usable for everybody (WCAG 2.2 AA, by axe-core), in both themes and on
-/// both screens; a long conversation is a few rows at a time, and a fast reply does not hold the page up. It leaves pictures
-/// in `target/screenshots`.
+/// both screens. It leaves pictures in `target/screenshots`.
 #[tokio::test(flavor = "multi_thread")]
 async fn views_are_usable_by_everybody() {
+    let app = TestApp::builder().without_limits().start().await;
+    let visitor = long_room(&app, 100).await;
+    Program::start(&app, "views", &visitor).ends_well().await;
+}
+
+/// Protects who reads a reply while it is made: each piece of it is shown as its Markdown is, though only words are added
+/// where only words came.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_growing_text_is_its_markdown() {
+    let app = TestApp::start().await;
+    Program::start(&app, "growing", &[]).ends_well().await;
+}
+
+/// Protects readers of much, and of what comes fast: a long conversation is a few rows at a time, and a fast reply does not
+/// hold the page up. It says how long both took.
+#[tokio::test(flavor = "multi_thread")]
+async fn much_and_fast_is_smooth() {
     let provider = FakeProvider::start_as("words-1000-5").await;
     let app =
         TestApp::builder().without_limits().provider(&provider.base_url(), "words-1000-5").start().await;
+    let visitor = long_room(&app, LONG).await;
+    Program::start(&app, "speed", &visitor).ends_well().await;
+}
+
+/// A room `long` with messages in it, and who may come in: an admin.
+async fn long_room(app: &TestApp, messages: usize) -> [(&'static str, String); 2] {
     let token = app.admin_token("root@example.org");
     let mut root = app.rooms(&token).await;
     root.ask(
@@ -67,15 +115,13 @@ async fn views_are_usable_by_everybody() {
     )
     .await;
     root.until("join_room").await;
-    for number in 1..=LONG {
+    for number in 1..=messages {
         let text =
             format!("Message {number}: the quick brown fox jumps over the lazy dog, and does so again.");
         root.ask("chat", json!({"room_id": "long", "message": text})).await;
     }
-    for _ in 1..=LONG {
+    for _ in 1..=messages {
         root.until("delivery_confirmation").await;
     }
-    Program::start(&app, "views", &[("PARLOR_TOKEN", token), ("PARLOR_USER", root.user.clone())])
-        .ends_well()
-        .await;
+    [("PARLOR_TOKEN", token), ("PARLOR_USER", root.user.clone())]
 }

@@ -7,10 +7,20 @@ use tokio::process::Command;
 /// Protects who uses the client from an editor that knows its types: they are right, strictly.
 #[tokio::test(flavor = "multi_thread")]
 async fn the_clients_types_are_right() {
+    types_are_right("crates/web/assets/parlor-client").await;
+}
+
+/// Protects the pages' modules from names and fields that are not there.
+#[tokio::test(flavor = "multi_thread")]
+async fn the_pages_types_are_right() {
+    types_are_right("crates/web").await;
+}
+
+async fn types_are_right(project: &str) {
     let checked = Command::new(tools::node())
         .arg(tools::node_package("typescript/bin/tsc"))
         .arg("--project")
-        .arg(tools::root().join("crates/web/assets/parlor-client"))
+        .arg(tools::root().join(project))
         .output()
         .await
         .unwrap();

@@ -38,7 +38,8 @@ pub(super) fn write(body: &EventBody, frames: &mut Frames) {
         | EventBody::Updated(_)
         | EventBody::Members { .. }
         | EventBody::Presence { .. }
-        | EventBody::Read { .. } => {}
+        | EventBody::Read { .. }
+        | EventBody::ReadElsewhere { .. } => {}
     }
 }
 

@@ -88,7 +88,10 @@ impl Dialect for Conversations {
                 frames.json(&ServerFrame::JobUpdated(Box::new(jobs::update(news))));
             }
             // Of rooms this dialect has no words.
-            EventBody::Members { .. } | EventBody::Presence { .. } | EventBody::Read { .. } => {}
+            EventBody::Members { .. }
+            | EventBody::Presence { .. }
+            | EventBody::Read { .. }
+            | EventBody::ReadElsewhere { .. } => {}
         }
         frames.finish()
     }

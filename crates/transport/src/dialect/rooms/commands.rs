@@ -27,6 +27,9 @@ pub(super) fn incoming(incoming: wire::Incoming) -> Result<Incoming, Undecodable
         client_id: message_id.map(Into::into),
         outside,
     };
+    if matches!(frame, ClientFrame::SubscribeLive | ClientFrame::UnsubscribeLive) {
+        return Ok(Incoming::Watch { on: frame == ClientFrame::SubscribeLive, correlation });
+    }
     match action(frame) {
         Ok(action) => Ok(Incoming::Command(Command { action, correlation })),
         Err(refusal) => Err(Undecodable { refusal, correlation }),
@@ -85,8 +88,11 @@ fn action(frame: ClientFrame) -> Result<Action, Refusal> {
             },
         },
         ClientFrame::Resume(data) => Action::Resume(positions(data.positions)?),
-        // `auth` is no command, and was taken out before.
-        ClientFrame::Ping | ClientFrame::Auth(_) => Action::Heads,
+        // The last three are no commands, and were taken out before.
+        ClientFrame::Ping
+        | ClientFrame::Auth(_)
+        | ClientFrame::SubscribeLive
+        | ClientFrame::UnsubscribeLive => Action::Heads,
     })
 }
 

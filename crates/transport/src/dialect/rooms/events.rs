@@ -45,6 +45,11 @@ pub(super) fn write(body: &EventBody, room: Option<&RoomId>, frames: &mut Frames
             }));
         }
         EventBody::Read { message, reader, seq, at } => write(read(message, room, *reader, *seq, *at)),
+        EventBody::ReadElsewhere { conversation, seq } => write(ServerBody::Read(wire::ReadElsewhere {
+            conversation_id: *conversation,
+            room_id: room.cloned(),
+            seq: *seq,
+        })),
         EventBody::TurnStarted(turn) => write(assistant_types(turn, room, true)),
         EventBody::TurnDelta { turn, part: TurnPart::Text, offset, text, at } => {
             write(chunk(turn, room, *offset, text, *at));

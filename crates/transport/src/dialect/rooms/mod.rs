@@ -13,7 +13,8 @@ use parlor_domain::message::Seq;
 use parlor_domain::{
     ConversationId, Correlation, EncodingSlot, Event, EventBody, Refusal, Reply, ReplyBody, Timestamp,
 };
-use parlor_protocol::rooms::{ClientFrame, Connect, ServerBody, ServerFrame, System};
+use parlor_protocol::rooms::{ClientFrame, Connect, Live, LiveFigures, ServerBody, ServerFrame, System};
+use std::borrow::Cow;
 use std::time::Duration;
 
 /// The dialect.
@@ -80,6 +81,18 @@ impl Dialect for Rooms {
         let delay_ms = u64::try_from(delay.as_millis()).ok();
         let event = Some("reconnect".into());
         Some(alone(ServerBody::System(System { event, delay_ms, ..System::default() })))
+    }
+
+    fn live(&self, figures: &LiveFigures<'_>, correlation: &Correlation) -> Option<Bytes> {
+        let Correlation { request_id, client_id, outside } = correlation;
+        let request_id = request_id.as_deref().map(Cow::Borrowed);
+        let live = Live { figures: figures.clone(), request_id: request_id.clone() };
+        Some(frame::json(&ServerFrame {
+            body: ServerBody::Live(Box::new(live)),
+            room_id: None,
+            message_id: client_id.as_deref().map(Cow::Borrowed),
+            request_id: request_id.filter(|_| *outside),
+        }))
     }
 }
 

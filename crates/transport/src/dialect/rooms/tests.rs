@@ -47,6 +47,7 @@ fn events() -> Vec<EventBody> {
         typing(Author::User(user), Some("ann".into())),
         typing(Author::Assistant, None),
         EventBody::Read { message: Arc::new(message(1, None)), reader: id(0x2001), seq: 2, at: at() },
+        EventBody::ReadElsewhere { conversation: message(1, None).conversation, seq: 2 },
         EventBody::TurnStarted(turn),
         EventBody::TurnDelta { turn, part: TurnPart::Text, offset: 3, text: "lo".into(), at: at() },
         EventBody::TurnDelta { turn, part: TurnPart::Reasoning, offset: 2, text: "Hm".into(), at: at() },

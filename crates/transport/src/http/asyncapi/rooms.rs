@@ -49,5 +49,7 @@ pub(super) fn channel() -> Channel {
         .client::<Regenerate>("regenerate", "Make another reply.")
         .client::<Resume>("resume", "Get what was missed of conversations, and join them.")
         .plain_client("ping", "Ask for the heads of the joined conversations.", &json!({}))
+        .plain_client("subscribe_live", "Get the figures of this node as they go. For admins.", &json!({}))
+        .plain_client("unsubscribe_live", "Get the figures of this node no more.", &json!({}))
         .server::<ServerBody<'static>>()
 }

@@ -9,7 +9,7 @@ let loading
 /** Colours the code in an element, when there is time. @param {HTMLElement} element */
 export async function highlightIn(element) {
   const found = element.matches('code[data-language]') ? [element] : element.querySelectorAll('code[data-language]')
-  const codes = [...found].filter(code => code.dataset.language && code.textContent.length <= LONGEST)
+  const codes = /** @type {HTMLElement[]} */ ([...found]).filter(code => code.dataset.language && code.textContent.length <= LONGEST)
   if (!codes.length) return
   loading ??= import('../../vendor/highlight.mjs')
   const { default: highlighter } = await loading

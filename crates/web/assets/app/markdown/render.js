@@ -59,10 +59,27 @@ export function safe(dirty) {
 }
 
 /** One line of letters, digits and harmless marks: most of what people say is nothing else, and Markdown leaves it as it is. */
-const PLAIN = /^[\p{L}\p{N}][\p{L}\p{N}\p{M} ,;!?'"’“”…—–()-]*[.!?…]?$/u
+const PLAIN = /^[\p{L}\p{N}](?:[\p{L}\p{N}\p{M} ,;!?'"’“”…—–()-]|[:.](?= ))*[.!?…]?$/u
+
+/** What was made of texts that were shown last: rows come and go while one scrolls. */
+const made = new Map()
+/** How many texts, and how long ones, in characters. */
+const KEPT = 400
+const LONGEST = 20_000
 
 /** A whole text as nodes. @param {string} text */
 export function render(text) {
+  const known = made.get(text)
+  if (known) return known.cloneNode(true)
+  const nodes = renderAnew(text)
+  if (text.length > LONGEST) return nodes
+  if (made.size >= KEPT) made.delete(made.keys().next().value)
+  made.set(text, nodes.cloneNode(true))
+  return nodes
+}
+
+/** @param {string} text */
+function renderAnew(text) {
   if (PLAIN.test(text) && !/^\d+[.)]/.test(text)) {
     const paragraph = document.createElement('p')
     paragraph.textContent = text

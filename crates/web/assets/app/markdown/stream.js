@@ -1,6 +1,16 @@
-// A text that grows, shown as Markdown: what stands firm is rendered once, and each frame renders the last block alone.
+// A text that grows, shown as Markdown: what stands firm is rendered once, each frame renders the
+// last block alone, and where nothing but words came, those are added and nothing is rendered.
 import { highlightIn } from './highlight.js'
 import { blocks, safe } from './render.js'
+
+/** How long words may be added as they are before the block is made of its Markdown again, in milliseconds. */
+const AGAIN = 250
+/** Words that mean nothing in Markdown, behind a line with words whose last one is nothing but letters, either. */
+const WORDS = /^[\p{L}\p{N} ,'’-]+$/u
+const BEFORE = /[\p{L}\p{N}][^\n]*$/u
+const LAST = /(?:^|\s)[\p{L}\p{N},'’-]*$/u
+/** Where text stands by itself: behind it, and not within, comes what follows. */
+const BLOCKS = new Set(['P', 'LI', 'TD', 'TH', 'H1', 'H2', 'H3', 'H4', 'H5', 'H6'])
 
 export class GrowingMarkdown {
   #element
@@ -10,6 +20,10 @@ export class GrowingMarkdown {
   /** The nodes of the last block. */
   #open = []
   #text = ''
+  /** The last words of the last block, where more of them can be added; when that was made, and how far the text went then. */
+  #tail = null
+  #madeAt = 0
+  #made = 0
 
   /**
    * @param {HTMLElement} element where it is shown
@@ -25,7 +39,34 @@ export class GrowingMarkdown {
   show(text) {
     if (text === this.#text) return
     if (!text.startsWith(this.#text)) this.#begin()
+    if (this.#adds(text)) return
     this.#text = text
+    this.#make()
+  }
+
+  /** Adds what came to the words that are there, where that is all that Markdown would do. @param {string} text */
+  #adds(text) {
+    if (!this.#tail || performance.now() - this.#madeAt > AGAIN) return false
+    if (!WORDS.test(text.slice(this.#made)) || !LAST.test(this.#text)) return false
+    this.#tail.appendData(text.slice(this.#text.length))
+    this.#text = text
+    return true
+  }
+
+  /** What stands at the end, where words can be added to it. */
+  #lastWords() {
+    if (!BEFORE.test(this.#text) || !LAST.test(this.#text)) return null
+    let node = this.#open.findLast(isSaid)
+    while (node && !(node instanceof Text)) node = [...node.childNodes].findLast(isSaid)
+    if (!(node instanceof Text) || !BLOCKS.has(node.parentElement?.tagName)) return null
+    // Markdown left out the spaces at the end, which are there now that something follows.
+    const spaces = this.#text.length - this.#text.trimEnd().length
+    if (spaces) node.appendData(' '.repeat(spaces))
+    return node
+  }
+
+  #make() {
+    const text = this.#text
     const rest = text.slice(this.#firm)
     const found = blocks(rest)
     const last = found.pop()
@@ -37,14 +78,19 @@ export class GrowingMarkdown {
       for (const node of nodes) if (node instanceof HTMLElement) highlightIn(node)
       this.#onBlock(nodes.map(node => node.textContent).join(' '))
     }
+    this.#tail = null
     if (!last) return
     if (found.length) this.#firm += startOfLine(rest, last.line)
     this.#open = [...safe(last.html()).childNodes]
     this.#element.append(...this.#open)
+    this.#tail = this.#lastWords()
+    this.#madeAt = performance.now()
+    this.#made = text.length
   }
 
   /** Nothing more comes. */
   end() {
+    this.#make()
     this.#onBlock(this.#open.map(node => node.textContent).join(' '))
     for (const node of this.#open) if (node instanceof HTMLElement) highlightIn(node)
   }
@@ -54,8 +100,12 @@ export class GrowingMarkdown {
     this.#firm = 0
     this.#open = []
     this.#text = ''
+    this.#tail = null
   }
 }
+
+/** What is more than a new line between two tags. @param {Node} node */
+const isSaid = node => node.textContent.trim() !== ''
 
 /** Where a line begins. @param {string} text @param {number} line */
 function startOfLine(text, line) {

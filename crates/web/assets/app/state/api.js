@@ -17,5 +17,9 @@ export const api = session => ({
   deleteRoom: id => session.json(`/api/v1/ws/rooms/${encodeURIComponent(id)}`, { method: 'DELETE' }),
   me: () => session.json('/api/v1/users/me'),
   rename: username => session.json('/api/v1/users/me', { method: 'PATCH', body: JSON.stringify({ username }) }),
+  assistants: () => session.json('/api/v1/ai/assistants'),
+  roomAssistant: id => session.json(`/api/v1/ws/rooms/${encodeURIComponent(id)}/assistant`),
+  setRoomAssistant: (id, assistant) =>
+    session.json(`/api/v1/ws/rooms/${encodeURIComponent(id)}/assistant`, { method: 'PUT', body: JSON.stringify({ assistant }) }),
   models: () => session.json('/v1/models'),
 })

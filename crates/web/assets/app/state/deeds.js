@@ -1,25 +1,20 @@
-// What the reader does.
+// What the reader does with what the page knows.
 import { uuid } from '../../parlor-client/index.js'
-import { Observable } from '../observable.js'
 import { t } from '../strings.js'
-import { Place } from './place.js'
+import { Model } from './model.js'
+import { Place, titleOf } from './place.js'
 
 /** How often others are told that somebody types, in milliseconds: it ends by itself after 6 s. */
 const TYPING = 3_000
-/** Where the choice of a model is kept. */
-const MODEL = 'parlor-model'
 
-export class Deeds extends Observable {
+export class Deeds extends Model {
   #typedAt = 0
-  /** @type {string | null} the message that is being edited */
-  editing = null
-
   /** Says something in a place, or in a new chat where there is none. */
   say(place, text, options = {}) {
     const where = place?.place ?? (place?.pending ? { pending: place.pending } : null)
     const outgoing = this.client.send(where, text, options)
     if (!place) {
-      place = new Place({ pending: outgoing.id, title: title(text) })
+      place = new Place({ pending: outgoing.id, title: titleOf(text), answerer: this.answerers.of(null) })
       place.thread.loaded = true
       place.thread.hasMore = false
       this.places.push(place)
@@ -86,21 +81,18 @@ export class Deeds extends Observable {
     this.changed()
   }
 
-  chosenModel(place) {
-    return place?.model ?? localStorage.getItem(MODEL) ?? ''
-  }
-
-  chooseModel(place, model) {
-    if (place) place.model = model
-    localStorage.setItem(MODEL, model)
+  /** Chooses who answers: in a chat for its reader, in a room for everybody. */
+  async chooseAnswerer(place, name) {
+    await this.#try(async () => {
+      if (place?.room) await this.answerers.chooseForRoom(place, name)
+      else this.answerers.choose(place, name)
+    })
     this.changed()
   }
 
-  /** What goes with a message to say who is to answer. In a room that others are in, naming a model would call the AI. */
+  /** What goes with a message to say who is to answer. */
   choice(place) {
-    const model = this.chosenModel(place)
-    const known = this.models.some(it => it.id === model)
-    return known && !place?.isShared ? { model_preference: model } : {}
+    return this.answerers.choice(place)
   }
 
   async createRoom({ name, kind, aiMode }) {
@@ -138,11 +130,18 @@ export class Deeds extends Observable {
 
   async export(place, format) {
     await this.#try(async () => {
-      const url = URL.createObjectURL(await this.api.exportChat(place.id, format))
+      const file = place.room ? await this.#roomFile(place, format) : await this.api.exportChat(place.id, format)
+      const url = URL.createObjectURL(file)
       const link = Object.assign(document.createElement('a'), { href: url, download: `${place.name}.${format}` })
       link.click()
       setTimeout(() => URL.revokeObjectURL(url), 60_000)
     })
+  }
+
+  /** What makes it is loaded when somebody first wants one. */
+  async #roomFile(place, format) {
+    const { exportRoom } = await import('./exports.js')
+    return exportRoom(this.client, place, format)
   }
 
   async rename(username) {
@@ -172,10 +171,4 @@ export class Deeds extends Observable {
       this.toast(t.problem(problem))
     }
   }
-}
-
-/** What a chat is called until the server says it. @param {string} text */
-export function title(text) {
-  const line = text.trim().split('\n')[0]
-  return line.length > 50 ? `${line.slice(0, 49)}…` : line
 }

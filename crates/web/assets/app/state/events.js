@@ -30,12 +30,13 @@ export function listen(model) {
     if (!place.open || !place.room) return
     try {
       model.joined(place, await client.request('join_room', { room_id: place.room }))
-      await model.loadMembers(place)
+      await Promise.all([model.loadMembers(place), model.answerers.loadRoom(place)])
     } catch (problem) {
       if (problem.code === 'ROOM_NOT_FOUND' || problem.code === 'ROOM_ACCESS_DENIED') model.remove(place)
     }
   }
 
+  /** @param {{ conversation_id: string, room_id?: string }} of */
   const learn = async ({ conversation_id, room_id }) => {
     const known = model.find(conversation_id) ?? (room_id && model.places.find(it => it.room === room_id))
     if (known) return known
@@ -75,7 +76,13 @@ export function listen(model) {
     const anew = !place.thread.streams.has(stream.message_id)
     place.thread.stream(stream)
     if (anew) model.changed()
-    model.onStream?.(stream)
+  })
+
+  client.on('thoughts', thoughts => {
+    const place = model.find(thoughts.conversation_id)
+    if (!place || place.thread.thoughts.has(thoughts.message_id)) return
+    place.thread.thoughts.set(thoughts.message_id, thoughts)
+    model.changed()
   })
 
   client.on('typing', ({ conversation_id, user_id, username, is_typing, message_id, in_reply_to }) => {
@@ -111,6 +118,7 @@ export function listen(model) {
     if (!place) return
     const made = !place.id
     Object.assign(place, { id: conversation_id, room: room_id ?? place.room })
+    if (made) model.answerers.keep(place)
     place.thread.put({
       role: 'user',
       content: outgoing.text,
@@ -124,6 +132,7 @@ export function listen(model) {
       client_message_id: outgoing.id,
       attachments: outgoing.options.attachments && outgoing.files,
     })
+    if (place.isShared) refreshDelivered(model, place)
     if (made || !place.open) {
       place.open = true
       client.follow(conversation_id, place.place, seq)
@@ -153,16 +162,14 @@ export function listen(model) {
     const place = model.find(conversation_id)
     if (recovered || !place) return
     // Too much was missed, or this is another log: what is here counts no more.
-    Object.assign(place.thread, { hasMore: true, loaded: false })
-    place.thread.messages.clear()
-    place.thread.streams.clear()
-    place.thread.stale()
+    place.thread.clear()
     await model.loadOlder(place)
   })
 
   client.on('frame', ({ type, data }) => {
     const place = model.find(data?.conversation_id)
     if (!place) return
+    if (type === 'read') return model.readElsewhere(place, data.seq)
     if (type === 'room_deleted' || type === 'leave_room') return model.remove(place)
     if (type === 'member_removed' && data.user_id === me) return model.remove(place)
     if (type.startsWith('member_') && place.open) model.loadMembers(place).catch(() => {})
@@ -175,6 +182,20 @@ export function listen(model) {
   })
 
   client.on('signedOut', () => model.onSignedOut?.())
+}
+
+/**
+ * How long after a message of ours it is looked how far it has got, in milliseconds: others' connections prove that they have
+ * it when they answer the server's ping, which comes every 30 s. The protocol has no event for it.
+ */
+const PROVED = 32_000
+
+/** @param {import('./model.js').Model} model @param {Place} place */
+function refreshDelivered(model, place) {
+  clearTimeout(place.deliveredTimer)
+  place.deliveredTimer = setTimeout(() => {
+    if (!document.hidden && place === model.current) model.loadMembers(place).catch(() => {})
+  }, PROVED)
 }
 
 /** Once in a while. @param {import('./model.js').Model} model */

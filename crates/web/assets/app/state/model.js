@@ -1,27 +1,39 @@
-// All that the page knows, and what it does. Views show it and call it; nothing else talks to the server.
+// All that the page knows. Views show it, and call what the reader does (`deeds.js`); nothing else talks to the server.
 import { ParlorClient, uuid } from '../../parlor-client/index.js'
 import { announce } from '../live.js'
+import { Observable } from '../observable.js'
 import { t } from '../strings.js'
+import { Answerers } from './answerers.js'
 import { api } from './api.js'
-import { Deeds, title } from './deeds.js'
 import { listen } from './events.js'
-import { Place } from './place.js'
+import { Place, titleOf } from './place.js'
 import { addressOf, readRoute } from './routes.js'
 import { Unread } from './unread.js'
 
-export class Model extends Deeds {
+export class Model extends Observable {
   /** @type {Place[]} */
   places = []
   /** @type {Place | null} */
   current = null
   route = readRoute()
   connection = { state: 'closed' }
-  models = []
   toasts = []
   chatPage = 1
   moreChats = false
   /** @type {any} */
   me = null
+  /** @type {string | null} the message that is being edited */
+  editing = null
+  /** @type {ReturnType<typeof setTimeout> | undefined} */
+  budgetTimer
+  /** @type {(() => void) | undefined} what happens once the sign-in has ended */
+  onSignedOut
+  /** @type {() => Promise<void>} */
+  signOut = async () => {}
+  /** @type {() => void} looks for a conversation */
+  search = () => {}
+  /** @type {(words: string) => void} puts words into the field where messages are written */
+  suggest = () => {}
 
   /** @param {import('../../parlor-client/session.js').Session} session @param {any} config */
   constructor(session, config) {
@@ -36,6 +48,7 @@ export class Model extends Deeds {
       user: session.user.id,
       storage: localStorage,
     })
+    this.answerers = new Answerers(this.api)
     this.unread = new Unread(session.user.id)
     listen(this)
     for (const outgoing of this.client.outgoing) this.#restore(outgoing)
@@ -56,7 +69,7 @@ export class Model extends Deeds {
     })
     addEventListener('focus', () => this.markRead())
     this.loadLists().then(() => this.navigate())
-    this.api.models().then(({ data }) => (this.models = data, this.changed())).catch(() => {})
+    this.answerers.load().then(() => this.changed()).catch(() => {})
     this.loadMe()
   }
 
@@ -114,7 +127,7 @@ export class Model extends Deeds {
     if (!found) {
       found = new Place({ id: place?.conversation_id, room: place?.room_id, pending: place ? undefined : outgoing.id })
       if (place?.room_id) found.kind = 'room'
-      else found.title = title(outgoing.text)
+      else found.title = titleOf(outgoing.text)
       this.places.push(found)
     }
     found.thread.outgoing.push(outgoing)
@@ -172,7 +185,7 @@ export class Model extends Deeds {
       if (place.room) this.joined(place, await this.client.request('join_room', { room_id: place.room }))
       await place.thread.loadOlder(this.client, place.place)
       this.client.follow(place.id, place.place, place.thread.newest)
-      if (place.room) await this.loadMembers(place)
+      if (place.room) await Promise.all([this.loadMembers(place), this.answerers.loadRoom(place)])
     } catch (problem) {
       place.open = false
       if (problem.code !== 'UNREACHABLE') this.#lost(place, problem)
@@ -238,7 +251,19 @@ export class Model extends Deeds {
       this.unread.set(place, 0)
       this.changed()
     }
-    if (seq > (place.readSeq ?? 0) && this.client.tell('read', { ...place.place, seq })) place.readSeq = seq
+    if (seq > place.readSeq && this.client.tell('read', { ...place.place, seq })) place.readSeq = seq
+  }
+
+  /** The reader has read up to here, on another device or in another tab. @param {Place} place @param {number} seq */
+  readElsewhere(place, seq) {
+    if (seq <= place.readSeq) return
+    place.readSeq = seq
+    const me = this.session.user.id
+    const later = [...place.thread.messages.values()].filter(it => it.seq > seq && it.user_id !== me).length
+    // What is not loaded was counted one by one as it came.
+    const left = place.open ? later : Math.max(0, place.lastSeq - seq)
+    this.unread.set(place, Math.min(place.unread, left))
+    this.changed()
   }
 
   toast(words, action) {

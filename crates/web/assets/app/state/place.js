@@ -2,6 +2,12 @@
 import { Thread } from './thread.js'
 import { t } from '../strings.js'
 
+/** What a chat is called until the server says it. @param {string} text */
+export function titleOf(text) {
+  const line = text.trim().split('\n')[0]
+  return line.length > 50 ? `${line.slice(0, 49)}…` : line
+}
+
 export class Place {
   /** @type {'chat' | 'room'} */
   kind = 'chat'
@@ -16,6 +22,8 @@ export class Place {
   role = 'owner'
   updatedAt = new Date().toISOString()
   lastSeq = 0
+  /** How far the reader has read, as the server was told. */
+  readSeq = 0
   unread = 0
   members = []
   memberCount = 0
@@ -23,8 +31,14 @@ export class Place {
   /** @type {Map<string, { name: string, until: number }>} who types */
   typing = new Map()
   thread = new Thread()
+  /** @type {ReturnType<typeof setTimeout> | undefined} */
+  deliveredTimer
   /** Whether this connection has joined it: pieces of replies come, and who types and is there. */
   open = false
+  /** @type {string | undefined} of a chat: who was chosen to answer in it */
+  answerer
+  /** @type {any} of a room: its assistant, where it has one */
+  assistant = null
   /** @type {string | undefined} the id of the message that will make it */
   pending
 

@@ -9,6 +9,8 @@ export class Thread {
   messages = new Map()
   /** @type {Map<string, any>} replies that are being made */
   streams = new Map()
+  /** @type {Map<string, import('../../parlor-client/types.js').Thoughts>} by reply: of those that were made while the page was there */
+  thoughts = new Map()
   /** @type {any[]} messages of ours that are not confirmed, or were refused */
   outgoing = []
   /** @type {Map<string, string>} the reply that is shown of those to a message, where the reader has chosen */
@@ -16,15 +18,33 @@ export class Thread {
   /** @type {Map<string, number>} how far each other member has read */
   readBy = new Map()
   deliveredTo = 0
+  /** The seqs of the first and the last message that are here. */
+  oldest = Infinity
+  newest = 0
   hasMore = true
   loading = false
   loaded = false
   #items = null
 
   /** @param {any} message */
+  #keep(message) {
+    this.messages.set(message.message_id, message)
+    this.oldest = Math.min(this.oldest, message.seq)
+    this.newest = Math.max(this.newest, message.seq)
+  }
+
+  /** What is here counts no more: it is loaded again. */
+  clear() {
+    Object.assign(this, { hasMore: true, loaded: false, oldest: Infinity, newest: 0 })
+    this.messages.clear()
+    this.streams.clear()
+    this.stale()
+  }
+
+  /** @param {any} message */
   put(message) {
     const known = this.messages.get(message.message_id)
-    this.messages.set(message.message_id, known ? { ...known, ...message } : message)
+    this.#keep(known ? { ...known, ...message } : message)
     const streamed = this.streams.delete(message.message_id)
     // A new reply is the one to look at; the reader may have looked at another while it came.
     if (message.role === 'assistant' && !known && !streamed) this.chosen.delete(message.in_reply_to)
@@ -52,33 +72,21 @@ export class Thread {
     }
   }
 
-  get newest() {
-    let newest = 0
-    for (const { seq } of this.messages.values()) newest = Math.max(newest, seq)
-    return newest
-  }
-
   /** Loads a page of what was before. @param {import('../../parlor-client/client.js').ParlorClient} client @param {any} place */
   async loadOlder(client, place) {
     if (this.loading || !this.hasMore) return
     this.loading = true
     try {
-      const first = this.#firstSeq()
+      const first = this.oldest
       const before = first === Infinity ? {} : { before_seq: first }
       const page = await client.request('history', { ...place, ...before, limit: first === Infinity ? FIRST_PAGE : PAGE })
-      for (const message of page.messages) this.messages.set(message.message_id, message)
+      for (const message of page.messages) this.#keep(message)
       this.hasMore = page.has_more && page.messages.length > 0
       this.loaded = true
       this.stale()
     } finally {
       this.loading = false
     }
-  }
-
-  #firstSeq() {
-    let first = Infinity
-    for (const { seq } of this.messages.values()) first = Math.min(first, seq)
-    return first
   }
 
   stale() {
@@ -88,6 +96,11 @@ export class Thread {
   /** The last reply under way. */
   get live() {
     return [...this.streams.values()].at(-1)
+  }
+
+  /** The replies to a message, in order. @param {string} question */
+  repliesTo(question) {
+    return this.items.find(it => it.value.in_reply_to === question)?.replies ?? []
   }
 
   /**
@@ -134,11 +147,25 @@ export class Thread {
     let before
     for (const item of items) {
       const who = item.value.role === 'assistant' || item.kind === 'stream' ? 'assistant' : item.value.user_id ?? 'me'
-      const day = new Date(item.at ?? Date.now()).toDateString()
+      const day = dayOf(item.at)
       item.newDay = day !== before?.day
       item.sameAuthor = !item.newDay && who === before?.who
       before = { who, day }
     }
     return items
   }
+}
+
+/** The day of the last minute that was asked for: messages come in order, and their days are dear to find out. */
+let lastMinute = ''
+let lastDay = ''
+
+/** The day of a time, here. @param {string} [at] none: now */
+function dayOf(at = new Date().toISOString()) {
+  const minute = at.slice(0, 16)
+  if (minute !== lastMinute) {
+    lastMinute = minute
+    lastDay = new Date(at).toDateString()
+  }
+  return lastDay
 }

@@ -20,7 +20,7 @@ export const Account = ({ model, onClose }) => {
   }
   const save = event => {
     event.preventDefault()
-    model.rename(new FormData(event.target).get('username').trim())
+    model.rename(String(new FormData(event.target).get('username')).trim())
   }
   return html`
     <${Dialog} title=${t.sidebar.account} onClose=${onClose}>

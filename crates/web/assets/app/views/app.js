@@ -2,6 +2,7 @@
 import { html, useEffect, useState } from '../html.js'
 import { Icon } from '../icons.js'
 import { t } from '../strings.js'
+import { Answerer } from './answerer.js'
 import { Composer } from './composer.js'
 import { Sidebar } from './sidebar.js'
 import { Banner, copyCode, ThreadView } from './thread.js'
@@ -30,7 +31,7 @@ export const App = ({ model }) => {
     document.title = `${unread ? `(${unread}) ` : ''}${current ? `${current.name} · ` : ''}${t.name}`
   }, [unread, current?.name])
   return html`
-    <a class="skip" href="#main" onClick=${event => (event.preventDefault(), document.querySelector('.composer textarea')?.focus())}>${t.skip}</a>
+    <a class="skip" href="#main" onClick=${event => (event.preventDefault(), document.getElementById('composer')?.focus())}>${t.skip}</a>
     <div class=${`app view-${model.route.view}`}>
       <${Sidebar} model=${model} />
       <main id="main">
@@ -50,7 +51,11 @@ const Empty = ({ model }) => {
   const { title, words, ideas, ideaNames } = t.empty
   return html`
     <section class="empty" aria-label=${t.thread.untitled}>
-      <header class="head only-narrow"><a class="icon-button" href="#/list" aria-label=${t.thread.back}><${Icon} name="back" /></a></header>
+      <header class="head">
+        <a class="icon-button only-narrow" href="#/list" aria-label=${t.thread.back}><${Icon} name="back" /></a>
+        <span class="space"></span>
+        <${Answerer} model=${model} place=${null} />
+      </header>
       <${Banner} model=${model} />
       <div class="greeting">
         <h1>${title(model.isGuest ? '' : model.session.user.username)}</h1>

@@ -59,30 +59,15 @@ export const Composer = ({ model, place }) => {
     <form class="composer" onSubmit=${send}>
       ${tooLong && html`<p class="problem" role="alert">${t.composer.tooLong}</p>`}
       <div class="paper">
-        <textarea ref=${field} rows="1" value=${text} placeholder=${hint} aria-label=${t.composer.label} enterkeyhint="send"
-          onInput=${event => (write(event.target.value), event.target.value && model.typing(place))} onKeyDown=${onKeyDown}></textarea>
-        <div class="tools">
-          <${ModelChoice} model=${model} place=${place} />
-          <span class="space"></span>
+        ${/* Attachments would stand before the field, with the button for them first in the line below. */ null}
+        <div class="line">
+          <textarea id="composer" ref=${field} rows="1" value=${text} placeholder=${hint} aria-label=${t.composer.label} enterkeyhint="send"
+            onInput=${event => (write(event.target.value), event.target.value && model.typing(place))} onKeyDown=${onKeyDown}></textarea>
           ${live && !text.trim()
             ? html`<${IconButton} icon="stop" label=${t.composer.stop} class="round" onClick=${() => model.stop(place)} />`
             : html`<button class="icon-button round primary" aria-label=${t.composer.send} title=${t.composer.send} disabled=${!ready}><${Icon} name="send" /></button>`}
         </div>
       </div>
     </form>
-  `
-}
-
-/** Who is to answer. */
-const ModelChoice = ({ model, place }) => {
-  if (!model.models.length) return null
-  return html`
-    <label class="choice">
-      <span class="unseen">${t.composer.model}</span>
-      <select value=${model.chosenModel(place)} onChange=${event => model.chooseModel(place, event.target.value)}>
-        <option value="">${t.composer.automatic}</option>
-        ${model.models.map(({ id }) => html`<option key=${id} value=${id}>${id}</option>`)}
-      </select>
-    </label>
   `
 }

@@ -10,6 +10,7 @@ import { t } from '../strings.js'
 import { Attachments } from './attachments.js'
 import { Citations } from './citations.js'
 import { Avatar, IconButton, Menu } from './parts.js'
+import { Thoughts } from './thoughts.js'
 
 const EMOJI = ['👍', '❤️', '😄', '🎉', '👀', '🙏']
 
@@ -56,16 +57,14 @@ const Growing = ({ model, stream, spoken }) => {
 }
 
 /** Which of several replies this is, and the way to the others. */
-const Alternatives = ({ model, place, item }) => {
-  const { replies, value } = item
-  if (!replies || replies.length < 2) return null
-  const at = replies.indexOf(value.message_id)
-  const go = to => () => model.choose(place, value.in_reply_to, replies[to])
+const Alternatives = ({ model, place, value, at, of }) => {
+  if (of < 2) return null
+  const go = to => () => model.choose(place, value.in_reply_to, place.thread.repliesTo(value.in_reply_to)[to])
   return html`
-    <span class="alternatives" role="group" aria-label=${t.message.alternative(at + 1, replies.length)}>
+    <span class="alternatives" role="group" aria-label=${t.message.alternative(at + 1, of)}>
       <${IconButton} icon="left" label=${t.message.previous} disabled=${at === 0} onClick=${go(at - 1)} />
-      <span aria-hidden="true">${at + 1}/${replies.length}</span>
-      <${IconButton} icon="right" label=${t.message.next} disabled=${at === replies.length - 1} onClick=${go(at + 1)} />
+      <span aria-hidden="true">${at + 1}/${of}</span>
+      <${IconButton} icon="right" label=${t.message.next} disabled=${at === of - 1} onClick=${go(at + 1)} />
     </span>
   `
 }
@@ -92,12 +91,12 @@ const CopyButton = ({ text }) => {
   return html`<${IconButton} icon=${done ? 'done' : 'copy'} label=${done ? t.message.copied : t.message.copy} onClick=${copy} />`
 }
 
-export const Reply = ({ model, place, item }) => {
-  const { value, kind } = item
+export const Reply = ({ model, place, value, kind, shared, at, of, active, thoughts }) => {
   const live = kind === 'stream'
   return html`
     <div class="reply">
-      <p class=${place.isShared ? 'who' : 'unseen'}><strong>${t.thread.assistant}</strong></p>
+      <p class=${shared || value.assistant ? 'who' : 'unseen'}><strong>${value.assistant ? model.answerers.label(value.assistant) : t.thread.assistant}</strong></p>
+      <${Thoughts} model=${model} thoughts=${thoughts} live=${live} />
       ${live
         ? html`<${Growing} model=${model} stream=${{ ...value, conversation_id: place.id }} spoken=${model.current === place} />`
         : value.deleted ? html`<p class="gone">${t.thread.deleted}</p>` : html`<${Markdown} text=${value.content} />`}
@@ -105,14 +104,15 @@ export const Reply = ({ model, place, item }) => {
       <${Citations} message=${value} model=${model} />
       <${Reactions} model=${model} message=${value} />
       <div class="below">
-        <${Alternatives} model=${model} place=${place} item=${item} />
+        <${Alternatives} model=${model} place=${place} value=${value} at=${at} of=${of} />
         ${live
           ? html`<button type="button" class="quiet" onClick=${() => model.stop(place)}><${Icon} name="stop" />${t.message.stop}</button>`
           : html`
             <span class="actions">
               <${CopyButton} text=${value.content} />
-              <${IconButton} icon="again" label=${t.message.regenerate} onClick=${() => model.regenerate(place, value.message_id, model.choice(place))} />
-              ${place.isShared && html`<${ReactButton} model=${model} message=${value} />`}
+              ${active && html`
+                <${IconButton} icon="again" label=${t.message.regenerate} onClick=${() => model.regenerate(place, value.message_id, model.choice(place))} />
+                ${shared && html`<${ReactButton} model=${model} message=${value} />`}`}
             </span>
             <span class="figures">${figures(value)}</span>`}
       </div>
@@ -137,13 +137,11 @@ const Reactions = ({ model, message }) => {
   `
 }
 
-/** How far a message of ours has come. */
-const Mark = ({ model, place, message }) => {
-  const readers = [...place.thread.readBy].filter(([, seq]) => seq >= message.seq)
-  let [icon, words] = ['done', t.message.sent]
-  if (readers.length) [icon, words] = ['read', place.isShared ? t.message.readBy(readers.map(([id]) => place.nameOf(id))) : t.message.read]
-  else if (place.thread.deliveredTo >= message.seq) [icon, words] = ['read', t.message.delivered]
-  return html`<span class=${`mark-of ${readers.length ? 'read' : ''}`} title=${words}><${Icon} name=${icon} /><span class="unseen">${words}</span></span>`
+/** How far a message of ours has come. @param {{ words: string }} props */
+const Mark = ({ words }) => {
+  const icon = words === t.message.sent ? 'done' : 'read'
+  const read = words !== t.message.sent && words !== t.message.delivered
+  return html`<span class=${`mark-of ${read ? 'read' : ''}`} title=${words}><${Icon} name=${icon} /><span class="unseen">${words}</span></span>`
 }
 
 const Editor = ({ text, onSave, onCancel, again }) => {
@@ -171,55 +169,51 @@ const Editor = ({ text, onSave, onCancel, again }) => {
   `
 }
 
-export const Said = ({ model, place, item, onDelete }) => {
-  const { value } = item
+export const Said = ({ model, place, value, same, shared, editing, online, mayDelete, mark, active, onDelete }) => {
   const mine = value.user_id === model.session.user.id
-  const editing = model.editing === value.message_id
   const setEditing = on => {
     model.editing = on ? value.message_id : null
     model.changed()
   }
   const name = mine ? t.thread.you : value.username ?? t.thread.somebody
   return html`
-    <div class=${`said ${mine ? 'mine' : ''} ${item.sameAuthor ? 'same' : ''}`}>
-      ${!mine && html`<${Avatar} name=${name} online=${place.online.has(value.user_id)} />`}
+    <div class=${`said ${mine ? 'mine' : ''} ${same ? 'same' : ''}`}>
+      ${!mine && html`<${Avatar} name=${name} online=${online} />`}
       <div class="what">
-        <p class=${mine || item.sameAuthor ? 'unseen' : 'who'}><strong>${name}</strong> <time datetime=${value.timestamp}>${t.time(value.timestamp)}</time></p>
+        <p class=${mine || same ? 'unseen' : 'who'}><strong>${name}</strong> <time datetime=${value.timestamp}>${t.time(value.timestamp)}</time></p>
         ${editing
-          ? html`<${Editor} text=${value.content} again=${!place.isShared} onCancel=${() => setEditing(false)}
-              onSave=${text => (setEditing(false), model.edit(place, value.message_id, text, !place.isShared))} />`
+          ? html`<${Editor} text=${value.content} again=${!shared} onCancel=${() => setEditing(false)}
+              onSave=${text => (setEditing(false), model.edit(place, value.message_id, text, !shared))} />`
           : html`<div class="bubble">${value.deleted ? html`<p class="gone">${t.thread.deleted}</p>` : html`<${Markdown} text=${value.content} />`}
               <${Attachments} model=${model} files=${value.attachments} /></div>`}
         <${Reactions} model=${model} message=${value} />
         ${!editing && html`
           <div class="below">
             <span class="actions">
-              ${!value.deleted && html`
-                <${CopyButton} text=${value.content} />
-                ${place.isShared && html`<${ReactButton} model=${model} message=${value} />`}
+              ${!value.deleted && html`<${CopyButton} text=${value.content} />`}
+              ${!value.deleted && active && html`
+                ${shared && html`<${ReactButton} model=${model} message=${value} />`}
                 ${mine && html`<${IconButton} icon="edit" label=${t.message.edit} onClick=${() => setEditing(true)} />`}
-                ${(mine || place.role !== 'member') && html`<${IconButton} icon="bin" label=${t.message.remove} onClick=${() => onDelete(value)} />`}
+                ${mayDelete && html`<${IconButton} icon="bin" label=${t.message.remove} onClick=${() => onDelete(value)} />`}
               `}
             </span>
-            <span class="figures">${value.edited_at && !value.deleted ? `${t.thread.edited} · ` : ''}${mine || item.sameAuthor ? t.time(value.timestamp) : ''}</span>
-            ${mine && html`<${Mark} model=${model} place=${place} message=${value} />`}
+            <span class="figures">${[value.edited_at && !value.deleted && t.thread.edited, (mine || same) && t.time(value.timestamp)].filter(Boolean).join(' · ')}</span>
+            ${mine && html`<${Mark} words=${mark} />`}
           </div>`}
       </div>
     </div>
   `
 }
 
-export const Waiting = ({ model, place, item }) => {
-  const { value } = item
-  const offline = model.connection.state !== 'online'
+export const Waiting = ({ model, place, value, problem, offline }) => {
   return html`
-    <div class=${`said mine waiting ${value.problem ? 'refused' : ''}`}>
+    <div class=${`said mine waiting ${problem ? 'refused' : ''}`}>
       <div class="what">
         <div class="bubble"><${Markdown} text=${value.text} /><${Attachments} model=${model} files=${value.files} /></div>
         <div class="below">
-          ${value.problem
+          ${problem
             ? html`
-              <span class="figures" role="alert">${t.problem(value.problem)}</span>
+              <span class="figures" role="alert">${t.problem(problem)}</span>
               <button type="button" class="quiet" onClick=${() => model.retry(place, value)}>${t.message.retry}</button>
               <button type="button" class="quiet" onClick=${() => model.discard(place, value)}>${t.message.discard}</button>`
             : html`<span class="mark-of"><${Icon} name="clock" />${offline ? t.message.waiting : html`<span class="unseen">${t.message.sending}</span>`}</span>`}

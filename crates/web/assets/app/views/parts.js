@@ -13,6 +13,8 @@ export const IconButton = ({ icon, label, class: name = '', ...rest }) => html`
 /** The sign of the house. */
 export const Mark = () => html`<img class="mark" src=${MARK} alt="" />`
 
+const ITEM = '[role^="menuitem"]'
+
 /** The first letters of a name on a colour of its own. */
 export const Avatar = ({ name, online, small }) => {
   const letters = name.split(/[\s._-]+/).map(word => [...word][0] ?? '').slice(0, 2).join('').toUpperCase()
@@ -53,19 +55,23 @@ export const Confirm = ({ title, words, yes, onYes, onClose }) => html`
   <//>
 `
 
-/** A menu behind a button: arrows move in it, Escape and a click elsewhere close it. */
-export const Menu = ({ label, icon = 'more', items, children, up }) => {
+/**
+ * A menu behind a button: arrows move in it, Escape and a click elsewhere close it. An item has a `label` and what it does
+ * (`act`), and may have a `detail`, be one of which one is chosen (`checked`), or `danger`; a `heading` is none.
+ */
+export const Menu = ({ label, icon = 'more', items, children, up, class: name = '' }) => {
   const [open, setOpen] = useState(false)
   const root = useRef(null)
   useEffect(() => {
     if (!open) return
-    root.current.querySelector('[role="menuitem"]')?.focus()
+    const first = root.current.querySelector('[aria-checked="true"]') ?? root.current.querySelector(ITEM)
+    first?.focus()
     const outside = event => root.current?.contains(event.target) || setOpen(false)
     document.addEventListener('pointerdown', outside)
     return () => document.removeEventListener('pointerdown', outside)
   }, [open])
   const onKeyDown = event => {
-    const all = [...root.current.querySelectorAll('[role="menuitem"]')]
+    const all = [...root.current.querySelectorAll(ITEM)]
     const step = { ArrowDown: 1, ArrowUp: -1 }[event.key]
     if (step && open) all.at((all.indexOf(document.activeElement) + step) % all.length)?.focus()
     else if (event.key === 'Escape' && open) {
@@ -84,10 +90,12 @@ export const Menu = ({ label, icon = 'more', items, children, up }) => {
       <button type="button" class=${children ? 'menu-button' : 'icon-button'} aria-haspopup="menu" aria-expanded=${open} aria-label=${label}
         title=${children ? undefined : label} onClick=${() => setOpen(!open)}>${children ?? html`<${Icon} name=${icon} />`}</button>
       ${open && html`
-        <div class=${`menu ${up ? 'up' : ''}`} role="menu" aria-label=${label}>
-          ${items.filter(Boolean).map(item => html`
-            <button type="button" role="menuitem" tabindex="-1" class=${item.danger ? 'danger' : ''} onClick=${choose(item)}>${item.label}</button>
-          `)}
+        <div class=${`menu ${up ? 'up' : ''} ${name}`} role="menu" aria-label=${label}>
+          ${items.filter(Boolean).map(item => item.heading
+            ? html`<p role="presentation">${item.heading}</p>`
+            : html`
+              <button type="button" role=${item.checked === undefined ? 'menuitem' : 'menuitemradio'} aria-checked=${item.checked} tabindex="-1"
+                class=${item.danger ? 'danger' : ''} onClick=${choose(item)}>${item.label}${item.detail && html`<small>${item.detail}</small>`}</button>`)}
         </div>
       `}
     </div>

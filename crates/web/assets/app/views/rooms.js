@@ -31,7 +31,7 @@ export const NewRoom = ({ model, onClose }) => {
   const onSubmit = event => {
     event.preventDefault()
     const { name, kind, aiMode } = Object.fromEntries(new FormData(event.target))
-    work(() => model.createRoom({ name: name.trim(), kind, aiMode }))
+    work(() => model.createRoom({ name: String(name).trim(), kind, aiMode }))
   }
   return html`
     <${Dialog} title=${t.sidebar.newRoom} onClose=${onClose}>

@@ -32,9 +32,9 @@ export const SignIn = ({ session, config, notice, onSignedIn }) => {
   }
   const bring = event => {
     event.preventDefault()
-    const { code } = Object.fromEntries(new FormData(event.target))
+    const digits = String(new FormData(event.target).get('code')).trim()
     work(async () => {
-      await (mode === 'signUp' ? session.verifyEmail(email, code.trim()) : session.verifySignIn(email, code.trim()))
+      await (mode === 'signUp' ? session.verifyEmail(email, digits) : session.verifySignIn(email, digits))
       onSignedIn()
     })
   }

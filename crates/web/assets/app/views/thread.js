@@ -4,9 +4,10 @@ import { copy as copyText } from '../clipboard.js'
 import { Icon } from '../icons.js'
 import { announce } from '../live.js'
 import { t } from '../strings.js'
+import { Answerer } from './answerer.js'
 import { Composer } from './composer.js'
 import { WindowedList } from './list.js'
-import { Reply, Said, Waiting } from './message.js'
+import { looks, Row } from './row.js'
 import { Avatar, Confirm, IconButton, Menu } from './parts.js'
 import { Members } from './rooms.js'
 
@@ -21,17 +22,11 @@ export const ThreadView = ({ model, place }) => {
     model.markRead()
     model.changed()
   }
-  const onDelete = message => setDialog(html`
+  // The same one each time, so that rows are not drawn again for it.
+  const onDelete = useRef(message => setDialog(html`
     <${Confirm} title=${t.message.remove} words=${message.content.slice(0, 200)} yes=${t.message.remove} onYes=${() => model.deleteMessage(message.message_id)} onClose=${close} />
-  `)
-  const row = item => html`
-    ${item.newDay && html`<h3 class="day">${t.day(item.at ?? Date.now())}</h3>`}
-    ${item.kind === 'outgoing'
-      ? html`<${Waiting} model=${model} place=${place} item=${item} />`
-      : item.kind === 'stream' || item.value.role === 'assistant'
-        ? html`<${Reply} model=${model} place=${place} item=${item} />`
-        : html`<${Said} model=${model} place=${place} item=${item} onDelete=${onDelete} />`}
-  `
+  `))
+  const row = (item, active) => html`<${Row} ...${looks(model, place, item)} active=${active} onDelete=${onDelete.current} />`
   const head = html`
     <p class="beginning">${thread.hasMore ? t.thread.loading : place.room ? t.thread.roomBeginning(place.name) : t.thread.beginning}</p>
   `
@@ -61,6 +56,7 @@ const Head = ({ model, place, show, onClose }) => {
     ? [
         { label: room.members, act: () => show(html`<${Members} model=${model} place=${place} onClose=${onClose} />`) },
         { label: room.copyLink, act: () => copyText(location.href) },
+        ...['md', 'json'].map(form => ({ label: room.exportAs(form.toUpperCase()), act: () => model.export(place, form) })),
         { label: room.leave, act: () => sure(room.sureLeave(place.name), room.leaveWords, room.leave, () => model.leave(place)) },
         place.role === 'owner' && { label: room.deleteRoom, danger: true, act: () => sure(room.sureDelete(place.name), room.deleteRoomWords, room.deleteRoom, () => model.deletePlace(place)) },
       ]
@@ -79,6 +75,7 @@ const Head = ({ model, place, show, onClose }) => {
         <div class="faces" aria-hidden="true">
           ${others.filter(it => place.online.has(it.user_id)).slice(0, 4).map(it => html`<${Avatar} key=${it.user_id} name=${it.username ?? '?'} online small />`)}
         </div>`}
+      <${Answerer} model=${model} place=${place} />
       ${place.id && html`<${Menu} label=${t.thread.menu} items=${items} />`}
     </header>
   `
