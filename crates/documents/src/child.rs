@@ -84,12 +84,11 @@ async fn exchange(child: &mut Child, content: &[u8], most: usize) -> Result<Stri
     match status.code().map(u8::try_from) {
         Some(Ok(0)) => String::from_utf8(text).map_err(|_| lost()),
         Some(Ok(BROKEN)) => Err(ExtractError::Broken(String::from_utf8_lossy(&text).into_owned())),
-        Some(Ok(TOO_LARGE)) => Err(ExtractError::TooLarge),
         Some(Ok(NOT_KNOWN)) => Err(ExtractError::Type),
+        // No code: the system ended it, because it wanted too much of something.
+        Some(Ok(TOO_LARGE)) | None => Err(ExtractError::TooLarge),
         // A panic.
         Some(_) => Err(lost()),
-        // The system ended it: it wanted too much of something.
-        None => Err(ExtractError::TooLarge),
     }
 }
 

@@ -62,8 +62,9 @@ pub(super) fn to(context: &[ContextMessage]) -> Reply {
 /// What the nearest passage of the context's documents says, with its number; none where there is no document.
 fn nearest(context: &[ContextMessage]) -> Option<String> {
     let told = context.iter().filter(|piece| piece.speaker == Speaker::System);
-    let passages = told.filter_map(|piece| piece.content.split_once(KNOWLEDGE)).map(|(_, passages)| passages);
-    let passages = passages.last()?.trim_start();
+    let mut passages =
+        told.filter_map(|piece| piece.content.split_once(KNOWLEDGE)).map(|(_, passages)| passages);
+    let passages = passages.next_back()?.trim_start();
     let first = passages.split_once("\n\n[2] ").map_or(passages, |(first, _)| first);
     let (title, text) = first.strip_prefix("[1] ")?.split_once('\n')?;
     let text = text.split_whitespace().collect::<Vec<_>>().join(" ");

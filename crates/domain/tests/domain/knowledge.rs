@@ -86,7 +86,8 @@ async fn last_metadata(server: &TestHub, id: ConversationId) -> Option<Box<Metad
 async fn room(server: &TestHub, name: &str, members: &[(&str, MemberRole)]) -> RoomId {
     let id: RoomId = name.parse().unwrap();
     let (owner, rest) = members.split_first().unwrap();
-    let draft = RoomDraft { id: id.clone(), name: None, kind: Some(RoomKind::Group), ai_mode: None };
+    let draft =
+        RoomDraft { id: id.clone(), name: None, kind: Some(RoomKind::Group), ai_mode: None, assistant: None };
     server.hub.room_create(&caller(server, owner.0).await, draft).await.unwrap();
     let mut client = Client::connect(server, owner.0).await;
     for (member, role) in rest {

@@ -81,7 +81,7 @@ pub(crate) async fn store(
 ) -> Result<bool> {
     let document = Id::from(id);
     let rows = sealed(&pools, document, &chunks)?;
-    let dimensions = chunks.iter().next().map_or(0, |chunk| chunk.vector.len());
+    let dimensions = chunks.as_slice().first().map_or(0, |chunk| chunk.vector.len());
     let packed = vectors::pack(chunks.iter().map(|chunk| chunk.vector.as_slice()));
     if pools.has_pgvector() {
         pgvector::index(&pools, dimensions).await?;
