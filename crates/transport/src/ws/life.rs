@@ -9,8 +9,8 @@ use tokio::time::Instant;
 /// What the three parts of a user's connection tell each other.
 pub(super) struct Life {
     pub(super) pulse: Pulse,
-    /// Who it is, by the newest token. Behind a pointer: a connection's future holds this more than once.
-    caller: Mutex<Box<Caller>>,
+    /// Who it is, by the newest token.
+    caller: Mutex<Caller>,
 }
 
 /// When the other side was last heard of.
@@ -50,15 +50,15 @@ impl Pulse {
 
 impl Life {
     pub(super) fn new(caller: Caller) -> Self {
-        Self { pulse: Pulse::new(), caller: Mutex::new(Box::new(caller)) }
+        Self { pulse: Pulse::new(), caller: Mutex::new(caller) }
     }
 
     pub(super) fn extend(&self, caller: Caller) {
-        **self.caller.lock() = caller;
+        *self.caller.lock() = caller;
     }
 
     pub(super) fn caller(&self) -> Caller {
-        (**self.caller.lock()).clone()
+        self.caller.lock().clone()
     }
 
     /// When its token ends.
