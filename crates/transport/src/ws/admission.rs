@@ -15,7 +15,8 @@ const MAX_FIRST_FRAME: usize = 64 * 1024;
 
 /// Who was let in.
 pub(super) enum Admitted {
-    User(Session, Life),
+    /// Its life is behind a pointer: a connection's future holds this more than once.
+    User(Session, Box<Life>),
     Worker(WorkerSocket),
 }
 
@@ -53,7 +54,7 @@ impl Connection {
             self.hub.connect(&caller)
         };
         let session = session.map_err(|refusal| Some(Rejected::of(refusal)))?;
-        Ok(Admitted::User(session, Life::new(caller)))
+        Ok(Admitted::User(session, Box::new(Life::new(caller))))
     }
 
     fn admit_worker(&self, hello: Result<WorkerHello, Refusal>) -> Result<Admitted, Rejected> {

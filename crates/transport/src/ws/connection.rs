@@ -165,7 +165,13 @@ impl Connection {
         }
     }
 
-    async fn message(&self, text: &str, session: &mut Session, life: &Life, watching: &mut Option<Watching>) {
+    async fn message(
+        &self,
+        text: &str,
+        session: &mut Session,
+        life: &Life,
+        watching: &mut Option<Box<Watching>>,
+    ) {
         life.pulse.set_busy(true);
         match self.dialect.decode(text) {
             Ok(Incoming::Command(command)) => session.handle(command).await,
@@ -188,7 +194,13 @@ impl Connection {
     }
 
     /// A new token for the same user keeps the connection going. With any other, the one it has goes on to count.
-    async fn extend(&self, token: &str, session: &Session, life: &Life, watching: &mut Option<Watching>) {
+    async fn extend(
+        &self,
+        token: &str,
+        session: &Session,
+        life: &Life,
+        watching: &mut Option<Box<Watching>>,
+    ) {
         let outcome = self.hub.authenticate(token).await;
         let extended = outcome.and_then(|caller| session.extend(&caller).map(|()| caller));
         let answer = match extended {
@@ -211,7 +223,7 @@ impl Connection {
         caller: Option<Caller>,
         correlation: Correlation,
         session: &mut Session,
-        watching: &mut Option<Watching>,
+        watching: &mut Option<Box<Watching>>,
     ) {
         if !session.count() {
             return;
@@ -220,7 +232,7 @@ impl Connection {
         *watching = None;
         let Some(caller) = caller else { return };
         match self.live.watch(caller, session.outbox(), self.dialect, &correlation).await {
-            Ok(begun) => *watching = Some(begun),
+            Ok(begun) => *watching = Some(Box::new(begun)),
             Err(refusal) => {
                 let reply = Reply { correlation, ..refused(refusal) };
                 session.outbox().push(Outgoing::Reply(Box::new(reply)));

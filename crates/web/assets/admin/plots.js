@@ -2,8 +2,10 @@
 import { html } from '../app/html.js'
 import { t } from '../app/strings.js'
 
-/** What a figure was over the last minutes, as a line. @param {{ values: number[] }} props the oldest first */
-export const Spark = ({ values }) => {
+/** What a figure was over the last minutes, as a line. @param {{ values: number[] }} props the oldest first, at least one */
+export const Spark = ({ values: looks }) => {
+  // One look alone is a level.
+  const values = looks.length === 1 ? [looks[0], looks[0]] : looks
   const top = Math.max(1, ...values)
   const step = 100 / Math.max(1, values.length - 1)
   const line = values.map((value, at) => `${at ? 'L' : 'M'}${(at * step).toFixed(2)} ${(29 - (value / top) * 26).toFixed(2)}`).join('')

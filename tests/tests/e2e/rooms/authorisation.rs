@@ -308,6 +308,8 @@ fn frames(message: &str, user: &str) -> Vec<(&'static str, Value, Option<&'stati
     vec![
         ("auth", Value::Null, None),
         ("ping", Value::Null, None),
+        ("subscribe_live", Value::Null, Some("FORBIDDEN")),
+        ("unsubscribe_live", Value::Null, None),
         ("chat", json!({"room_id": room, "message": "hi"}), Some("ROOM_NOT_FOUND")),
         ("join_room", json!({"room_id": room}), Some("ROOM_ACCESS_DENIED")),
         ("leave_room", json!({"room_id": room}), Some("ROOM_NOT_FOUND")),
