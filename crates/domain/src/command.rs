@@ -4,6 +4,7 @@ use crate::event::Correlation;
 use crate::message::{Edit, Seq};
 use crate::ports::Extra;
 use crate::room::{AiMode, MemberRole, RoomKind};
+use crate::uploads::UploadAction;
 use crate::{ConversationId, MessageId, RoomId, UserId};
 
 /// One request, with the client's names for it.
@@ -130,6 +131,8 @@ pub enum Action {
         /// How many at most, 1 to [`HISTORY_MAX`]; fewer come where they are long.
         limit: usize,
     },
+    /// Upload a file. Answer: `Upload`.
+    Upload(UploadAction),
     /// Get the heads of the joined conversations. Answer: `Heads`.
     Heads,
 }

@@ -110,6 +110,7 @@ mod session;
 mod settings;
 pub mod testing;
 mod turn;
+mod uploads;
 mod usage;
 mod workers;
 
@@ -144,8 +145,9 @@ pub use router::{BackendState, ModelEntry, Provider};
 pub use session::Session;
 pub use settings::{
     BreakerSettings, Budgets, JobSettings, KnowledgeSettings, Limits, ModerationSettings, Quota, Retries,
-    Settings, TurnSettings, Unjudged,
+    Settings, TurnSettings, Unjudged, UploadSettings,
 };
+pub use uploads::{FileLink, FilePart, FilePorts, FileUpload, UploadAction, UploadDraft, UploadReply};
 pub use usage::{OwnUsage, Span};
 pub use workers::{
     WorkerAnswer, WorkerHello, WorkerLink, WorkerOrder, WorkerOrders, WorkerReport, WorkerStatus, WorkerTask,

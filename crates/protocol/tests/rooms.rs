@@ -83,6 +83,24 @@ fn client_frames() -> Vec<ClientFrame> {
         ClientFrame::Resume(Resume {
             positions: vec![Position { room_id, conversation_id, seq: 41, epoch: Some("e".to_owned()) }],
         }),
+        ClientFrame::FileUpload(Upload::Init(UploadInit {
+            file_name: "a.pdf".into(),
+            file_size: 1_048_576,
+            mime_type: "application/pdf".into(),
+            room_id: Some("room-123".parse().unwrap()),
+            conversation_id: None,
+        })),
+        ClientFrame::FileUpload(Upload::Chunk(UploadChunk {
+            file_id: uuid(0x5000),
+            chunk_index: 0,
+            total_chunks: Some(10),
+            chunk_data: "aGk=".into(),
+        })),
+        ClientFrame::FileUpload(Upload::Status(UploadRef { file_id: uuid(0x5000) })),
+        ClientFrame::FileUpload(Upload::Finalize(UploadFinalize {
+            file_id: uuid(0x5000),
+            checksum: "00".into(),
+        })),
         ClientFrame::Ping,
     ];
     for frame in &all {
@@ -103,6 +121,7 @@ fn client_frames() -> Vec<ClientFrame> {
             | ClientFrame::Stop(_)
             | ClientFrame::Regenerate(_)
             | ClientFrame::Resume(_)
+            | ClientFrame::FileUpload(_)
             | ClientFrame::Ping => {}
         }
     }
@@ -452,7 +471,9 @@ fn bad_frames_are_refused_with_their_names() {
     check("{}", ErrorCode::InvalidRequest, None);
     check(r#"{"type":7}"#, ErrorCode::InvalidRequest, None);
     check(r#"{"type":"shout","message_id":"m"}"#, ErrorCode::UnknownType, Some("m"));
-    check(r#"{"type":"file_upload","data":{},"message_id":"m"}"#, ErrorCode::UnknownType, Some("m"));
+    check(r#"{"type":"file_upload","data":{},"message_id":"m"}"#, ErrorCode::InvalidRequest, Some("m"));
+    let long = format!(r#"{{"type":"file_upload","data":{{"upload_type":"{}"}}}}"#, "x".repeat(9_999));
+    check(&long, ErrorCode::InvalidRequest, None);
     check(r#"{"type":"auth","data":{}}"#, ErrorCode::InvalidRequest, None);
     check(r#"{"type":"chat","message_id":"m"}"#, ErrorCode::InvalidRequest, Some("m"));
     check(r#"{"type":"chat","data":{"message_id":"m"}}"#, ErrorCode::InvalidRequest, Some("m"));

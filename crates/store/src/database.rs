@@ -7,6 +7,7 @@ mod jobs;
 mod keys;
 mod people;
 mod reports;
+mod uploads;
 
 use crate::cipher::{Cipher, words};
 use crate::error::{OpenError, Result};

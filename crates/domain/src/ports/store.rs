@@ -3,7 +3,7 @@
 use super::{
     Account, AssistantStore, AttemptRecord, AuditStore, Balance, ConversationRecord, ConversationStore,
     DocumentStore, GrantStore, JobStore, MemberRecord, NewRoom, OrphanTurn, ReportStore, Reservation,
-    Reserved, Role, RoomRecord, RoomScope, Totals, Unsynced, User, UserChange, Write, Written,
+    Reserved, Role, RoomRecord, RoomScope, Totals, Unsynced, UploadStore, User, UserChange, Write, Written,
 };
 use crate::message::{Fingerprint, Message, Seq};
 use crate::{ConversationId, MessageId, RoomId, Timestamp, UserId};
@@ -25,7 +25,14 @@ pub struct StoreError {
 /// The database. Reads see what was committed before they began.
 #[async_trait]
 pub trait Store:
-    ConversationStore + AuditStore + DocumentStore + GrantStore + AssistantStore + JobStore + ReportStore
+    ConversationStore
+    + AuditStore
+    + DocumentStore
+    + GrantStore
+    + AssistantStore
+    + JobStore
+    + ReportStore
+    + UploadStore
 {
     /// Whether it answers at all.
     async fn health(&self) -> Result<(), StoreError>;

@@ -10,6 +10,7 @@ mod lists;
 mod log;
 mod people;
 mod reports;
+mod uploads;
 
 use self::assistants::Assistants;
 use self::books::Books;
@@ -18,6 +19,7 @@ use self::documents::Documents;
 use self::jobs::Jobs;
 use self::log::{Log, Turn};
 use self::people::{People, ensured};
+use self::uploads::Files;
 use crate::message::{Fingerprint, Message, Seq};
 use crate::ports::{
     Account, AttemptRecord, Balance, Clock, ConversationRecord, MemberRecord, MembershipChange,
@@ -61,6 +63,7 @@ struct Inner {
     people: People,
     jobs: Jobs,
     documents: Documents,
+    files: Files,
     shared: bool,
     closed: bool,
     waiting: VecDeque<Held>,
@@ -102,6 +105,7 @@ impl MemoryStore {
             people: People::default(),
             jobs: Jobs::default(),
             documents: Documents::default(),
+            files: Files::default(),
             shared,
             closed: false,
             waiting: VecDeque::new(),

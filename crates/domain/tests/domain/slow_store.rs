@@ -1,5 +1,6 @@
 //! The store in memory, at a distance: its answers take time, as a database's do.
 
+mod files;
 mod jobs;
 mod rest;
 
@@ -50,8 +51,10 @@ pub(crate) async fn slow_server_on(store: Arc<MemoryStore>, delays: Delays, sett
         moderator: None,
         embedder: Some(Arc::clone(&embedder) as Arc<_>),
         extractor: None,
+        files: None,
     };
-    TestHub { hub: Hub::start(ports, settings).await.unwrap(), store, backend, embedder, clock }
+    let files = Arc::default();
+    TestHub { hub: Hub::start(ports, settings).await.unwrap(), store, backend, embedder, files, clock }
 }
 
 #[async_trait]

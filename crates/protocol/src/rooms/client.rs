@@ -2,6 +2,7 @@
 //!
 //! A conversation is named by its room or by its own id; where both are there, the room counts.
 
+use super::upload::Upload;
 use crate::{ConversationId, MessageId, RoomId, UserId};
 use serde::ser::SerializeMap;
 use serde::{Deserialize, Serialize, Serializer};
@@ -41,6 +42,8 @@ pub enum ClientFrame {
     Regenerate(Regenerate),
     /// `resume`: what this client has of each conversation; it gets the rest.
     Resume(Resume),
+    /// `file_upload`: upload a file.
+    FileUpload(Upload),
     /// `ping`: ask for the heads of the joined conversations.
     Ping,
 }
@@ -307,6 +310,7 @@ impl ClientFrame {
             Self::Stop(_) => "stop",
             Self::Regenerate(_) => "regenerate",
             Self::Resume(_) => "resume",
+            Self::FileUpload(_) => "file_upload",
             Self::Ping => "ping",
         }
     }
@@ -333,6 +337,7 @@ impl Serialize for ClientFrame {
             Self::Stop(data) => map.serialize_entry("data", data)?,
             Self::Regenerate(data) => map.serialize_entry("data", data)?,
             Self::Resume(data) => map.serialize_entry("data", data)?,
+            Self::FileUpload(data) => map.serialize_entry("data", data)?,
             Self::Ping => {}
         }
         map.end()

@@ -15,6 +15,7 @@ mod chat;
 mod client;
 mod parse;
 mod server;
+mod upload;
 
 pub use crate::conversations::Reaction;
 pub use chat::{
@@ -28,6 +29,9 @@ pub use parse::{FrameError, Incoming};
 pub use server::{
     Connect, DeliveryConfirmation, Error, HistoryPage, MemberChanged, MemberEvent, Pong, Presence,
     PresenceChange, Resumed, RoomJoined, RoomNamed, ServerBody, ServerFrame, Stopped, System, Typing,
+};
+pub use upload::{
+    BinaryChunk, File, FileUpload, Upload, UploadBody, UploadChunk, UploadFinalize, UploadInit, UploadRef,
 };
 
 /// The `user_id`, `username` and `role` of the assistant.

@@ -1,6 +1,7 @@
 //! What a client of the `rooms` dialect gets.
 
 use super::chat::{Chat, ChatMessage, MessageUpdated, Reasoning, StreamRestart, ToolCall};
+use super::upload::FileUpload;
 use crate::ai::JobUpdate;
 use crate::{ConnectionId, ConversationId, ErrorCode, MessageId, RoomId, Timestamp, UserId};
 use serde::{Deserialize, Serialize};
@@ -72,6 +73,8 @@ pub enum ServerBody<'a> {
     Stopped(Stopped<'a>),
     /// The end of what was missed of one conversation.
     Resumed(Resumed<'a>),
+    /// How an upload stands, or a file that can be read.
+    FileUpload(FileUpload<'a>),
     /// The answer to `ping`.
     Pong(Pong<'a>),
     /// A refusal.

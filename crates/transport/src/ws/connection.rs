@@ -141,7 +141,10 @@ impl Connection {
                     }
                     Ok(Received::Pong(None)) => {}
                     Ok(Received::Pong(Some(number))) => session.answered(number),
-                    Ok(Received::Binary) => return close(session, CloseCode::Unsupported).await,
+                    Ok(Received::Binary(frame)) => match self.dialect.binary(frame) {
+                        Some(incoming) => Box::pin(self.perform(incoming, session, life)).await,
+                        None => return close(session, CloseCode::Unsupported).await,
+                    },
                     Ok(Received::Close(code)) => {
                         if is_clean(code) {
                             session.closed();
@@ -160,8 +163,12 @@ impl Connection {
     }
 
     async fn message(&self, text: &str, session: &mut Session, life: &Life) {
+        self.perform(self.dialect.decode(text), session, life).await;
+    }
+
+    async fn perform(&self, incoming: Result<Incoming, Undecodable>, session: &mut Session, life: &Life) {
         life.pulse.set_busy(true);
-        match self.dialect.decode(text) {
+        match incoming {
             Ok(Incoming::Command(command)) => session.handle(command).await,
             Ok(Incoming::Auth { token }) => Box::pin(self.extend(&token, session, life)).await,
             Ok(Incoming::Worker(_)) => {

@@ -88,7 +88,10 @@ impl Dialect for Conversations {
                 frames.json(&ServerFrame::JobUpdated(Box::new(jobs::update(news))));
             }
             // Of rooms this dialect has no words.
-            EventBody::Members { .. } | EventBody::Presence { .. } | EventBody::Read { .. } => {}
+            EventBody::Members { .. }
+            | EventBody::File(_)
+            | EventBody::Presence { .. }
+            | EventBody::Read { .. } => {}
         }
         frames.finish()
     }
@@ -233,6 +236,7 @@ fn reply_frame<'a>(body: &'a ReplyBody, correlation: &'a Correlation) -> Option<
         | ReplyBody::RoomLeft { .. }
         | ReplyBody::RoomDeleted { .. }
         | ReplyBody::Member { .. }
+        | ReplyBody::Upload(_)
         | ReplyBody::Answered { .. }
         | ReplyBody::Synced { .. }
         | ReplyBody::NothingToStop => return None,

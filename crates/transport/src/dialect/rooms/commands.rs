@@ -1,5 +1,6 @@
 //! From a client's frames, and the upgrade's query, to commands.
 
+use super::files;
 use crate::dialect::{Incoming, Opening, Undecodable, history_limit};
 use parlor_domain::message::Edit;
 use parlor_domain::room::{AiMode, MemberRole, RoomKind};
@@ -84,6 +85,7 @@ fn action(frame: ClientFrame) -> Result<Action, Refusal> {
             },
         },
         ClientFrame::Resume(data) => Action::Resume(positions(data.positions)?),
+        ClientFrame::FileUpload(upload) => Action::Upload(files::action(upload)?),
         // `auth` is no command, and was taken out before.
         ClientFrame::Ping | ClientFrame::Auth(_) => Action::Heads,
     })
@@ -123,7 +125,7 @@ fn positions(positions: Vec<wire::Position>) -> Result<Vec<Position>, Refusal> {
 }
 
 /// The conversation that a frame names. A room's client may know its conversation too, and name both: the room counts.
-fn named(room: Option<RoomId>, conversation: Option<ConversationId>) -> Option<Place> {
+pub(super) fn named(room: Option<RoomId>, conversation: Option<ConversationId>) -> Option<Place> {
     room.map(Place::Room).or_else(|| conversation.map(Place::Conversation))
 }
 

@@ -1,0 +1,7 @@
+//! Files: uploaded over sockets and HTTP, whatever interrupts them; read by those who may; harmless to whoever reads them.
+
+mod http;
+mod s3;
+mod safety;
+mod scanner;
+mod sockets;
