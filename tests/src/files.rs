@@ -37,6 +37,36 @@ pub fn content(length: usize) -> Vec<u8> {
     (0..length).map(|at| b"0123456789abcdef"[(at.wrapping_mul(2_654_435_761) >> 13) & 15]).collect()
 }
 
+/// A zip archive of one file that unpacks to so many mebibytes of zeros: a thousandth of that in size.
+pub fn zip_bomb(mebibytes: u32) -> Vec<u8> {
+    let unpacked = mebibytes * 1024 * 1024;
+    let packed = zeros(unpacked);
+    let length = u32::try_from(packed.len()).unwrap();
+    // A local header, the data, a directory of one entry and its end (APPNOTE.TXT 4.3.7, 4.3.12 and 4.3.16).
+    let common =
+        [&[20, 0, 0, 0, 8, 0][..], &[0; 8], &length.to_le_bytes(), &unpacked.to_le_bytes(), &[1, 0, 0, 0]];
+    let common = common.concat();
+    let local = [&b"PK\x03\x04"[..], &common, b"a", &packed].concat();
+    let entry = [&b"PK\x01\x02\x14\0"[..], &common, &[0; 14], b"a"].concat();
+    let (at, size) = (u32::try_from(local.len()).unwrap(), u32::try_from(entry.len()).unwrap());
+    let end =
+        [&b"PK\x05\x06\0\0\0\0\x01\0\x01\0"[..], &size.to_le_bytes(), &at.to_le_bytes(), &[0; 2]].concat();
+    [local, entry, end].concat()
+}
+
+/// So many zeros, or up to 257 more, as one block of DEFLATE (RFC 1951 §3.2.6): a zero, then copies of it.
+fn zeros(count: u32) -> Vec<u8> {
+    let mut bits: Vec<u8> = vec![1, 1, 0];
+    let mut code = |code: u32, length: u32| bits.extend((0..length).rev().map(|at| (code >> at & 1) as u8));
+    code(0b0011_0000, 8);
+    for _ in 0..count.div_ceil(258) {
+        code(0b1100_0101, 8);
+        code(0, 5);
+    }
+    code(0, 7);
+    bits.chunks(8).map(|byte| byte.iter().rev().fold(0, |all, bit| all << 1 | bit)).collect()
+}
+
 /// One request with these headers and this body.
 pub async fn request(
     address: SocketAddr,

@@ -26,6 +26,7 @@
 //!     kind: "note".into(),
 //!     content_type: None,
 //!     client_id: None,
+//!     attachments: Vec::new(),
 //!     options: TurnOptions::default(),
 //! };
 //! session.handle(Command { action: Action::Send(draft), correlation: Correlation::default() }).await;
@@ -119,8 +120,8 @@ pub use archive::{Export, SearchHit};
 pub use assistants::{AssistantChange, AssistantDraft, AssistantEntry};
 pub use caller::Caller;
 pub use command::{
-    Action, CONTENT_TYPE_MAX, Command, Draft, HISTORY_MAX, Place, Position, REQUEST_CONTEXT_MAX,
-    RESUME_MAX_POSITIONS, RoomAction, RoomDraft, TurnOptions,
+    ATTACHMENTS_MAX, Action, CONTENT_TYPE_MAX, Command, Draft, HISTORY_MAX, Place, Position,
+    REQUEST_CONTEXT_MAX, RESUME_MAX_POSITIONS, RoomAction, RoomDraft, TurnOptions,
 };
 pub use completion::{CompletionDraft, CompletionEnd, CompletionPiece, CompletionStream};
 pub use embeddings::EmbeddingDraft;

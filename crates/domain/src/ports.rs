@@ -27,8 +27,8 @@ pub use accounts::{Accounts, RefreshError, SignUp, SignedIn};
 pub use assistants::{Assistant, AssistantSaved, AssistantStore};
 pub use audit::{AUDIT_DONE, AuditAction, AuditEntry, AuditFilter, AuditStore};
 pub use backend::{
-    About, Backend, BackendError, ContextMessage, Delta, Extra, Finish, Speaker, ToolCall, TurnRequest,
-    TurnStream,
+    About, Backend, BackendError, ContextImage, ContextMessage, Delta, Extra, Finish, IMAGE_MAX, Speaker,
+    ToolCall, TurnRequest, TurnStream,
 };
 pub use conversations::{ConversationEntry, ConversationStore, Exchange, Found, FoundMessage, Page, Paged};
 pub use credentials::{

@@ -1,7 +1,7 @@
 //! The wire shape of every frame of the `rooms` dialect, and what is refused.
 #![allow(clippy::unwrap_used, clippy::expect_used, reason = "a test that fails may panic")]
 
-use parlor_protocol::metadata::{Attachment, Citation, Score};
+use parlor_protocol::metadata::{Attachment, Citation, FileRef, Score};
 use parlor_protocol::rooms::*;
 use parlor_protocol::{ConversationId, ErrorCode, MessageId, RoomId, Timestamp, UserId};
 use proptest::prelude::*;
@@ -46,7 +46,7 @@ fn client_frames() -> Vec<ClientFrame> {
             temperature: Some(0.5),
             max_tokens: Some(2048),
             restart: Some(true),
-            attachments: Some(vec!["file".to_owned()]),
+            attachments: Some(vec![FileRef::Id(attachment().file_id)]),
         }),
         ClientFrame::JoinRoom(JoinRoom {
             room_id: room_id.clone(),

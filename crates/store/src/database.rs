@@ -291,6 +291,15 @@ impl Store for Database {
         self.read("look for a first message", query).await
     }
 
+    async fn message_sent(
+        &self,
+        conversation: ConversationId,
+        fingerprint: Fingerprint,
+    ) -> Result<Option<Message>, StoreError> {
+        let query = move |pools| messages::sent(pools, conversation, fingerprint);
+        self.read("look for a message that was sent", query).await
+    }
+
     async fn message_get(
         &self,
         conversation: ConversationId,

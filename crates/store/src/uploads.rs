@@ -14,8 +14,7 @@ use diesel_async::{AsyncConnection, RunQueryDsl};
 use parlor_domain::ports::{
     Checksum, FileRecord, FileStatus, Page, Paged, UploadCreated, UploadQuota, UploadStep,
 };
-use parlor_domain::{ConversationId, FileId, MessageId, Timestamp, UserId};
-use std::collections::BTreeSet;
+use parlor_domain::{FileId, Timestamp, UserId};
 
 const UPLOADING: &str = FileStatus::Uploading.as_str();
 const DELETED: &str = FileStatus::Deleted.as_str();
@@ -189,28 +188,6 @@ pub(crate) async fn step(pools: Pools, step: UploadStep) -> Result<bool> {
         let due =
             uploads::table.filter(uploads::id.eq(Id::from(id))).filter(uploads::status.eq(from.as_str()));
         Ok(diesel::update(due).set(columns).execute(conn).await? > 0)
-    })
-}
-
-pub(crate) async fn attach(
-    pools: Pools,
-    files: Vec<FileId>,
-    conversation: ConversationId,
-    message: MessageId,
-) -> Result<()> {
-    // In one order, so that two never wait for each other.
-    let files: BTreeSet<Id> = files.into_iter().map(Id::from).collect();
-    change!(&pools, |conn| {
-        for file in &files {
-            let place = (
-                upload_places::upload_id.eq(*file),
-                upload_places::conversation_id.eq(Id::from(conversation)),
-                upload_places::message_id.eq(Id::from(message)),
-            );
-            let insert = diesel::insert_into(upload_places::table).values(place).on_conflict_do_nothing();
-            insert.execute(conn).await?;
-        }
-        Ok(())
     })
 }
 

@@ -22,8 +22,7 @@ CREATE INDEX uploads_by_conversation ON uploads (conversation_id) WHERE conversa
 -- Almost all are available, and nobody looks for these.
 CREATE INDEX uploads_unfinished ON uploads (status, id) WHERE status <> 'available';
 
--- Which messages carry which files. It is written before its message, which may never come into the log: a place without
--- one opens nothing.
+-- Which messages carry which files: written with the message, and removed when that is deleted.
 CREATE TABLE upload_places (
     upload_id       BLOB NOT NULL,
     conversation_id BLOB NOT NULL,

@@ -130,6 +130,13 @@ pub trait Store:
     /// The message with this fingerprint that made its conversation, if there is one.
     async fn message_that_created(&self, fingerprint: Fingerprint) -> Result<Option<Message>, StoreError>;
 
+    /// The message with this fingerprint in a conversation that was not deleted, if there is one.
+    async fn message_sent(
+        &self,
+        conversation: ConversationId,
+        fingerprint: Fingerprint,
+    ) -> Result<Option<Message>, StoreError>;
+
     /// A message of a conversation, if it is there: an assistant's is there once its turn has ended.
     async fn message_get(
         &self,

@@ -1,7 +1,7 @@
 //! Files in the database: whose they are, how far they have come, and which messages carry them.
 
 use super::{Layout, Page, Paged, StoreError};
-use crate::{ConversationId, FileId, MessageId, Timestamp, UserId};
+use crate::{ConversationId, FileId, Timestamp, UserId};
 use async_trait::async_trait;
 use std::fmt;
 
@@ -150,6 +150,10 @@ pub struct UploadStep {
 }
 
 /// Files. Those that are [`Deleted`](FileStatus::Deleted) are there for who removes their bytes, and for nobody else.
+///
+/// Which messages carry which files says the log ([`Metadata::attachments`](crate::message::Metadata)): a store notes it in
+/// the transaction that a message comes into the log by. With the last message of their owner's that carries them, when
+/// that is deleted, files are deleted in its transaction; and with the last conversation that they are in.
 #[async_trait]
 pub trait UploadStore: Send + Sync + 'static {
     /// Begins a file, if the quota lets it: however many are begun at once.
@@ -167,14 +171,6 @@ pub trait UploadStore: Send + Sync + 'static {
 
     /// Takes a file a step on. False where it was not what the step begins with.
     async fn upload_step(&self, step: UploadStep) -> Result<bool, StoreError>;
-
-    /// Notes that a message, which may come into the log or not, carries these files: who can read it can read them.
-    async fn upload_attach(
-        &self,
-        files: Vec<FileId>,
-        conversation: ConversationId,
-        message: MessageId,
-    ) -> Result<(), StoreError>;
 
     /// Makes a file [`Deleted`](FileStatus::Deleted). False where it was or is not there.
     async fn upload_delete(&self, id: FileId) -> Result<bool, StoreError>;

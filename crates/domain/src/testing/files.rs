@@ -156,6 +156,7 @@ impl Inspector for MemoryFiles {
     fn sniff(&self, head: &[u8]) -> Option<&'static str> {
         match head {
             [0x89, b'P', b'N', b'G', ..] => Some("image/png"),
+            [b'%', b'P', b'D', b'F', ..] => Some("application/pdf"),
             [b'<', ..] => Some("text/html"),
             _ => None,
         }

@@ -179,6 +179,11 @@ impl Inner {
             _ => None,
         };
         let written = self.log.apply(write);
+        match &written {
+            Written::Stored { message, .. } => self.files.carried(message),
+            Written::Changed(message) if message.deleted_at.is_some() => self.files.dropped(message),
+            _ => {}
+        }
         if let (Some(entry), false) = (entry, matches!(written, Written::Refused(_))) {
             self.people.audit(vec![*entry]);
         }
@@ -347,6 +352,14 @@ impl Store for MemoryStore {
 
     async fn message_that_created(&self, fingerprint: Fingerprint) -> Result<Option<Message>, StoreError> {
         self.with_log(|log| log.first_with(fingerprint).cloned())
+    }
+
+    async fn message_sent(
+        &self,
+        conversation: ConversationId,
+        fingerprint: Fingerprint,
+    ) -> Result<Option<Message>, StoreError> {
+        self.with_log(|log| log.conversation(conversation)?.with_fingerprint(fingerprint).cloned())
     }
 
     async fn message_get(

@@ -2,9 +2,11 @@
 //!
 //! `names`, `kinds` and `examination` say which files are taken, `receiving` takes chunks, `finishing` makes a whole
 //! upload a file that can be read, `whole` takes an upload that comes in one go, `reading` is for whoever may read it,
-//! and `keeper` looks after all that is not finished: a file's row says how far it has come, so that whoever finds it
+//! `attaching` is for messages that carry them, `contents` for models that are told of them, and `keeper` looks after all that is not finished: a file's row says how far it has come, so that whoever finds it
 //! goes on from there, after a crash too.
 
+mod attaching;
+mod contents;
 mod examination;
 mod finishing;
 mod keeper;
@@ -141,6 +143,8 @@ pub(crate) struct Uploads {
     lines: Mutex<HashMap<FileId, Line>>,
     checks: Semaphore,
     previews: Semaphore,
+    /// What was read of files last.
+    texts: contents::Texts,
     /// There is something to remove.
     garbage: Notify,
 }
@@ -148,7 +152,8 @@ pub(crate) struct Uploads {
 impl Uploads {
     pub(crate) fn new(ports: FilePorts) -> Self {
         let (checks, previews) = (Semaphore::new(CHECKS), Semaphore::new(PREVIEWS));
-        Self { ports, lines: Mutex::default(), checks, previews, garbage: Notify::new() }
+        let (texts, garbage) = (contents::Texts::default(), Notify::new());
+        Self { ports, lines: Mutex::default(), checks, previews, texts, garbage }
     }
 
     fn line(&self, file: FileId) -> Line {

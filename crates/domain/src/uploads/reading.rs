@@ -16,7 +16,7 @@ const PAGE_MAX: usize = 200;
 /// The largest image of which there is a preview, in bytes: it is read into memory.
 const PREVIEW_MAX: u64 = 20 * 1024 * 1024;
 /// What there are previews of.
-const IMAGES: [&str; 4] = ["image/png", "image/jpeg", "image/gif", "image/webp"];
+pub(super) const IMAGES: [&str; 4] = ["image/png", "image/jpeg", "image/gif", "image/webp"];
 
 /// What a link says: that who has it may read a file as `user` may, until it expires.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -167,7 +167,7 @@ impl Shared {
     }
 }
 
-fn must_be_there(record: &FileRecord) -> Result<(), Refusal> {
+pub(super) fn must_be_there(record: &FileRecord) -> Result<(), Refusal> {
     match record.status {
         FileStatus::Available => Ok(()),
         FileStatus::Pending => Err(Refusal::of(ErrorCode::ScannerUnavailable)),
@@ -176,7 +176,7 @@ fn must_be_there(record: &FileRecord) -> Result<(), Refusal> {
 }
 
 /// The whole of a file that fits into memory.
-async fn collect(mut content: ByteStream, size: u64) -> Result<Bytes, Refusal> {
+pub(super) async fn collect(mut content: ByteStream, size: u64) -> Result<Bytes, Refusal> {
     let mut all = Vec::with_capacity(usize::try_from(size).unwrap_or_default());
     while let Some(piece) = content.next().await {
         all.extend_from_slice(&piece.map_err(|error| internal(&error))?);

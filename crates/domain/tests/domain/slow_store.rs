@@ -193,6 +193,15 @@ impl Store for SlowStore {
         self.store.message_that_created(fingerprint).await
     }
 
+    async fn message_sent(
+        &self,
+        conversation: ConversationId,
+        fingerprint: Fingerprint,
+    ) -> Result<Option<Message>, StoreError> {
+        sleep(self.delays.read).await;
+        self.store.message_sent(conversation, fingerprint).await
+    }
+
     async fn message_get(
         &self,
         conversation: ConversationId,

@@ -1,5 +1,8 @@
 //! Files: what becomes of an upload, whatever comes between its beginning and its end.
 
+mod attachments;
+mod telling;
+
 use crate::world::unlimited;
 use parlor_domain::ports::{FileStatus, Store, UploadStore};
 use parlor_domain::testing::{MemoryStore, TEST_VIRUS, TestHub};

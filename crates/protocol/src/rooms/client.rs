@@ -3,6 +3,7 @@
 //! A conversation is named by its room or by its own id; where both are there, the room counts.
 
 use super::upload::Upload;
+use crate::metadata::FileRef;
 use crate::{ConversationId, MessageId, RoomId, UserId};
 use serde::ser::SerializeMap;
 use serde::{Deserialize, Serialize, Serializer};
@@ -86,9 +87,9 @@ pub struct SendChat {
     /// Whether another backend may begin anew where one fails in the middle: then `stream_restart` comes.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub restart: Option<bool>,
-    /// Ids of uploaded files that the message carries.
+    /// The files that the message carries, at most 10.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub attachments: Option<Vec<String>>,
+    pub attachments: Option<Vec<FileRef>>,
 }
 
 /// Data of `join_room`.

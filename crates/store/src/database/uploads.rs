@@ -6,7 +6,7 @@ use async_trait::async_trait;
 use parlor_domain::ports::{
     FileRecord, FileStatus, Page, Paged, StoreError, UploadCreated, UploadQuota, UploadStep, UploadStore,
 };
-use parlor_domain::{ConversationId, FileId, MessageId, Timestamp, UserId};
+use parlor_domain::{FileId, Timestamp, UserId};
 
 #[async_trait]
 impl UploadStore for Database {
@@ -28,16 +28,6 @@ impl UploadStore for Database {
 
     async fn upload_step(&self, step: UploadStep) -> Result<bool, StoreError> {
         self.change("take a file further", uploads::step(self.pools(), step)).await
-    }
-
-    async fn upload_attach(
-        &self,
-        files: Vec<FileId>,
-        conversation: ConversationId,
-        message: MessageId,
-    ) -> Result<(), StoreError> {
-        let attach = |pools| uploads::attach(pools, files.clone(), conversation, message);
-        self.repeat("attach files", attach).await
     }
 
     async fn upload_delete(&self, id: FileId) -> Result<bool, StoreError> {

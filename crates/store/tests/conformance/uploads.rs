@@ -2,13 +2,14 @@
 
 use crate::subject::{Subject, suite};
 use crate::write::{Scene, at};
-use parlor_domain::message::Edit;
+use parlor_domain::message::{Attachment, Edit, Fingerprint, Metadata};
 use parlor_domain::ports::{
-    Checksum, FileRecord, FileStatus, MembershipChange, MembershipStep, Page, UploadCreated, UploadQuota,
-    UploadStep,
+    Checksum, FileRecord, FileStatus, MembershipChange, MembershipStep, NewMessage, Page, UploadCreated,
+    UploadQuota, UploadStep, Write, Written,
 };
 use parlor_domain::room::{MemberRole, RoomKind};
 use parlor_domain::{ConversationId, FileId, UserId};
+use std::collections::BTreeSet;
 
 const ALL: Page = Page { offset: 0, limit: 99 };
 const NO_QUOTA: UploadQuota = UploadQuota { bytes: None, unfinished: None };
@@ -51,6 +52,23 @@ async fn available(
     let step = step(&record, FileStatus::Uploading, FileStatus::Available, seconds);
     assert!(subject.store.upload_step(step).await.unwrap());
     subject.store.upload_get(record.id).await.unwrap().unwrap()
+}
+
+fn attachment(file: &FileRecord) -> Attachment {
+    let (name, mime_type) = (file.name.clone(), file.media_type.clone());
+    Attachment { file: file.id, name, mime_type, size: file.size }
+}
+
+fn carrying(scene: &Scene, files: &[&FileRecord]) -> NewMessage {
+    let mut new = scene.message("look");
+    let attachments = files.iter().map(|file| attachment(file)).collect();
+    new.message.metadata = Metadata { attachments, ..Metadata::default() }.boxed();
+    new
+}
+
+async fn gone(subject: &Subject) -> BTreeSet<FileId> {
+    let gone = subject.store.upload_due(FileStatus::Deleted, None, 99).await.unwrap();
+    gone.iter().map(|it| it.id).collect()
 }
 
 async fn reads(subject: &Subject, file: &FileRecord, user: UserId) -> bool {
@@ -155,11 +173,11 @@ async fn who_reads_a_message_reads_what_it_carries(subject: &Subject) {
     let (owner, guest) = (UserId::new(), UserId::new());
     let file = available(subject, owner, None, 1).await;
     assert!(reads(subject, &file, owner).await && !reads(subject, &file, scene.user).await);
-    let new = scene.message("look");
-    let (place, message) = (scene.conversation, new.message.id);
-    subject.store.upload_attach(vec![file.id, file.id], place, message).await.unwrap();
+    let new = carrying(&scene, &[&file]);
+    let message = new.message.id;
     assert!(!reads(subject, &file, scene.user).await, "the message is not there");
-    scene.store(new).await;
+    let stored = scene.store(new).await;
+    assert_eq!(stored.metadata.unwrap().attachments, [attachment(&file)]);
     assert!(reads(subject, &file, scene.user).await && !reads(subject, &file, guest).await);
     scene.write_one(scene.change(message, Edit::Delete, 5)).await;
     assert!(!reads(subject, &file, scene.user).await, "the message says nothing any more");
@@ -168,39 +186,65 @@ async fn who_reads_a_message_reads_what_it_carries(subject: &Subject) {
 async fn files_go_with_their_last_conversation(subject: &Subject) {
     let scene = Scene::new(&subject.store).await;
     let other = scene.another("A title").await;
-    let carry = async |place: &Scene, file: FileId| {
-        let new = place.message("look");
-        subject.store.upload_attach(vec![file], place.conversation, new.message.id).await.unwrap();
-        place.store(new).await;
-    };
     let (room_file, carried) = (
         available(subject, scene.user, Some(scene.conversation), 1).await,
         available(subject, scene.user, None, 1).await,
     );
     let (shared, own) =
         (available(subject, scene.user, None, 1).await, available(subject, scene.user, None, 1).await);
-    carry(&scene, carried.id).await;
-    carry(&scene, shared.id).await;
-    carry(&other, shared.id).await;
+    for (place, file) in [(&scene, &carried), (&scene, &shared), (&other, &shared)] {
+        place.store(carrying(place, &[file])).await;
+    }
     let end = scene.step(MembershipStep::Delete);
     scene.write_one(MembershipChange { at: at(5), ..end }).await;
     assert!(reads(subject, &room_file, scene.user).await, "it can be brought back");
     assert_eq!(subject.store.conversation_purge(at(9), 9, at(9)).await.unwrap(), 1);
-    let mut gone: Vec<_> = subject
-        .store
-        .upload_due(FileStatus::Deleted, None, 9)
-        .await
-        .unwrap()
-        .iter()
-        .map(|it| it.id)
-        .collect();
-    gone.sort_unstable();
-    let mut expect = [room_file.id, carried.id];
-    expect.sort_unstable();
-    assert_eq!(gone, expect);
+    assert_eq!(gone(subject).await, BTreeSet::from([room_file.id, carried.id]));
     for file in [&shared, &own] {
         assert!(reads(subject, file, scene.user).await);
     }
+}
+
+/// A message that is deleted takes its author's files with it, but for those that another one carries, and for those of
+/// others. All of one transaction sees what the rest of it did.
+async fn files_go_with_their_last_message(subject: &Subject) {
+    let scene = Scene::new(&subject.store).await;
+    let here = Some(scene.conversation);
+    let (own, twice) =
+        (available(subject, scene.user, None, 1).await, available(subject, scene.user, here, 1).await);
+    let (anothers, brief) =
+        (available(subject, UserId::new(), here, 1).await, available(subject, scene.user, None, 1).await);
+    let (first, second) = (carrying(&scene, &[&own, &twice, &anothers]), carrying(&scene, &[&twice]));
+    let (first_id, second_id) = (first.message.id, second.message.id);
+    scene.store(first).await;
+    scene.store(second).await;
+    scene.write_one(scene.change(first_id, Edit::Delete, 5)).await;
+    assert_eq!(gone(subject).await, BTreeSet::from([own.id]));
+    scene.write_one(scene.change(second_id, Edit::Delete, 6)).await;
+    assert_eq!(gone(subject).await, BTreeSet::from([own.id, twice.id]));
+    let new = carrying(&scene, &[&brief]);
+    let change = scene.change(new.message.id, Edit::Delete, 7);
+    subject.store.write(vec![Write::Message(Box::new(new)), Write::Change(Box::new(change))]).await.unwrap();
+    assert_eq!(gone(subject).await, BTreeSet::from([own.id, twice.id, brief.id]));
+    assert!(reads(subject, &anothers, scene.user).await);
+}
+
+/// A resend carries what the first message did, whatever it says now.
+async fn a_resend_carries_nothing_new(subject: &Subject) {
+    let scene = Scene::new(&subject.store).await;
+    let (owner, fingerprint) = (UserId::new(), Fingerprint::of(scene.user, "1", "look"));
+    let (first, other) = (available(subject, owner, None, 1).await, available(subject, owner, None, 1).await);
+    assert_eq!(subject.store.message_sent(scene.conversation, fingerprint).await.unwrap(), None);
+    let send = |file| NewMessage { fingerprint: Some(fingerprint), ..carrying(&scene, &[file]) };
+    let stored = scene.store(send(&first)).await;
+    let again = subject.store.write(vec![Write::Message(Box::new(send(&other)))]).await.unwrap();
+    let [Written::Duplicate(message)] = &again[..] else { panic!("{again:?}") };
+    assert_eq!(message.metadata.as_ref().unwrap().attachments, [attachment(&first)]);
+    assert!(reads(subject, &first, scene.user).await && !reads(subject, &other, scene.user).await);
+    let sent = subject.store.message_sent(scene.conversation, fingerprint).await.unwrap();
+    assert_eq!(sent.map(|it| it.id), Some(stored.id));
+    let elsewhere = scene.another("A title").await.conversation;
+    assert_eq!(subject.store.message_sent(elsewhere, fingerprint).await.unwrap(), None);
 }
 
 suite! {
@@ -211,4 +255,6 @@ suite! {
     members_read_what_came_into_their_room
     who_reads_a_message_reads_what_it_carries
     files_go_with_their_last_conversation
+    files_go_with_their_last_message
+    a_resend_carries_nothing_new
 }

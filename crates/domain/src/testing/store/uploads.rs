@@ -2,6 +2,7 @@
 
 use super::MemoryStore;
 use super::log::Log;
+use crate::message::{Author, Message};
 use crate::ports::{
     FileRecord, FileStatus, Page, Paged, StoreError, UploadCreated, UploadQuota, UploadStep, UploadStore,
 };
@@ -75,6 +76,30 @@ impl Files {
             || self.places.iter().any(|(file, place, message)| *file == record.id && sees(*place, *message))
     }
 
+    /// A message came into the log.
+    pub(super) fn carried(&mut self, message: &Message) {
+        for attachment in message.metadata.iter().flat_map(|it| &it.attachments) {
+            if self.present(attachment.file).is_some() {
+                self.places.insert((attachment.file, message.conversation, message.id));
+            }
+        }
+    }
+
+    /// A message was deleted: its author's files that no other one carries go with it.
+    pub(super) fn dropped(&mut self, message: &Message) {
+        let place = (message.conversation, message.id);
+        let (own, others): (BTreeSet<_>, BTreeSet<_>) =
+            std::mem::take(&mut self.places).into_iter().partition(|it| (it.1, it.2) == place);
+        self.places = others;
+        for (file, ..) in own {
+            let elsewhere = self.places.iter().any(|(other, ..)| *other == file);
+            let record = self.of.get_mut(&file).filter(|it| Author::User(it.owner) == message.author);
+            if let Some(record) = record.filter(|_| !elsewhere) {
+                record.status = FileStatus::Deleted;
+            }
+        }
+    }
+
     /// A conversation is removed for good: the files that are nowhere else go with it.
     pub(super) fn forget_conversation(&mut self, id: ConversationId) {
         let here: BTreeSet<_> =
@@ -119,17 +144,6 @@ impl UploadStore for MemoryStore {
 
     async fn upload_step(&self, step: UploadStep) -> Result<bool, StoreError> {
         self.with_inner(|inner| inner.files.step(step))
-    }
-
-    async fn upload_attach(
-        &self,
-        files: Vec<FileId>,
-        conversation: ConversationId,
-        message: MessageId,
-    ) -> Result<(), StoreError> {
-        self.with_inner(|inner| {
-            inner.files.places.extend(files.into_iter().map(|file| (file, conversation, message)));
-        })
     }
 
     async fn upload_delete(&self, id: FileId) -> Result<bool, StoreError> {

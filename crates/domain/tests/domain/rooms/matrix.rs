@@ -62,6 +62,7 @@ fn rows(place: &Place, message: MessageId, member: UserId) -> Vec<(Action, Stran
         kind: "user".into(),
         content_type: None,
         client_id: None,
+        attachments: Vec::new(),
         options: options.clone(),
     };
     let note = Draft { kind: "note".into(), client_id: Some("c1".into()), ..draft.clone() };

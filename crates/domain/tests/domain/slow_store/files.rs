@@ -5,7 +5,7 @@ use async_trait::async_trait;
 use parlor_domain::ports::{
     FileRecord, FileStatus, Page, Paged, StoreError, UploadCreated, UploadQuota, UploadStep, UploadStore,
 };
-use parlor_domain::{ConversationId, FileId, MessageId, Timestamp, UserId};
+use parlor_domain::{FileId, Timestamp, UserId};
 
 #[async_trait]
 impl UploadStore for SlowStore {
@@ -27,15 +27,6 @@ impl UploadStore for SlowStore {
 
     async fn upload_step(&self, step: UploadStep) -> Result<bool, StoreError> {
         self.store.upload_step(step).await
-    }
-
-    async fn upload_attach(
-        &self,
-        files: Vec<FileId>,
-        conversation: ConversationId,
-        message: MessageId,
-    ) -> Result<(), StoreError> {
-        self.store.upload_attach(files, conversation, message).await
     }
 
     async fn upload_delete(&self, id: FileId) -> Result<bool, StoreError> {

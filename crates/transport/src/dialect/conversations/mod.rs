@@ -1,7 +1,7 @@
 //! The `conversations` dialect: `GET /api/v1/chat/ws`.
 
 use super::{Dialect, Greeting, Incoming, Undecodable, history_limit, jobs, reactions};
-use crate::dialect::metadata::{attachments, citations};
+use crate::dialect::metadata::{attachments, citations, files_of};
 use crate::frame::{self, Frames};
 use bytes::Bytes;
 use parlor_domain::message::{Author, Message, Summary};
@@ -137,6 +137,7 @@ fn incoming_of(incoming: wire::Incoming) -> Result<Incoming, Undecodable> {
             kind: data.message_type,
             content_type: None,
             client_id: data.client_message_id,
+            attachments: files_of(data.attachments),
             options: options(data.assistant_id, data.restart),
         }),
         ClientFrame::StreamResponse(data) => Action::Stream {

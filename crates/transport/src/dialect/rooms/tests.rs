@@ -246,7 +246,7 @@ fn bad_requests_are_refused_by_name() {
     check("add_member", &owner, invalid);
     check("file_upload", r#"{"upload_type":"init"}"#, invalid);
     check("file_upload", r#"{"upload_type":"more"}"#, invalid);
-    check("chat", r#"{"message":"x","attachments":["f"]}"#, ErrorCode::UploadNotFound);
+    check("chat", r#"{"message":"x","attachments":["f"]}"#, ErrorCode::InvalidRequest);
 }
 
 fn opening(query: &[(&str, &str)]) -> Vec<Result<Action, ErrorCode>> {

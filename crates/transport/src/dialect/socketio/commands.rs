@@ -50,6 +50,7 @@ fn chat_start(argument: Option<Value>, user: UserId) -> Result<Command, Undecoda
         kind: KIND_USER.to_owned(),
         content_type: None,
         client_id: start.client_message_id,
+        attachments: Vec::new(),
         options,
     };
     Ok(Command { action: Action::Ask { draft, pieces: true }, correlation })
