@@ -34,6 +34,9 @@ use tokio::sync::{Notify, Semaphore};
 const KNOWN: usize = 10_000;
 /// How many files are examined, scanned and moved at once: each may take as much of the disk as there is.
 const CHECKS: usize = 4;
+/// How many uploads are written down at once that begin: a database that writes one thing after the other lets nobody wait
+/// for long, and says so of the last of a hundred. They wait here.
+const BEGINNINGS: usize = 4;
 /// How many images are made smaller at once: each may take 200 MB.
 const PREVIEWS: usize = 1;
 
@@ -141,6 +144,7 @@ type Line = Arc<tokio::sync::Mutex<Option<Progress>>>;
 pub(crate) struct Uploads {
     pub(crate) ports: FilePorts,
     lines: Mutex<HashMap<FileId, Line>>,
+    beginnings: Semaphore,
     checks: Semaphore,
     previews: Semaphore,
     /// What was read of files last.
@@ -151,9 +155,10 @@ pub(crate) struct Uploads {
 
 impl Uploads {
     pub(crate) fn new(ports: FilePorts) -> Self {
-        let (checks, previews) = (Semaphore::new(CHECKS), Semaphore::new(PREVIEWS));
+        let (beginnings, checks) = (Semaphore::new(BEGINNINGS), Semaphore::new(CHECKS));
+        let previews = Semaphore::new(PREVIEWS);
         let (texts, garbage) = (contents::Texts::default(), Notify::new());
-        Self { ports, lines: Mutex::default(), checks, previews, texts, garbage }
+        Self { ports, lines: Mutex::default(), beginnings, checks, previews, texts, garbage }
     }
 
     fn line(&self, file: FileId) -> Line {

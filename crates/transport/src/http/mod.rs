@@ -78,6 +78,8 @@ fn routes() -> OpenApiRouter<Arc<State>> {
         .routes(routes!(ai::get, ai::change, ai::delete))
         .routes(routes!(ai::usage))
         .routes(routes!(ai::usage_of_all))
+        .routes(routes!(ai::documents::add, ai::documents::list))
+        .routes(routes!(ai::documents::get, ai::documents::delete))
         .routes(routes!(ai::jobs::create, ai::jobs::list))
         .routes(routes!(ai::jobs::get, ai::jobs::cancel))
         .routes(routes!(ai::jobs::overview))

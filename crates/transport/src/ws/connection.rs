@@ -141,10 +141,11 @@ impl Connection {
                     }
                     Ok(Received::Pong(None)) => {}
                     Ok(Received::Pong(Some(number))) => session.answered(number),
-                    Ok(Received::Binary(frame)) => match self.dialect.binary(frame) {
-                        Some(incoming) => Box::pin(self.perform(incoming, session, life)).await,
-                        None => return close(session, CloseCode::Unsupported).await,
-                    },
+                    Ok(Received::Binary(frame)) => {
+                        if !Box::pin(self.binary(frame, session, life)).await {
+                            return close(session, CloseCode::Unsupported).await;
+                        }
+                    }
                     Ok(Received::Close(code)) => {
                         if is_clean(code) {
                             session.closed();
@@ -164,6 +165,13 @@ impl Connection {
 
     async fn message(&self, text: &str, session: &mut Session, life: &Life) {
         self.perform(self.dialect.decode(text), session, life).await;
+    }
+
+    /// False where this dialect has no binary frames.
+    async fn binary(&self, frame: Bytes, session: &mut Session, life: &Life) -> bool {
+        let Some(incoming) = self.dialect.binary(frame) else { return false };
+        self.perform(incoming, session, life).await;
+        true
     }
 
     async fn perform(&self, incoming: Result<Incoming, Undecodable>, session: &mut Session, life: &Life) {

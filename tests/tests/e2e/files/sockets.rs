@@ -49,6 +49,50 @@ async fn a_large_file_survives_reconnects_and_a_kill() {
     assert!(Files::new(&app, &token).read(&upload.file).await == whole, "what was finished stays");
 }
 
+/// Protects the server's memory, and everybody's patience: a hundred uploads at once have a chunk each in memory, and each of
+/// them ends well.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_hundred_uploads_at_once_are_small() {
+    let app = TestApp::builder()
+        .without_limits()
+        .env("UPLOAD_USER_QUOTA", 0)
+        .env("UPLOAD_USER_UNFINISHED", 0)
+        .env("UPLOAD_RATE_BYTES", 0)
+        .start()
+        .await;
+    let token = app.token("ann@example.org");
+    let whole = content(3 * MEBIBYTE);
+    let mut clients = Vec::new();
+    for _ in 0..100 {
+        clients.push(app.rooms(&token).await);
+    }
+    let uploads = clients.iter_mut().map(|client| async {
+        let upload = Upload::begin(client, None, "a.txt", whole.len()).await;
+        for index in 0..upload.total {
+            upload.send(client, &whole, index).await;
+        }
+        (upload, app.resident_bytes())
+    });
+    let uploads = futures_util::future::join_all(uploads).await;
+    let most = uploads.iter().map(|(_, bytes)| *bytes).max().unwrap();
+    assert!(most < 200 * 1024 * 1024, "{most} bytes");
+    // Each ends behind the others' news of their files.
+    for (client, (upload, _)) in clients.iter_mut().zip(&uploads) {
+        client.ask("file_upload", upload.end(&checksum(&whole))).await;
+    }
+    for (client, (upload, _)) in clients.iter_mut().zip(&uploads) {
+        loop {
+            let told = client.until("file_upload").await["data"].take();
+            if told["upload_type"] == "finalize" {
+                assert_eq!((&told["file_id"], &told["status"]), (&json!(upload.file), &json!("available")));
+                break;
+            }
+        }
+    }
+    let most = app.resident_bytes();
+    assert!(most < 200 * 1024 * 1024, "{most} bytes at the end");
+}
+
 /// Protects clients that cut chunks as they like, in base64, repeated and in any order.
 #[tokio::test(flavor = "multi_thread")]
 async fn chunks_come_as_they_come() {

@@ -88,12 +88,19 @@ impl FromRequest<Arc<State>> for Upload {
 /// What a file is; none for a body of JSON.
 fn content_type(headers: &HeaderMap) -> Option<String> {
     let value = headers.get(CONTENT_TYPE).and_then(|value| value.to_str().ok()).unwrap_or("application/json");
-    let is_json = value.split(';').next().is_some_and(|it| it.trim().eq_ignore_ascii_case("application/json"));
+    let is_json =
+        value.split(';').next().is_some_and(|it| it.trim().eq_ignore_ascii_case("application/json"));
     (!is_json).then(|| value.to_owned())
 }
 
 async fn arrived(body: Body, most: usize) -> Result<Bytes, Problem> {
-    let late = || Problem::with_status(StatusCode::REQUEST_TIMEOUT, ErrorCode::InvalidRequest, "the body did not arrive in time");
+    let late = || {
+        Problem::with_status(
+            StatusCode::REQUEST_TIMEOUT,
+            ErrorCode::InvalidRequest,
+            "the body did not arrive in time",
+        )
+    };
     let too_large = |_| Problem::from(Refusal::of(ErrorCode::FileTooLarge));
     timeout(ARRIVAL, to_bytes(body, most)).await.map_err(|_| late())?.map_err(too_large)
 }
@@ -118,9 +125,10 @@ fn attached(to: Attached) -> Result<AttachTo, Refusal> {
         Attached { room_id: None, assistant_id: None } => Ok(AttachTo::Me),
         Attached { room_id: Some(room), assistant_id: None } => Ok(AttachTo::Room(room)),
         Attached { room_id: None, assistant_id: Some(assistant) } => Ok(AttachTo::Assistant(assistant)),
-        Attached { .. } => {
-            Err(Refusal::new(ErrorCode::InvalidRequest, "a document is attached to a room or to an assistant"))
-        }
+        Attached { .. } => Err(Refusal::new(
+            ErrorCode::InvalidRequest,
+            "a document is attached to a room or to an assistant",
+        )),
     }
 }
 
@@ -178,7 +186,12 @@ pub(in crate::http) async fn list(
     let offset = u64::from(page - 1) * u64::from(limit);
     let wanted = Page { offset, limit: limit as usize };
     let found = state.hub.document_list(&caller, &attached(of)?, wanted).await?;
-    let meta = wire::PageMeta { total: found.total, page, limit, total_pages: found.total.div_ceil(u64::from(limit)) };
+    let meta = wire::PageMeta {
+        total: found.total,
+        page,
+        limit,
+        total_pages: found.total.div_ceil(u64::from(limit)),
+    };
     Ok(Json(wire::Documents { data: found.items.into_iter().map(document).collect(), meta }))
 }
 

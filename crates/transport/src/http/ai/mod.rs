@@ -2,6 +2,7 @@
 
 mod chat;
 mod conversations;
+pub(super) mod documents;
 mod embeddings;
 pub(super) mod jobs;
 mod usage;

@@ -111,8 +111,8 @@ pub(super) async fn list(
     operation_id = "get_file",
     params(("file_id" = FileId, Path, description = "The file"), link::LinkParams),
     responses(
-        (status = OK, description = "All of it", body = Vec<u8>, content_type = "application/octet-stream"),
-        (status = PARTIAL_CONTENT, description = "The range", body = Vec<u8>, content_type = "application/octet-stream"),
+        (status = OK, description = "All of it", body = Vec<u8>, content_type = "*/*"),
+        (status = PARTIAL_CONTENT, description = "The range", body = Vec<u8>, content_type = "*/*"),
         (status = NOT_MODIFIED, description = "The client has it"),
         (status = NOT_FOUND, response = super::problem::Refused),
         (status = RANGE_NOT_SATISFIABLE, description = "There are not so many bytes"),
