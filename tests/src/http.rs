@@ -143,9 +143,24 @@ pub struct Download {
 }
 
 impl Download {
+    /// Reads a whole answer. Panics where it is none.
+    pub fn parse(bytes: &[u8]) -> Self {
+        parse_download(bytes)
+    }
+
+    /// The body as JSON. Panics where it is none.
+    pub fn json(&self) -> Value {
+        serde_json::from_slice(&self.body).unwrap_or_else(|error| panic!("{error}: {}", self.text()))
+    }
+
+    /// The status and the code of a refusal.
+    pub fn refusal(&self) -> (u16, String) {
+        (self.status, crate::client::id(&self.json()["code"]))
+    }
+
     /// The file as text. Panics where it is none.
     pub fn text(&self) -> String {
-        String::from_utf8(self.body.clone()).unwrap()
+        String::from_utf8_lossy(&self.body).into_owned()
     }
 
     /// The value of a header, if it is there.
@@ -160,6 +175,10 @@ pub async fn download(address: SocketAddr, path: &str, token: &str) -> Download 
         "GET {path} HTTP/1.1\r\nhost: {address}\r\nconnection: close\r\nauthorization: Bearer {token}\r\n\r\n"
     );
     let bytes = timeout(PATIENCE, raw_exchange(address, &request)).await.expect("an answer in time").unwrap();
+    Download::parse(&bytes)
+}
+
+fn parse_download(bytes: &[u8]) -> Download {
     let end = bytes.windows(4).position(|it| it == b"\r\n\r\n").expect("the end of a head");
     let head = String::from_utf8(bytes[..end].to_vec()).unwrap();
     let status = head.split(' ').nth(1).unwrap().parse().unwrap();

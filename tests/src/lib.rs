@@ -9,6 +9,9 @@
 //! - [`BrokerUser`] and [`Worker`]: the two sides of the `broker` dialect.
 //! - [`Asker`] and [`History`]: the `sessions` dialect, and what it leaves over HTTP.
 //! - [`Io`]: the namespace of Socket.IO.
+//! - [`S3`]: an object store of other people's making.
+//! - [`Clamd`]: a virus scanner that knows one virus.
+//! - [`Files`] and [`files::Upload`]: files over HTTP and over sockets.
 //! - [`Turn`]: one AI reply as a client sees it.
 //! - [`Mirror`]: what a client knows of a conversation, and whether a frame contradicts it.
 //! - [`FakeProvider`]: an LLM API that fails exactly as it is told; [`tools`] starts other people's programs.
@@ -37,7 +40,9 @@
 pub mod app;
 pub mod broker;
 pub mod chance;
+pub mod clamd;
 pub mod client;
+pub mod files;
 pub mod http;
 pub mod issuer;
 pub mod mail;
@@ -49,6 +54,7 @@ pub mod provider;
 pub mod raw;
 pub mod room_mirror;
 pub mod rooms;
+pub mod s3;
 pub mod sessions;
 pub mod socketio;
 pub mod tls;
@@ -60,7 +66,9 @@ pub mod workers;
 pub use app::{TestApp, TestAppBuilder};
 pub use broker::{BrokerUser, Worker};
 pub use chance::Chance;
+pub use clamd::Clamd;
 pub use client::{Client, Credential, Incoming};
+pub use files::Files;
 pub use issuer::{Issuer, SigningKey};
 pub use mail::{MailServer, Outbox};
 pub use mirror::Mirror;
@@ -69,6 +77,7 @@ pub use postgres::Postgres;
 pub use provider::FakeProvider;
 pub use room_mirror::RoomMirror;
 pub use rooms::{Reply, Rooms};
+pub use s3::S3;
 pub use sessions::{Asker, History};
 pub use socketio::{Io, IoIncoming};
 pub use tls::TlsProxy;

@@ -48,9 +48,20 @@ async fn hub(
     let (authenticator, accounts) = (people.authenticator(), Some(people.accounts()));
     let (moderator, embedder) = (wiring::moderator(&settings.moderation)?, Some(wiring::embedder(settings)?));
     let (store, extractor) = (Arc::new(store.clone()), Some(wiring::extractor()?));
+    let files = Some(wiring::files(settings, people)?);
     let prompts = Arc::new(parlor_ai::prompts::Jinja);
-    let ports =
-        Ports { store, clock, authenticator, accounts, providers, prompts, moderator, embedder, extractor };
+    let ports = Ports {
+        store,
+        clock,
+        authenticator,
+        accounts,
+        providers,
+        prompts,
+        moderator,
+        embedder,
+        extractor,
+        files,
+    };
     let started = Hub::start(ports, wiring::domain_settings(settings)).await;
     started.map_err(|error| Failure::while_doing("the server cannot start", &error))
 }

@@ -5,6 +5,7 @@ mod accounts;
 mod ai;
 mod budgets;
 mod embeddings;
+mod files;
 mod issuer;
 mod jobs;
 mod knowledge;
@@ -24,6 +25,7 @@ mod values;
 
 pub(crate) use accounts::Accounts;
 pub(crate) use ai::Ai;
+pub(crate) use files::Files;
 pub(crate) use jobs::Jobs;
 pub(crate) use knowledge::Knowledge;
 pub(crate) use limits::Limits;
@@ -55,6 +57,7 @@ pub(crate) struct Settings {
     /// Whose tokens are taken beside our own.
     pub(crate) issuer: Option<IssuerConfig>,
     pub(crate) mail: Mail,
+    pub(crate) files: Files,
     pub(crate) log: Log,
 }
 
@@ -72,6 +75,7 @@ impl Settings {
             accounts: Accounts::read(values)?,
             issuer: issuer::read(values)?,
             mail: Mail::read(values)?,
+            files: Files::read(values)?,
             log: Log::read(values)?,
         })
     }

@@ -1,8 +1,10 @@
 //! From settings to the parts that a server is made of: the one place that knows them all.
 
+mod files;
 mod moderation;
 pub(crate) mod people;
 
+pub(crate) use files::files;
 pub(crate) use moderation::moderator;
 pub(crate) use people::{People, tokens};
 
@@ -23,6 +25,9 @@ use std::time::Duration;
 
 /// Stands for "no limit" where a time is needed: longer than anything runs, and short enough to reckon with.
 pub(crate) const NO_LIMIT: Duration = Duration::from_hours(100 * 365 * 24);
+
+/// In which time so many bytes may be uploaded.
+const RATE_WINDOW: Duration = Duration::from_secs(60);
 
 /// Who answers. The demo does where nobody else is configured: neither a provider nor keys for workers.
 pub(crate) fn providers(settings: &Settings) -> Result<Vec<Provider>, Failure> {
@@ -112,6 +117,7 @@ pub(crate) fn domain_settings(settings: &Settings) -> parlor_domain::Settings {
             frames: quota(limits.frames),
             user_frames: quota(limits.user_frames),
             flooding: limits.flooding,
+            uploads: settings.files.rate.and_then(|it| Quota::new(it.get(), RATE_WINDOW)),
             completions: limits.completions.and_then(|it| Quota::new(it, limits.completion_window)),
             ai_chats: limits.ai_chats.and_then(|it| Quota::new(it, limits.ai_chat_window)),
             embeddings: limits.embeddings.and_then(|it| Quota::new(it, limits.embedding_window)),
@@ -151,6 +157,13 @@ pub(crate) fn domain_settings(settings: &Settings) -> parlor_domain::Settings {
             ..default.knowledge
         },
         deleted_kept: settings.store.deleted_kept,
+        uploads: parlor_domain::UploadSettings {
+            max_file: settings.files.max_file,
+            max_chunk: settings.files.max_chunk,
+            quota: settings.files.quota,
+            expiry: settings.files.expiry,
+            link: settings.files.link,
+        },
         ..default
     }
 }

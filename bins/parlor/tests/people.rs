@@ -171,7 +171,7 @@ fn keys_are_rotated() {
         store.user_update(ada.id, change).await.unwrap();
     });
     let expect = "encrypted 0 messages, 0 attachments, 0 titles, 0 replies in the making, 1 profiles, 0 texts of jobs, \
-         0 instructions of assistants and 0 texts of documents; 0 left\n";
+         0 instructions of assistants, 0 texts of documents and 0 names of files; 0 left\n";
     for keys in [OLD_KEY, &format!("{NEW_KEY},{OLD_KEY}")] {
         assert_eq!(operator.prints(&["rotate-keys"], keys), expect);
     }

@@ -5,7 +5,7 @@
 use crate::{ServiceKeys, digest};
 use async_trait::async_trait;
 use jsonwebtoken::{Algorithm, DecodingKey, EncodingKey, Header, Validation};
-use parlor_domain::ports::{Authenticator, Clock, GrantId, Identity, Role, Scope};
+use parlor_domain::ports::{Authenticator, Clock, GrantId, Identity, LinkSigner, Role, Scope};
 use parlor_domain::{ErrorCode, Timestamp, UserId};
 use serde::{Deserialize, Serialize};
 use std::fmt;
@@ -25,6 +25,9 @@ const SKEW: i64 = 60;
 
 /// What the key of the codes by mail is derived for.
 const CODES: &[u8] = b"parlor codes by mail 1";
+
+/// What the key of links to files is derived for.
+const LINKS: &[u8] = b"parlor links to files 1";
 
 /// The shortest secret, in bytes: as long as the hash (RFC 7518 §3.2).
 pub const SECRET_MIN: usize = 32;
@@ -66,6 +69,7 @@ pub struct Tokens {
     verifying: DecodingKey,
     validation: Validation,
     code_key: digest::Key,
+    link_key: digest::Key,
     clock: Arc<dyn Clock>,
 }
 
@@ -90,8 +94,8 @@ impl Tokens {
         validation.validate_aud = false;
         let (signing, verifying) = (EncodingKey::from_secret(secret), DecodingKey::from_secret(secret));
         let service_keys = ServiceKeys::default();
-        let code_key = digest::derive_key(secret, CODES);
-        Ok(Self { service_keys, signing, verifying, validation, code_key, clock })
+        let (code_key, link_key) = (digest::derive_key(secret, CODES), digest::derive_key(secret, LINKS));
+        Ok(Self { service_keys, signing, verifying, validation, code_key, link_key, clock })
     }
 
     /// The same, which also lets workers in that have one of `keys`.
@@ -181,6 +185,13 @@ const fn type_of(scope: Scope) -> &'static str {
 
 fn scope_of(kind: &str) -> Option<Scope> {
     [Scope::Everything, Scope::Sockets].into_iter().find(|scope| type_of(*scope) == kind)
+}
+
+/// Vouches for links to files, with a key that vouches for nothing else.
+impl LinkSigner for Tokens {
+    fn sign(&self, words: &[u8]) -> [u8; 32] {
+        digest::hmac_sha256(&self.link_key, &[words])
+    }
 }
 
 #[async_trait]

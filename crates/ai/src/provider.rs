@@ -22,6 +22,7 @@ pub(crate) use reply::Reply;
 use crate::{anthropic, gemini, openai};
 use api::{Api, Question};
 use async_trait::async_trait;
+use parlor_domain::ModelNames;
 use parlor_domain::ports::{Backend, BackendError, TurnRequest, TurnStream};
 use reqwest::{Client, Url};
 use std::sync::Arc;
@@ -109,6 +110,13 @@ impl Backend for Provider {
         models
     }
 
+    fn takes_images(&self, model: Option<&str>) -> bool {
+        let model = model.unwrap_or(&self.model);
+        let known = || ModelNames::new(self.config.kind.seeing().iter().copied());
+        let seeing = self.config.images.clone().unwrap_or_else(known);
+        seeing.contains(Some(model))
+    }
+
     async fn open(&self, request: TurnRequest) -> Result<TurnStream, BackendError> {
         let api = self.config.kind.api();
         let question = self.question(&request);
@@ -131,7 +139,7 @@ impl Backend for Provider {
 #[allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 mod tests {
     use super::*;
-    use parlor_domain::{ModelNames, UserId};
+    use parlor_domain::UserId;
 
     fn asked() -> TurnRequest {
         TurnRequest::new(UserId::new(), Vec::new())
@@ -183,6 +191,24 @@ mod tests {
         check(&[], Some("a"), "a");
         let turn = TurnRequest { model: Some("mine".to_owned()), ..asked() };
         assert_eq!(provider(&[], Some("a")).question(&turn).model, "mine");
+    }
+
+    /// Protects models that cannot look at images from being given any: those that the kind is known for, or that the
+    /// operator names.
+    #[test]
+    fn images_go_to_models_that_look_at_them() {
+        let check = |images: Option<&[&str]>, model, expect: bool| {
+            let images = images.map(|names| ModelNames::new(names.iter().copied()));
+            let config = ProviderConfig { images, ..ProviderConfig::new(Kind::OpenAi) };
+            assert_eq!(Provider::new(config).unwrap().takes_images(model), expect, "{model:?}");
+        };
+        check(None, None, true);
+        check(None, Some("gpt-4o-2024-11-20"), true);
+        check(None, Some("o3-mini"), false);
+        check(None, Some("llava"), false);
+        check(Some(&["llava*"]), Some("llava:13b"), true);
+        check(Some(&["llava*"]), Some("gpt-4o"), false);
+        check(Some(&["*"]), Some("anything"), true);
     }
 
     #[test]

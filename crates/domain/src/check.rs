@@ -1,6 +1,6 @@
 //! What a message must be like before anything is done with it.
 
-use crate::command::{CONTENT_TYPE_MAX, Draft, REQUEST_CONTEXT_MAX, RoomDraft, TurnOptions};
+use crate::command::{ATTACHMENTS_MAX, CONTENT_TYPE_MAX, Draft, REQUEST_CONTEXT_MAX, RoomDraft, TurnOptions};
 use crate::embeddings::EmbeddingDraft;
 use crate::knowledge::DocumentDraft;
 use crate::message::{Edit, KIND_ASSISTANT};
@@ -47,6 +47,10 @@ pub(crate) fn draft(draft: &Draft, max_text: usize) -> Result<(), Refusal> {
         name(word, max, what)?;
     }
     options(&draft.options)?;
+    if draft.attachments.len() > ATTACHMENTS_MAX {
+        let words = format!("a message carries at most {ATTACHMENTS_MAX} files");
+        return Err(Refusal::new(ErrorCode::InvalidRequest, words));
+    }
     if [KIND_ASSISTANT, "system"].contains(&draft.kind.as_str()) {
         return Err(Refusal::new(
             ErrorCode::InvalidRequest,

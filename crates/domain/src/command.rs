@@ -4,7 +4,8 @@ use crate::event::Correlation;
 use crate::message::{Edit, Seq};
 use crate::ports::Extra;
 use crate::room::{AiMode, MemberRole, RoomKind};
-use crate::{ConversationId, MessageId, RoomId, UserId};
+use crate::uploads::UploadAction;
+use crate::{ConversationId, FileId, MessageId, RoomId, UserId};
 
 /// One request, with the client's names for it.
 #[derive(Debug, Clone, PartialEq)]
@@ -130,6 +131,8 @@ pub enum Action {
         /// How many at most, 1 to [`HISTORY_MAX`]; fewer come where they are long.
         limit: usize,
     },
+    /// Upload a file. Answer: `Upload`.
+    Upload(UploadAction),
     /// Get the heads of the joined conversations. Answer: `Heads`.
     Heads,
 }
@@ -190,6 +193,9 @@ pub const REQUEST_CONTEXT_MAX: usize = 16 * 1024;
 /// The longest `content_type` of a message, in bytes.
 pub const CONTENT_TYPE_MAX: usize = 64;
 
+/// The most files that one message carries.
+pub const ATTACHMENTS_MAX: usize = 10;
+
 /// A message that a client wants to be stored.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Draft {
@@ -203,6 +209,8 @@ pub struct Draft {
     pub content_type: Option<String>,
     /// The client's own id of it, by which a resend is known.
     pub client_id: Option<String>,
+    /// The files that it carries, at most [`ATTACHMENTS_MAX`]: the sender's own, or files of the place that it goes to.
+    pub attachments: Vec<FileId>,
     /// Who should answer, and how.
     pub options: TurnOptions,
 }

@@ -6,7 +6,7 @@ pub use reply::{Correlation, Reply, ReplyBody, RoomJoined};
 
 use crate::jobs::JobNews;
 use crate::message::{Author, Message, Seq, Summary};
-use crate::ports::ToolCall;
+use crate::ports::{FileRecord, ToolCall};
 use crate::room::MemberRole;
 use crate::{ConversationId, MessageId, Refusal, RoomId, Timestamp, UserId};
 use bytes::Bytes;
@@ -44,6 +44,8 @@ pub enum EventBody {
         /// Who, and whether they are there now. Never empty.
         changes: Vec<Presence>,
     },
+    /// A file can be read. To all connections of those who can, but for the one that is answered.
+    File(Arc<FileRecord>),
     /// Somebody types, or no longer does. May be dropped.
     Typing {
         /// Where.
@@ -242,6 +244,7 @@ impl EventBody {
                 Self::Updated(_)
                 | Self::Deleted(_)
                 | Self::Members { .. }
+                | Self::File(_)
                 | Self::Typing { .. }
                 | Self::Read { .. }
                 | Self::ReadElsewhere { .. }

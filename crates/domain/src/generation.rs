@@ -189,7 +189,7 @@ async fn attempt(
     plan: &mut Plan,
 ) -> Result<(), Option<Refusal>> {
     progress.begin(shared, order, &lease).await.map_err(Some)?;
-    let request = request(order, shared, progress.number());
+    let request = request(order, shared, &lease, progress.number());
     let streamed = attempt::stream(shared, lease.backend(), request, pieces, progress).await;
     let failure = streamed.as_ref().err();
     if let Some(failure) = failure {
@@ -201,7 +201,11 @@ async fn attempt(
     streamed.map_err(|_| None)
 }
 
-fn request(order: &Order, shared: &Shared, attempt: u32) -> TurnRequest {
+fn request(order: &Order, shared: &Shared, lease: &Lease, attempt: u32) -> TurnRequest {
+    let mut context = order.context.clone();
+    if !lease.backend().takes_images(order.model.as_deref()) {
+        context.iter_mut().for_each(|piece| piece.images.clear()); // it has their names
+    }
     TurnRequest {
         turn: order.turn,
         attempt,
@@ -210,7 +214,7 @@ fn request(order: &Order, shared: &Shared, attempt: u32) -> TurnRequest {
         in_reply_to: order.in_reply_to,
         user: order.user,
         model: order.model.clone(),
-        context: order.context.clone(),
+        context,
         max_tokens: lower(order.max_tokens, shared.settings.turns.max_tokens),
         temperature: order.temperature,
         extra: order.extra.clone(),

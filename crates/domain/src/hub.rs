@@ -20,6 +20,7 @@ use crate::rooms::RoomIndex;
 use crate::router::{BackendState, ModelEntry, Provider, Router};
 use crate::session::{Manner, Session};
 use crate::settings::Settings;
+use crate::uploads::{self, FilePorts, Uploads};
 use crate::{
     ConversationId, ErrorCode, Refusal, UserId, audit, generation, grants, knowledge, live, purge, reaper,
     receipts, workers,
@@ -61,6 +62,8 @@ pub struct Ports {
     pub embedder: Option<Arc<dyn Embedder>>,
     /// What reads the text of files; none where no documents are taken.
     pub extractor: Option<Arc<dyn Extractor>>,
+    /// What files need; none where there are none.
+    pub files: Option<FilePorts>,
 }
 
 /// What every task of one server shares.
@@ -85,6 +88,7 @@ pub(crate) struct Shared {
     pub(crate) registry: Registry,
     pub(crate) directory: Directory,
     pub(crate) user_limits: Arc<UserLimits>,
+    pub(crate) uploads: Option<Uploads>,
     pub(crate) epoch: Arc<str>,
     /// This process, among those that share a database.
     pub(crate) node: Uuid,
@@ -191,6 +195,7 @@ impl Hub {
             registry: Registry::default(),
             directory: Directory::default(),
             user_limits,
+            uploads: ports.files.map(Uploads::new),
             epoch,
             node: Uuid::new_v4(),
             known_users: Mutex::default(),
@@ -216,6 +221,7 @@ impl Hub {
         shared.tasks.spawn(jobs::hear_elsewhere(Arc::clone(&shared)));
         shared.tasks.spawn(jobs::run(Arc::clone(&shared), jobs_inbox));
         shared.tasks.spawn(knowledge::indexer::run(Arc::clone(&shared)));
+        shared.tasks.spawn(uploads::run(Arc::clone(&shared)));
         shared.tasks.spawn(receipts::run(Arc::clone(&shared), receipts_inbox));
         shared.tasks.spawn(generation::run(Arc::clone(&shared), books_inbox));
         Ok(Self(shared))

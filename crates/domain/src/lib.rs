@@ -26,6 +26,7 @@
 //!     kind: "note".into(),
 //!     content_type: None,
 //!     client_id: None,
+//!     attachments: Vec::new(),
 //!     options: TurnOptions::default(),
 //! };
 //! session.handle(Command { action: Action::Send(draft), correlation: Correlation::default() }).await;
@@ -110,6 +111,7 @@ mod session;
 mod settings;
 pub mod testing;
 mod turn;
+mod uploads;
 mod usage;
 mod workers;
 
@@ -118,8 +120,8 @@ pub use archive::{Export, SearchHit};
 pub use assistants::{AssistantChange, AssistantDraft, AssistantEntry};
 pub use caller::Caller;
 pub use command::{
-    Action, CONTENT_TYPE_MAX, Command, Draft, HISTORY_MAX, Place, Position, REQUEST_CONTEXT_MAX,
-    RESUME_MAX_POSITIONS, RoomAction, RoomDraft, TurnOptions,
+    ATTACHMENTS_MAX, Action, CONTENT_TYPE_MAX, Command, Draft, HISTORY_MAX, Place, Position,
+    REQUEST_CONTEXT_MAX, RESUME_MAX_POSITIONS, RoomAction, RoomDraft, TurnOptions,
 };
 pub use completion::{CompletionDraft, CompletionEnd, CompletionPiece, CompletionStream};
 pub use embeddings::EmbeddingDraft;
@@ -144,8 +146,9 @@ pub use router::{BackendState, ModelEntry, Provider};
 pub use session::Session;
 pub use settings::{
     BreakerSettings, Budgets, JobSettings, KnowledgeSettings, Limits, ModerationSettings, Quota, Retries,
-    Settings, TurnSettings, Unjudged,
+    Settings, TurnSettings, Unjudged, UploadSettings,
 };
+pub use uploads::{FileLink, FilePart, FilePorts, FileUpload, UploadAction, UploadDraft, UploadReply};
 pub use usage::{OwnUsage, Span};
 pub use workers::{
     WorkerAnswer, WorkerHello, WorkerLink, WorkerOrder, WorkerOrders, WorkerReport, WorkerStatus, WorkerTask,

@@ -9,6 +9,7 @@ use governor::state::keyed::HashMapStateStore;
 use governor::state::{InMemoryState, NotKeyed};
 use governor::{NotUntil, RateLimiter};
 use parking_lot::Mutex;
+use std::num::NonZeroU32;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -60,22 +61,25 @@ pub(crate) enum Counted {
     AiChats,
     /// Embeddings, and documents that are added.
     Embeddings,
+    /// Kibibytes of uploads.
+    Uploads,
 }
 
 impl Counted {
     /// What is counted, and how much of it there may be.
-    fn quotas(limits: &Limits) -> [(Self, Option<Quota>); 4] {
+    fn quotas(limits: &Limits) -> [(Self, Option<Quota>); 5] {
         [
             (Self::Frames, limits.user_frames),
             (Self::Completions, limits.completions),
             (Self::AiChats, limits.ai_chats),
             (Self::Embeddings, limits.embeddings),
+            (Self::Uploads, limits.uploads),
         ]
     }
 
     fn code(self) -> ErrorCode {
         match self {
-            Self::Frames | Self::Completions | Self::Embeddings => ErrorCode::RateLimit,
+            Self::Frames | Self::Completions | Self::Embeddings | Self::Uploads => ErrorCode::RateLimit,
             Self::AiChats => ErrorCode::ChatRateLimitExceeded,
         }
     }
@@ -85,6 +89,8 @@ impl Counted {
 pub(crate) struct UserLimits {
     clock: GovernorClock,
     limiters: Vec<(Counted, UserLimiter)>,
+    /// The whole quota of uploads.
+    upload_burst: u32,
 }
 
 impl UserLimits {
@@ -95,13 +101,29 @@ impl UserLimits {
             Some((counted, RateLimiter::new(quota, HashMapStateStore::default(), clock.clone())))
         };
         let limiters = Counted::quotas(limits).into_iter().filter_map(limiter).collect();
-        Self { clock, limiters }
+        let upload_burst = limits.uploads.map_or(u32::MAX, |quota| quota.requests.get());
+        Self { clock, limiters, upload_burst }
+    }
+
+    fn limiter(&self, counted: Counted) -> Option<&UserLimiter> {
+        self.limiters.iter().find(|(it, _)| *it == counted).map(|(_, limiter)| limiter)
     }
 
     /// Counts one of these. Error: there were too many.
     pub(crate) fn check(&self, counted: Counted, user: UserId) -> Result<(), Refusal> {
-        let Some((_, limiter)) = self.limiters.iter().find(|(it, _)| *it == counted) else { return Ok(()) };
+        let Some(limiter) = self.limiter(counted) else { return Ok(()) };
         limiter.check_key(&user).map_err(|until| refusal(counted.code(), &self.clock, &until))
+    }
+
+    /// Counts bytes of uploads, in kibibytes begun. More than the whole quota at once counts as the whole.
+    pub(crate) fn check_upload(&self, user: UserId, bytes: usize) -> Result<(), Refusal> {
+        let Some(limiter) = self.limiter(Counted::Uploads) else { return Ok(()) };
+        let wanted = u32::try_from(bytes.div_ceil(1024)).unwrap_or(u32::MAX).min(self.upload_burst);
+        let Some(wanted) = NonZeroU32::new(wanted) else { return Ok(()) };
+        match limiter.check_key_n(&user, wanted) {
+            Ok(Err(until)) => Err(refusal(Counted::Uploads.code(), &self.clock, &until)),
+            Ok(Ok(())) | Err(_) => Ok(()), // it asks for no more than there ever is
+        }
     }
 
     /// Forgets the users that have their whole quota again.
@@ -160,6 +182,11 @@ impl ConnectionLimits {
     /// The same, where messages count by user and not by connection.
     pub(crate) fn check_user_chat(&self) -> Result<(), Verdict> {
         self.users.check(Counted::AiChats, self.user).map_err(|refusal| self.refused(refusal))
+    }
+
+    /// Counts the bytes of a chunk, whose frame is not counted.
+    pub(crate) fn check_upload(&self, bytes: usize) -> Result<(), Verdict> {
+        self.users.check_upload(self.user, bytes).map_err(|refusal| self.refused(refusal))
     }
 
     fn refused(&self, refusal: Refusal) -> Verdict {

@@ -10,6 +10,7 @@ mod credentials;
 mod documents;
 mod embedder;
 mod extractor;
+mod files;
 mod grants;
 mod jobs;
 mod moderation;
@@ -18,6 +19,7 @@ mod prompts;
 mod records;
 mod reports;
 mod store;
+mod uploads;
 mod usage;
 mod writes;
 
@@ -25,8 +27,8 @@ pub use accounts::{Accounts, RefreshError, SignUp, SignedIn};
 pub use assistants::{Assistant, AssistantSaved, AssistantStore};
 pub use audit::{AUDIT_DONE, AuditAction, AuditEntry, AuditFilter, AuditStore};
 pub use backend::{
-    About, Backend, BackendError, ContextMessage, Delta, Extra, Finish, Speaker, ToolCall, TurnRequest,
-    TurnStream,
+    About, Backend, BackendError, ContextImage, ContextMessage, Delta, Extra, Finish, IMAGE_MAX, Speaker,
+    ToolCall, TurnRequest, TurnStream,
 };
 pub use conversations::{ConversationEntry, ConversationStore, Exchange, Found, FoundMessage, Page, Paged};
 pub use credentials::{
@@ -38,6 +40,7 @@ pub use documents::{
 };
 pub use embedder::{Embedded, Embedder};
 pub use extractor::{ExtractError, Extractor};
+pub use files::{BlobError, Blobs, ByteStream, Inspector, Layout, LinkSigner, Scanner, Staged, Verdict};
 pub use grants::{GrantId, GrantStore, Revocation};
 pub use jobs::{
     ClaimedJob, CompletionWork, EmbeddingsWork, Job, JobCounts, JobEntry, JobKind, JobLease, JobOutcome,
@@ -51,6 +54,10 @@ pub use records::{
 };
 pub use reports::{ReportStore, UsageBy, UsageFilter, UsageLine};
 pub use store::{Store, StoreError};
+pub use uploads::{
+    Checksum, FileRecord, FileStatus, InvalidChecksum, UnknownFileStatus, UploadCreated, UploadQuota,
+    UploadStep, UploadStore,
+};
 pub use usage::{Account, AttemptId, AttemptOutcome, AttemptRecord, Balance, Day, Reservation, Reserved};
 pub use writes::{
     Checkpoint, MembershipChange, MembershipStep, MessageChange, NewMessage, NewTurn, Receipt, TurnEnd,

@@ -173,6 +173,12 @@ impl Router {
         Ok(Found::Waiting(Waiting { ticket, grant }, wake_at))
     }
 
+    /// Whether a backend that is here, and looks at images, serves the model.
+    pub(crate) fn takes_images(&self, model: Option<&str>) -> bool {
+        let inner = self.inner.lock();
+        inner.pool.iter().any(|it| it.backend.serves(model) && it.backend.takes_images(model))
+    }
+
     /// Whether a worker may come that serves the wish: one that does has been here, or none is here at all.
     fn could_come(&self, inner: &Inner, wish: &Wish) -> bool {
         self.expects_workers

@@ -9,6 +9,7 @@ mod receipts;
 mod rooms;
 mod sending;
 mod turns;
+mod uploading;
 
 use crate::caller::Caller;
 use crate::command::{Action, Command, Place};
@@ -20,9 +21,11 @@ use crate::limits::{ConnectionLimits, Verdict};
 use crate::outbox::{Ear, Outbox};
 use crate::ports::{GrantId, Identity, Role, Scope};
 use crate::registry;
+use crate::uploads::UploadAction;
 use crate::{CloseCode, ConnectionId, ConversationId, ErrorCode, Refusal, RoomId, UserId};
 use std::net::IpAddr;
 use std::sync::Arc;
+use tokio::sync::Semaphore;
 
 /// What a session is for. It decides what the session hears, and by which limit its messages count.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -64,6 +67,8 @@ pub struct Session {
     limits: ConnectionLimits,
     /// From where it came, for what is audited.
     address: Option<IpAddr>,
+    /// How many more uploads may be finished at once.
+    finishing: Arc<Semaphore>,
 }
 
 /// A conversation that a command named.
@@ -82,7 +87,8 @@ impl Session {
         let caller = Caller { identity, username, address: None };
         let outbox = Outbox::new(ConnectionId::new(), &caller, Manner::Job.ear(), shared.settings.outbox);
         let limits = ConnectionLimits::new(Arc::clone(&shared.user_limits), user, &shared.settings.limits);
-        Self { shared, outbox, manner: Manner::Job, asked: None, limits, address: None }
+        let finishing = Arc::new(Semaphore::new(uploading::FINISHING));
+        Self { shared, outbox, manner: Manner::Job, asked: None, limits, address: None, finishing }
     }
 
     pub(crate) fn open(shared: Arc<Shared>, caller: &Caller, manner: Manner) -> Result<Self, Refusal> {
@@ -92,7 +98,9 @@ impl Session {
             shared.registry.add(&outbox, &shared.settings.limits)?;
         }
         let limits = ConnectionLimits::new(Arc::clone(&shared.user_limits), user, &shared.settings.limits);
-        let session = Self { shared, outbox, manner, asked: None, limits, address: caller.address };
+        let finishing = Arc::new(Semaphore::new(uploading::FINISHING));
+        let session =
+            Self { shared, outbox, manner, asked: None, limits, address: caller.address, finishing };
         session.still_granted()?;
         Ok(session)
     }
@@ -146,7 +154,11 @@ impl Session {
         if !matches!(command.action, Action::Resume(_)) {
             self.outbox.end_replay(None);
         }
-        match self.admit() {
+        let admitted = match &command.action {
+            Action::Upload(UploadAction::Chunk { data, .. }) => self.admit_chunk(data.len()),
+            _ => self.admit(),
+        };
+        match admitted {
             Ok(()) => self.perform(command).await,
             Err(refusal) => self.refuse(command.correlation, refusal, None),
         }
@@ -170,6 +182,7 @@ impl Session {
             Action::Join(place) => self.join(place, correlation).await,
             Action::Ask { draft, pieces } => self.ask(draft, pieces, correlation).await,
             Action::Room(action) => self.room(action, correlation).await,
+            Action::Upload(action) => Box::pin(self.upload(action, correlation)).await,
             Action::Change { message, edit } => self.change(message, edit, correlation).await,
             Action::Stream { place, message, options } => {
                 self.stream(place, message, options, correlation).await;

@@ -1,5 +1,6 @@
 //! The figures that an operator may choose. [`Settings::default`] is what the documents promise.
 
+use crate::ports::UploadQuota;
 use crate::prices::Prices;
 use std::time::Duration;
 
@@ -36,6 +37,23 @@ pub struct Settings {
     pub moderation: ModerationSettings,
     /// How long a deleted conversation can be brought back, before it is removed for good; none keeps them for ever.
     pub deleted_kept: Option<Duration>,
+    /// Files.
+    pub uploads: UploadSettings,
+}
+
+/// How much may be uploaded, and how long it may take.
+#[derive(Debug, Clone)]
+pub struct UploadSettings {
+    /// The largest file, in bytes.
+    pub max_file: u64,
+    /// The largest chunk, in bytes. Not zero.
+    pub max_chunk: u32,
+    /// How much one user may have.
+    pub quota: UploadQuota,
+    /// How long an upload may take, with all its interruptions.
+    pub expiry: Duration,
+    /// How long a link to a file is good.
+    pub link: Duration,
 }
 
 /// Limits on connections and on their frames. None is no limit.
@@ -51,6 +69,8 @@ pub struct Limits {
     pub user_frames: Option<Quota>,
     /// Messages of one connection.
     pub chats: Option<Quota>,
+    /// What one user uploads, in kibibytes, of which there is one at least to each chunk.
+    pub uploads: Option<Quota>,
     /// Completions of one user that belong to no conversation.
     pub completions: Option<Quota>,
     /// Messages of one user that come by the AI API, over HTTP and over Socket.IO together.
@@ -265,6 +285,19 @@ impl Default for Settings {
             own_assistants: true,
             moderation: ModerationSettings::default(),
             deleted_kept: Some(Duration::from_hours(30 * 24)),
+            uploads: UploadSettings::default(),
+        }
+    }
+}
+
+impl Default for UploadSettings {
+    fn default() -> Self {
+        Self {
+            max_file: 50 * 1024 * 1024,
+            max_chunk: 1024 * 1024,
+            quota: UploadQuota { bytes: Some(1024 * 1024 * 1024), unfinished: Some(10) },
+            expiry: Duration::from_hours(24),
+            link: Duration::from_hours(1),
         }
     }
 }
@@ -277,6 +310,7 @@ impl Default for Limits {
             frames: Quota::new(100, Duration::from_secs(60)),
             user_frames: None,
             chats: Quota::new(60, Duration::from_secs(60)),
+            uploads: Quota::new(1024 * 1024, Duration::from_secs(60)),
             completions: Quota::new(60, Duration::from_secs(60)),
             ai_chats: Quota::new(20, Duration::from_secs(60)),
             embeddings: Quota::new(20, Duration::from_secs(60)),

@@ -4,6 +4,7 @@
 use crate::{DocumentId, FileId};
 use serde::{Deserialize, Deserializer, Serialize, Serializer, de};
 use std::borrow::Cow;
+use std::fmt;
 
 /// A passage of a document that a reply was made with.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -35,6 +36,57 @@ pub struct Attachment<'a> {
     pub mime_type: Cow<'a, str>,
     /// How long it is, in bytes.
     pub size: u64,
+}
+
+/// A file that a message is to carry, by its id: `"…"`, or `{"file_id": "…"}` as in what the server writes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[cfg_attr(feature = "schema", derive(utoipa::ToSchema))]
+#[serde(untagged)]
+pub enum FileRef {
+    /// By its id alone.
+    Id(FileId),
+    /// In an object.
+    Object {
+        /// The file.
+        file_id: FileId,
+    },
+}
+
+impl FileRef {
+    /// The file.
+    pub const fn id(self) -> FileId {
+        match self {
+            Self::Id(id) | Self::Object { file_id: id } => id,
+        }
+    }
+}
+
+impl<'de> Deserialize<'de> for FileRef {
+    /// By hand, for an error that says what is wrong.
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        struct Reads;
+        impl<'de> de::Visitor<'de> for Reads {
+            type Value = FileRef;
+
+            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str("the id of a file, or an object with a `file_id`")
+            }
+
+            fn visit_str<E: de::Error>(self, text: &str) -> Result<FileRef, E> {
+                text.parse().map(FileRef::Id).map_err(E::custom)
+            }
+
+            fn visit_map<A: de::MapAccess<'de>>(self, map: A) -> Result<FileRef, A::Error> {
+                #[derive(Deserialize)]
+                struct Object {
+                    file_id: FileId,
+                }
+                let Object { file_id } = Object::deserialize(de::value::MapAccessDeserializer::new(map))?;
+                Ok(FileRef::Object { file_id })
+            }
+        }
+        deserializer.deserialize_any(Reads)
+    }
 }
 
 /// From 0 to 1 in steps of a millionth, so that it is read as it was written.
@@ -90,5 +142,17 @@ mod tests {
             assert_eq!(serde_json::from_str::<Score>(&text).unwrap(), score, "{text}");
         }
         assert!(serde_json::from_str::<Score>("1.1").is_err());
+    }
+
+    /// Protects clients that send back what they were shown: a file is named by its id, alone or in an object.
+    #[test]
+    fn files_are_named_in_two_ways() {
+        let id = FileId::new();
+        for text in [format!(r#""{id}""#), format!(r#"{{"file_id":"{id}","name":"a","size":1}}"#)] {
+            assert_eq!(serde_json::from_str::<FileRef>(&text).unwrap().id(), id, "{text}");
+        }
+        for text in ["1", r#""x""#, "{}", "null", "[]"] {
+            assert!(serde_json::from_str::<FileRef>(text).is_err(), "{text}");
+        }
     }
 }

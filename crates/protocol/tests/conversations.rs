@@ -2,7 +2,7 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, reason = "a test that fails may panic")]
 
 use parlor_protocol::conversations::*;
-use parlor_protocol::metadata::{Attachment, Citation, Score};
+use parlor_protocol::metadata::{Attachment, Citation, FileRef, Score};
 use parlor_protocol::{ConversationId, ErrorCode, MessageId, Timestamp, UserId};
 use std::borrow::Cow;
 use uuid::Uuid;
@@ -38,6 +38,7 @@ fn client_frames() -> Vec<ClientFrame> {
             client_message_id: Some("c-1".to_owned()),
             assistant_id: Some("gpt-4".to_owned()),
             restart: Some(true),
+            attachments: Some(vec![FileRef::Object { file_id: attachment().file_id }]),
         }),
         ClientFrame::StreamResponse(StreamResponse {
             conversation_id,

@@ -1,7 +1,7 @@
 //! The wire shape of every frame of the `rooms` dialect, and what is refused.
 #![allow(clippy::unwrap_used, clippy::expect_used, reason = "a test that fails may panic")]
 
-use parlor_protocol::metadata::{Attachment, Citation, Score};
+use parlor_protocol::metadata::{Attachment, Citation, FileRef, Score};
 use parlor_protocol::rooms::*;
 use parlor_protocol::{ConversationId, ErrorCode, MessageId, RoomId, Timestamp, UserId};
 use proptest::prelude::*;
@@ -46,7 +46,7 @@ fn client_frames() -> Vec<ClientFrame> {
             temperature: Some(0.5),
             max_tokens: Some(2048),
             restart: Some(true),
-            attachments: Some(vec!["file".to_owned()]),
+            attachments: Some(vec![FileRef::Id(attachment().file_id)]),
         }),
         ClientFrame::JoinRoom(JoinRoom {
             room_id: room_id.clone(),
@@ -84,6 +84,24 @@ fn client_frames() -> Vec<ClientFrame> {
         ClientFrame::Resume(Resume {
             positions: vec![Position { room_id, conversation_id, seq: 41, epoch: Some("e".to_owned()) }],
         }),
+        ClientFrame::FileUpload(Upload::Init(UploadInit {
+            file_name: "a.pdf".into(),
+            file_size: 1_048_576,
+            mime_type: "application/pdf".into(),
+            room_id: Some("room-123".parse().unwrap()),
+            conversation_id: None,
+        })),
+        ClientFrame::FileUpload(Upload::Chunk(UploadChunk {
+            file_id: uuid(0x5000),
+            chunk_index: 0,
+            total_chunks: Some(10),
+            chunk_data: "aGk=".into(),
+        })),
+        ClientFrame::FileUpload(Upload::Status(UploadRef { file_id: uuid(0x5000) })),
+        ClientFrame::FileUpload(Upload::Finalize(UploadFinalize {
+            file_id: uuid(0x5000),
+            checksum: "00".into(),
+        })),
         ClientFrame::Ping,
         ClientFrame::SubscribeLive,
         ClientFrame::UnsubscribeLive,
@@ -106,6 +124,7 @@ fn client_frames() -> Vec<ClientFrame> {
             | ClientFrame::Stop(_)
             | ClientFrame::Regenerate(_)
             | ClientFrame::Resume(_)
+            | ClientFrame::FileUpload(_)
             | ClientFrame::Ping
             | ClientFrame::SubscribeLive
             | ClientFrame::UnsubscribeLive => {}
@@ -482,7 +501,9 @@ fn bad_frames_are_refused_with_their_names() {
     check("{}", ErrorCode::InvalidRequest, None);
     check(r#"{"type":7}"#, ErrorCode::InvalidRequest, None);
     check(r#"{"type":"shout","message_id":"m"}"#, ErrorCode::UnknownType, Some("m"));
-    check(r#"{"type":"file_upload","data":{},"message_id":"m"}"#, ErrorCode::UnknownType, Some("m"));
+    check(r#"{"type":"file_upload","data":{},"message_id":"m"}"#, ErrorCode::InvalidRequest, Some("m"));
+    let long = format!(r#"{{"type":"file_upload","data":{{"upload_type":"{}"}}}}"#, "x".repeat(9_999));
+    check(&long, ErrorCode::InvalidRequest, None);
     check(r#"{"type":"auth","data":{}}"#, ErrorCode::InvalidRequest, None);
     check(r#"{"type":"chat","message_id":"m"}"#, ErrorCode::InvalidRequest, Some("m"));
     check(r#"{"type":"chat","data":{"message_id":"m"}}"#, ErrorCode::InvalidRequest, Some("m"));

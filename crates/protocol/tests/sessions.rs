@@ -1,7 +1,7 @@
 //! The wire shape of every frame of the `sessions` dialect, and what is refused.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a test that fails may panic")]
 
-use parlor_protocol::metadata::{Citation, Score};
+use parlor_protocol::metadata::{Citation, FileRef, Score};
 use parlor_protocol::sessions::*;
 use parlor_protocol::{ConversationId, ErrorCode, Json, MessageId, Timestamp};
 use proptest::prelude::*;
@@ -29,6 +29,7 @@ fn client_frames() -> Vec<ClientFrame> {
             context: Some(Json::object(r#"{"z":1.0,"a":[1e3]}"#).unwrap()),
             stream: Some(true),
             client_message_id: Some("c-1".to_owned()),
+            attachments: Some(vec![FileRef::Id("0193a1b2-c3d4-7000-8000-00000000f11e".parse().unwrap())]),
         }),
         ClientFrame::Auth(Auth { token: "a.b.c".to_owned() }),
         ClientFrame::Ping,

@@ -7,6 +7,7 @@ mod jobs;
 mod keys;
 mod people;
 mod reports;
+mod uploads;
 
 use crate::cipher::{Cipher, words};
 use crate::error::{OpenError, Result};
@@ -288,6 +289,15 @@ impl Store for Database {
     async fn message_that_created(&self, fingerprint: Fingerprint) -> Result<Option<Message>, StoreError> {
         let query = move |pools| messages::that_created(pools, fingerprint);
         self.read("look for a first message", query).await
+    }
+
+    async fn message_sent(
+        &self,
+        conversation: ConversationId,
+        fingerprint: Fingerprint,
+    ) -> Result<Option<Message>, StoreError> {
+        let query = move |pools| messages::sent(pools, conversation, fingerprint);
+        self.read("look for a message that was sent", query).await
     }
 
     async fn message_get(

@@ -15,6 +15,7 @@
 //! - `audit`: who did what of consequence; the schema itself lets it only grow.
 //! - `locks`: how a transaction has for itself what has no row yet.
 //! - `archive`: conversations as their participants find them afterwards: lists, search, exports, and their end.
+//! - `uploads`: files, as far as they are rows: their bytes are elsewhere.
 //! - `usage`: the books: what attempts at turns have used, and what is set aside for them.
 //! - `jobs`: the queue of what is done in the background.
 //! - `knowledge`: documents, their passages and vectors, and how the nearest are found.
@@ -81,6 +82,7 @@ mod state;
 mod sweep;
 mod turns;
 mod types;
+mod uploads;
 mod usage;
 mod users;
 mod writer;

@@ -206,6 +206,26 @@ pub(crate) async fn that_created(pools: Pools, fingerprint: Fingerprint) -> Resu
     one(&pools, row)
 }
 
+pub(crate) async fn sent(
+    pools: Pools,
+    conversation: ConversationId,
+    fingerprint: Fingerprint,
+) -> Result<Option<Message>> {
+    let forms: Vec<Id> = pools.cipher().fingerprint(fingerprint).forms().collect();
+    let row = read!(&pools, |conn| {
+        messages::table
+            .inner_join(conversations::table)
+            .filter(messages::fingerprint.eq_any(&forms))
+            .filter(messages::conversation_id.eq(Id::from(conversation)))
+            .filter(conversations::deleted_at.is_null())
+            .select(MessageRow::as_select())
+            .first(conn)
+            .await
+            .optional()?
+    });
+    one(&pools, row)
+}
+
 pub(crate) async fn get(
     pools: Pools,
     conversation: ConversationId,

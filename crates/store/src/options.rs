@@ -20,7 +20,7 @@ pub struct Options {
     /// How long to wait for a free or new connection; 5 s unless set.
     pub connect_timeout: Duration,
     /// With which keys what people write is encrypted at rest: the texts of messages, what is attached to them, titles,
-    /// replies in the making, profiles; and the fingerprints that resends are recognised by are keyed. None, the default: it stands there as it was written, and can be searched.
+    /// replies in the making, profiles, names of files; and the fingerprints that resends are recognised by are keyed. None, the default: it stands there as it was written, and can be searched.
     /// [`Database::rotate_keys`](crate::Database::rotate_keys) encrypts what was there before.
     pub keyring: Option<Keyring>,
 }

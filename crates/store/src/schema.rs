@@ -384,6 +384,38 @@ diesel::table! {
     }
 }
 
+diesel::table! {
+    use diesel::sql_types::*;
+    use crate::types::sql::*;
+
+    uploads (id) {
+        id -> Uid,
+        owner_id -> Uid,
+        conversation_id -> Nullable<Uid>,
+        name -> Text,
+        name_key -> Nullable<Text>,
+        media_type -> Text,
+        size -> BigInt,
+        chunk_size -> BigInt,
+        status -> Text,
+        checksum -> Nullable<Binary>,
+        created_at -> Instant,
+        finished_at -> Nullable<Instant>,
+        expires_at -> Instant,
+    }
+}
+
+diesel::table! {
+    use diesel::sql_types::*;
+    use crate::types::sql::*;
+
+    upload_places (upload_id, conversation_id, message_id) {
+        upload_id -> Uid,
+        conversation_id -> Uid,
+        message_id -> Uid,
+    }
+}
+
 // PostgreSQL's has words instead of an id, which only SQL that is written out names.
 diesel::table! {
     use diesel::sql_types::*;

@@ -10,7 +10,7 @@ use diesel::sql_types::{BigInt, Binary};
 use diesel::sqlite::Sqlite;
 use parlor_domain::message::Fingerprint;
 use parlor_domain::ports::GrantId;
-use parlor_domain::{AssistantId, ConversationId, DocumentId, JobId, MessageId, Timestamp, UserId};
+use parlor_domain::{AssistantId, ConversationId, DocumentId, FileId, JobId, MessageId, Timestamp, UserId};
 use std::io::Write;
 use uuid::Uuid;
 
@@ -47,7 +47,7 @@ macro_rules! ids {
         }
     )*};
 }
-ids!(UserId, ConversationId, DocumentId, MessageId, JobId, AssistantId);
+ids!(UserId, ConversationId, DocumentId, FileId, MessageId, JobId, AssistantId);
 
 impl From<GrantId> for Id {
     fn from(grant: GrantId) -> Self {

@@ -33,6 +33,7 @@ fn piece(piece: &ContextPiece<'_>) -> ContextMessage {
         content: piece.content.as_ref().to_owned(),
         at: piece.timestamp,
         extra: piece.options.as_ref().map(extra),
+        images: Vec::new(),
     }
 }
 

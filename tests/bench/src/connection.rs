@@ -86,10 +86,15 @@ impl Connection {
     /// Sends `frame` and waits for the first frame of type `answer`; others on the way are dropped.
     pub(crate) async fn ask(&mut self, frame: &impl Serialize, answer: &str) -> Result<Vec<u8>> {
         self.send(frame).await?;
+        self.next(answer, ANSWER_WITHIN).await
+    }
+
+    /// Waits for the first frame of type `answer`; others on the way are dropped.
+    pub(crate) async fn next(&mut self, answer: &str, within: Duration) -> Result<Vec<u8>> {
         let wanted = format!(r#"{{"type":"{answer}""#);
-        timeout(ANSWER_WITHIN, self.wait_for(wanted.as_bytes()))
+        timeout(within, self.wait_for(wanted.as_bytes()))
             .await
-            .map_err(|_| format!("no {answer} within {ANSWER_WITHIN:?}"))?
+            .map_err(|_| format!("no {answer} within {within:?}"))?
     }
 
     async fn wait_for(&mut self, wanted: &[u8]) -> Result<Vec<u8>> {

@@ -8,6 +8,8 @@ use std::fmt::Write as _;
 
 /// A text frame.
 pub(crate) const TEXT: u8 = 1;
+/// Bytes.
+pub(crate) const BINARY: u8 = 2;
 /// The end of a connection, with its reason.
 pub(crate) const CLOSE: u8 = 8;
 /// A sign of life that asks for one.

@@ -91,6 +91,8 @@ enum Part {
     Relay,
     /// Long sessions as files.
     Export,
+    /// Uploads, alone and many at once.
+    Files,
     /// Passages of documents, found among 100,000.
     Retrieval {
         /// A PostgreSQL's URL, with an empty database; with pgvector its index is measured.
@@ -113,7 +115,7 @@ impl Part {
             Self::Relay => parts::relay::USERS,
             Self::Idle | Self::Joins => bench.size(1_000, 50),
             Self::Export => parts::export::USERS,
-            Self::Retrieval { .. } | Self::Start | Self::Bare(_) => 1,
+            Self::Retrieval { .. } | Self::Files | Self::Start | Self::Bare(_) => 1,
         }
     }
 
@@ -125,6 +127,7 @@ impl Part {
             Self::Joins => parts::joins::run(bench).await,
             Self::Relay => parts::relay::run(bench).await,
             Self::Export => parts::export::run(bench).await,
+            Self::Files => parts::files::run(bench).await,
             Self::Retrieval { postgres } => parts::retrieval::run(bench, postgres.as_deref()).await,
             Self::Start => parts::start::run(bench).await,
             Self::Bare(_) => Ok(Vec::new()),
@@ -178,6 +181,7 @@ async fn run(options: Options) -> Result<()> {
         Part::Joins,
         Part::Relay,
         Part::Export,
+        Part::Files,
         Part::Retrieval { postgres: None },
         Part::Start,
     ];

@@ -102,6 +102,7 @@ pub(crate) fn message(conversation: Option<ConversationId>, content: String, cli
         client_message_id: Some(client_id),
         assistant_id: None,
         restart: None,
+        attachments: None,
     }))
 }
 

@@ -54,6 +54,11 @@ fn tokens_arrive_whole() {
 }
 
 #[test]
+fn bytes_are_copied_with_their_hash() {
+    check("files", 2);
+}
+
+#[test]
 fn passages_are_found() {
     check("retrieval", 3);
 }

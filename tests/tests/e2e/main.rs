@@ -15,6 +15,7 @@ mod completions;
 mod crash;
 mod credentials;
 mod drain;
+mod files;
 mod flow;
 mod jobs;
 mod knowledge;

@@ -55,17 +55,37 @@ fn progress() -> impl FnMut(&Rotated) + Send {
 }
 
 fn sum(rotated: Rotated) -> u64 {
-    let Rotated { messages, attachments, titles, checkpoints, profiles, jobs, prompts, documents, left: _ } =
-        rotated;
-    messages + attachments + titles + checkpoints + profiles + jobs + prompts + documents
+    let Rotated {
+        messages,
+        attachments,
+        titles,
+        checkpoints,
+        profiles,
+        jobs,
+        prompts,
+        documents,
+        file_names,
+        left: _,
+    } = rotated;
+    messages + attachments + titles + checkpoints + profiles + jobs + prompts + documents + file_names
 }
 
 fn said(rotated: Rotated) -> String {
-    let Rotated { messages, attachments, titles, checkpoints, profiles, jobs, prompts, documents, left } =
-        rotated;
+    let Rotated {
+        messages,
+        attachments,
+        titles,
+        checkpoints,
+        profiles,
+        jobs,
+        prompts,
+        documents,
+        file_names,
+        left,
+    } = rotated;
     format!(
         "encrypted {messages} messages, {attachments} attachments, {titles} titles, {checkpoints} replies in the making, \
-         {profiles} profiles, {jobs} texts of jobs, {prompts} instructions of assistants and {documents} texts of \
-         documents; {left} left\n"
+         {profiles} profiles, {jobs} texts of jobs, {prompts} instructions of assistants, {documents} texts of \
+         documents and {file_names} names of files; {left} left\n"
     )
 }

@@ -48,6 +48,12 @@ pub(super) const FIELDS: &[Field] = {
             "a list of models such as gpt-4o, claude-*",
             "All that it serves; without it, any.",
         ),
+        field(
+            "images",
+            Open,
+            "a list of models such as llava*, *",
+            "Those that look at images; without it, those that the kind is known for.",
+        ),
         field("headers", Secret, "a table of HTTP headers", "What else it is sent with each request."),
         field("max_tokens", Open, ABOVE_ZERO, "How long a reply of it may be, in tokens."),
         field(

@@ -80,6 +80,7 @@ fn config_of(table: &ProviderTable) -> Result<ProviderConfig, Problem> {
         models,
         max_tokens: table.find("max_tokens")?.map(NonZeroU32::get),
         temperature: table.find("temperature")?.map(|Temperature(number)| number),
+        images: table.find("images")?.map(|Models(models)| models),
     })
 }
 

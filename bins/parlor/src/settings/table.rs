@@ -90,7 +90,7 @@ settings! {
 
     EncryptionKey "encryption_key" Unset("what people write is kept as it is, and can be searched") Secret
         "a list of keys of 32 bytes in base64, separated by commas, each of which may have an id before it as in 2026:KEY",
-        "What the texts of messages, titles and profiles are encrypted with at rest. The first key encrypts, the others \
+        "What the texts of messages, titles, profiles and names of files are encrypted with at rest. The first key encrypts, the others \
          still read; `parlor rotate-keys` encrypts everything with the first. Search in texts is off.";
     DeletedSessionRetention "deleted_session_retention" Is("30d") Open
         "a time (seconds, or as in 30s, 24h, 30d; 0: for ever)",
@@ -278,6 +278,32 @@ settings! {
         "That window.";
     WsFloodingRefusals "ws_flooding_refusals" Is("1000") Open LIMIT,
         "How many refused frames in a window of frames end a connection as flooding.";
+
+    UploadDir "upload_dir" Unset("the folder uploads in the data folder") Open
+        "a folder, or s3://BUCKET or s3://BUCKET/FOLDER",
+        "Where finished files are. For a bucket, the AWS tools' variables say the rest: AWS_ACCESS_KEY_ID, \
+         AWS_SECRET_ACCESS_KEY, AWS_REGION, AWS_ENDPOINT_URL and the like.";
+    TempDir "temp_dir" Unset("the folder temp in that folder; with a bucket, uploads/temp in the data folder") Open "a folder",
+        "Where uploads are until they are finished. It must survive a restart; on the disk of upload_dir, a file that is \
+         whole is not copied.";
+    MaxFileSize "max_file_size" Is("52428800") Open ABOVE_ZERO,
+        "The largest file, in bytes.";
+    MaxChunkSize "max_chunk_size" Is("1048576") Open "a whole number from 1 to 1048576",
+        "The largest chunk that a file comes in over a socket, in bytes.";
+    UploadUserQuota "upload_user_quota" Is("1073741824") Open LIMIT,
+        "How many bytes the files of one user may have together.";
+    UploadUserUnfinished "upload_user_unfinished" Is("10") Open LIMIT,
+        "How many unfinished uploads one user may have.";
+    UploadRateBytes "upload_rate_bytes" Is("1073741824") Open LIMIT,
+        "How many bytes one user may upload in a minute.";
+    UploadExpiry "upload_expiry" Is("24h") Open TIME,
+        "How long an upload may take, with all its interruptions, before it is removed.";
+    FileLinkTtl "file_link_ttl" Is("1h") Open TIME,
+        "How long a link to a file is good that needs no token.";
+    VirusScanEnabled "virus_scan_enabled" Is("false") Open "true or false",
+        "Whether clamd looks through every file before anybody can read it. Where it does not answer, files wait.";
+    ClamdAddress "clamd_address" Is("127.0.0.1:3310") Open "HOST:PORT or the path of a Unix socket",
+        "Where clamd is.";
 
     LogLevel "log_level" Unset("info; with debug, debug") Open
         "error, warn, info, debug, trace or off, or a filter such as info,parlor_store=debug",

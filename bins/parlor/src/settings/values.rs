@@ -95,8 +95,11 @@ impl Values {
     /// The defaults that depend on other settings.
     fn derive(&mut self) {
         let folder = self.text(Key::DataDir).unwrap_or_default();
+        let folder = folder.to_owned();
         let database = format!("sqlite://{}/parlor.db", folder.trim_end_matches('/'));
         self.settings[Key::DatabaseUrl as usize].text.get_or_insert(database);
+        let files = format!("{}/uploads", folder.trim_end_matches('/'));
+        self.settings[Key::UploadDir as usize].text.get_or_insert(files);
         let level =
             if self.text(Key::Debug).and_then(bool::from_text) == Some(true) { "debug" } else { "info" };
         self.settings[Key::LogLevel as usize].text.get_or_insert(level.to_owned());

@@ -6,7 +6,7 @@ use parlor_accounts::{
     AccountSettings, Door, InvalidIssuer, Issuer, MailQueue, Mailer, Outbox, OwnAccounts, ServiceKeys, Smtp,
     Tokens, secret,
 };
-use parlor_domain::ports::{Accounts, Authenticator, Clock, CredentialStore};
+use parlor_domain::ports::{Accounts, Authenticator, Clock, CredentialStore, LinkSigner};
 use parlor_store::Database;
 use std::path::Path;
 use std::sync::Arc;
@@ -46,6 +46,11 @@ impl People {
     /// Whose a credential is.
     pub(crate) fn authenticator(&self) -> Arc<dyn Authenticator> {
         Arc::new(Door::new(Arc::clone(&self.tokens), self.issuer.clone()))
+    }
+
+    /// Who vouches for links to files.
+    pub(crate) fn links(&self) -> Arc<dyn LinkSigner> {
+        Arc::clone(&self.tokens) as _
     }
 
     /// How people come to have one.

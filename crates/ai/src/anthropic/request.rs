@@ -1,8 +1,10 @@
 //! What is asked: the body of a message.
 
 use crate::provider::api::Question;
-use crate::provider::turns::{Turn, Turns};
-use parlor_domain::ports::BackendError;
+use crate::provider::turns::{Part, Turn, Turns};
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD;
+use parlor_domain::ports::{BackendError, ContextImage};
 use serde::Serialize;
 
 /// The API wants a maximum of tokens; this is it where nobody named one.
@@ -30,9 +32,17 @@ struct Message {
 }
 
 #[derive(Debug, Serialize)]
-struct Block {
+#[serde(tag = "type", rename_all = "snake_case")]
+enum Block {
+    Text { text: String },
+    Image { source: Source },
+}
+
+#[derive(Debug, Serialize)]
+struct Source {
     r#type: &'static str,
-    text: String,
+    media_type: String,
+    data: String,
 }
 
 impl<'a> Body<'a> {
@@ -40,15 +50,15 @@ impl<'a> Body<'a> {
     pub(super) fn new(question: &Question<'a>) -> Result<Self, BackendError> {
         let Turns { system, mut turns } = Turns::new(question)?;
         // What the model is to go on with must not end in a space.
-        if let Some(text) =
-            turns.last_mut().filter(|turn| turn.by_model).and_then(|turn| turn.texts.last_mut())
+        if let Some(Part::Text(text)) =
+            turns.last_mut().filter(|turn| turn.by_model).and_then(|turn| turn.parts.last_mut())
         {
             text.truncate(text.trim_end().len());
         }
         Ok(Self {
             model: question.model,
             max_tokens: question.max_tokens.unwrap_or(MAX_TOKENS),
-            system: blocks(system),
+            system: system.into_iter().map(|text| Block::Text { text }).collect(),
             messages: turns.into_iter().map(Message::from).collect(),
             temperature: question.temperature.map(|it| it.min(TEMPERATURE_MAX)),
             stream: true,
@@ -59,12 +69,20 @@ impl<'a> Body<'a> {
 impl From<Turn> for Message {
     fn from(turn: Turn) -> Self {
         let role = if turn.by_model { "assistant" } else { "user" };
-        Self { role, content: blocks(turn.texts) }
+        Self { role, content: turn.parts.into_iter().map(Block::from).collect() }
     }
 }
 
-fn blocks(texts: Vec<String>) -> Vec<Block> {
-    texts.into_iter().map(|text| Block { r#type: "text", text }).collect()
+impl From<Part> for Block {
+    fn from(part: Part) -> Self {
+        match part {
+            Part::Text(text) => Self::Text { text },
+            Part::Image(ContextImage { media_type, content }) => {
+                let data = STANDARD.encode(&content);
+                Self::Image { source: Source { r#type: "base64", media_type, data } }
+            }
+        }
+    }
 }
 
 #[cfg(test)]
@@ -110,6 +128,20 @@ mod tests {
             "stream": true,
         });
         assert_eq!(body(&request), expect);
+    }
+
+    #[test]
+    fn images_stand_behind_their_text() {
+        let mut request = request(&[(Speaker::User, "Look"), (Speaker::User, "Well?")]);
+        request.context[0].images =
+            vec![ContextImage { media_type: "image/png".into(), content: b"\x89PNG"[..].into() }];
+        let source = json!({"type": "base64", "media_type": "image/png", "data": "iVBORw=="});
+        let expect = json!([
+            {"type": "text", "text": "Look"},
+            {"type": "image", "source": source},
+            {"type": "text", "text": "Well?"},
+        ]);
+        assert_eq!(body(&request)["messages"][0]["content"], expect);
     }
 
     #[test]

@@ -1,8 +1,10 @@
 //! What is asked: the body of a generation.
 
 use crate::provider::api::Question;
-use crate::provider::turns::{Turn, Turns};
-use parlor_domain::ports::BackendError;
+use crate::provider::turns::{self, Turn, Turns};
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD;
+use parlor_domain::ports::{BackendError, ContextImage};
 use serde::Serialize;
 
 /// A request for a reply. That it is streamed, and of which model, says the URL.
@@ -23,8 +25,16 @@ struct Content {
 }
 
 #[derive(Debug, Serialize)]
-struct Part {
-    text: String,
+#[serde(rename_all = "snake_case")]
+enum Part {
+    Text(String),
+    InlineData(InlineData),
+}
+
+#[derive(Debug, Serialize)]
+struct InlineData {
+    mime_type: String,
+    data: String,
 }
 
 #[derive(Debug, Serialize)]
@@ -43,7 +53,8 @@ impl Body {
         let Question { max_tokens, temperature, .. } = *question;
         let wishes = max_tokens.is_some() || temperature.is_some();
         Ok(Self {
-            system_instruction: (!system.is_empty()).then(|| Content { role: None, parts: parts(system) }),
+            system_instruction: (!system.is_empty())
+                .then(|| Content { role: None, parts: system.into_iter().map(Part::Text).collect() }),
             contents: turns.into_iter().map(Content::from).collect(),
             generation_config: wishes
                 .then_some(GenerationConfig { max_output_tokens: max_tokens, temperature }),
@@ -53,12 +64,22 @@ impl Body {
 
 impl From<Turn> for Content {
     fn from(turn: Turn) -> Self {
-        Self { role: Some(if turn.by_model { "model" } else { "user" }), parts: parts(turn.texts) }
+        Self {
+            role: Some(if turn.by_model { "model" } else { "user" }),
+            parts: turn.parts.into_iter().filter_map(part).collect(),
+        }
     }
 }
 
-fn parts(texts: Vec<String>) -> Vec<Part> {
-    texts.into_iter().map(|text| Part { text }).collect()
+/// A piece as the API takes it; none for an image of a format that it does not look at, of which the text has the name.
+fn part(part: turns::Part) -> Option<Part> {
+    match part {
+        turns::Part::Text(text) => Some(Part::Text(text)),
+        turns::Part::Image(image) if image.media_type == "image/gif" => None,
+        turns::Part::Image(ContextImage { media_type, content }) => {
+            Some(Part::InlineData(InlineData { mime_type: media_type, data: STANDARD.encode(&content) }))
+        }
+    }
 }
 
 #[cfg(test)]
@@ -99,6 +120,18 @@ mod tests {
             ],
         });
         assert_eq!(body(&request), expect);
+    }
+
+    #[test]
+    fn images_stand_behind_their_text_but_for_those_that_it_does_not_know() {
+        let mut piece = ContextMessage::new(Speaker::User, "Look");
+        let image =
+            |media_type: &str| ContextImage { media_type: media_type.into(), content: b"\x89PNG"[..].into() };
+        piece.images = vec![image("image/png"), image("image/gif")];
+        let expect =
+            json!([{"text": "Look"}, {"inline_data": {"mime_type": "image/png", "data": "iVBORw=="}}]);
+        let request = TurnRequest::new(UserId::new(), vec![piece]);
+        assert_eq!(body(&request)["contents"][0]["parts"], expect);
     }
 
     #[test]

@@ -2,7 +2,9 @@
 
 use crate::provider::api::Question;
 use crate::provider::extra::{self, Fields};
-use parlor_domain::ports::{BackendError, ContextMessage, Speaker};
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD;
+use parlor_domain::ports::{BackendError, ContextImage, ContextMessage, Speaker};
 use serde::Serialize;
 
 /// Fields of a request that a client cannot set: what is asked and how the answer is read. `n` and `OpenRouter`'s list of
@@ -38,9 +40,42 @@ struct Message<'a> {
     #[serde(skip_serializing_if = "Option::is_none")]
     name: Option<String>,
     /// None, which is null, where the model only calls tools.
-    content: Option<&'a str>,
+    content: Option<Content<'a>>,
     #[serde(flatten)]
     extra: Fields<'a>,
+}
+
+#[derive(Debug, Serialize)]
+#[serde(untagged)]
+enum Content<'a> {
+    Text(&'a str),
+    Parts(Vec<Part<'a>>),
+}
+
+#[derive(Debug, Serialize)]
+#[serde(tag = "type", rename_all = "snake_case")]
+enum Part<'a> {
+    Text { text: &'a str },
+    ImageUrl { image_url: ImageUrl },
+}
+
+#[derive(Debug, Serialize)]
+struct ImageUrl {
+    url: String,
+}
+
+impl<'a> Content<'a> {
+    /// The text alone, where there is nothing beside it: not every server takes parts.
+    fn of(piece: &'a ContextMessage) -> Self {
+        if piece.images.is_empty() {
+            return Self::Text(&piece.content);
+        }
+        let image = |ContextImage { media_type, content }: &ContextImage| Part::ImageUrl {
+            image_url: ImageUrl { url: format!("data:{media_type};base64,{}", STANDARD.encode(content)) },
+        };
+        let text = std::iter::once(Part::Text { text: &piece.content });
+        Self::Parts(text.chain(piece.images.iter().map(image)).collect())
+    }
 }
 
 /// The longest name of a speaker, in characters.
@@ -98,7 +133,7 @@ impl<'a> Message<'a> {
             extra.remove("name");
         }
         let silent = piece.content.is_empty() && extra.contains_key("tool_calls");
-        Ok(Self { role, name, content: (!silent).then_some(piece.content.as_str()), extra })
+        Ok(Self { role, name, content: (!silent).then(|| Content::of(piece)), extra })
     }
 }
 
@@ -236,6 +271,18 @@ mod tests {
             {"role": "user", "content": ""},
         ]);
         assert_eq!(body(&TurnRequest { context, ..request() })["messages"], expect);
+    }
+
+    #[test]
+    fn images_are_parts_behind_the_text() {
+        let mut request = request();
+        request.context[2].images =
+            vec![ContextImage { media_type: "image/png".into(), content: b"\x89PNG"[..].into() }];
+        let expect = json!([
+            {"type": "text", "text": "Hi"},
+            {"type": "image_url", "image_url": {"url": "data:image/png;base64,iVBORw=="}},
+        ]);
+        assert_eq!(body(&request)["messages"][2]["content"], expect);
     }
 
     #[test]

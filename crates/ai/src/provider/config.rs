@@ -35,6 +35,8 @@ pub struct ProviderConfig {
     pub max_tokens: Option<u32>,
     /// From 0 (the likeliest word, always) to 2, where the turn does not say; none leaves it to the server.
     pub temperature: Option<f64>,
+    /// The models that look at images, written as in `models`; none: those that the kind is known for.
+    pub images: Option<ModelNames>,
 }
 
 /// Why a provider cannot be made. It never quotes a key or a header's value.
@@ -86,6 +88,7 @@ impl ProviderConfig {
             models: ModelNames::default(),
             max_tokens: None,
             temperature: None,
+            images: None,
         }
     }
 

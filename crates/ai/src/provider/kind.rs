@@ -45,6 +45,28 @@ impl Kind {
     }
 }
 
+impl Kind {
+    /// The company's models that look at images. Servers of one's own serve others: their operator names those.
+    pub(crate) const fn seeing(self) -> &'static [&'static str] {
+        match self {
+            Self::OpenAi => &[
+                "gpt-4o*",
+                "chatgpt-4o*",
+                "gpt-4.1*",
+                "gpt-4-turbo*",
+                "gpt-5*",
+                "o1",
+                "o1-2*",
+                "o3",
+                "o3-2*",
+                "o4-mini*",
+            ],
+            Self::Anthropic => &["claude-*"],
+            Self::Gemini => &["gemini-*"],
+        }
+    }
+}
+
 /// A word that is no [`Kind`].
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 #[error("is none of openai, anthropic, gemini")]

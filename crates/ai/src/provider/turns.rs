@@ -5,7 +5,7 @@
 
 use super::api::{Question, refusal};
 use super::extra::{self, Fields};
-use parlor_domain::ports::{BackendError, ContextMessage, Speaker};
+use parlor_domain::ports::{BackendError, ContextImage, ContextMessage, Speaker};
 
 /// What a person is taken to have said where the model begins, or nobody says anything.
 const OPENING: &str = "(The conversation begins here.)";
@@ -25,7 +25,15 @@ pub(crate) struct Turn {
     /// Whether it was the model.
     pub(crate) by_model: bool,
     /// Its pieces, of which none is blank: the APIs refuse blank ones.
-    pub(crate) texts: Vec<String>,
+    pub(crate) parts: Vec<Part>,
+}
+
+/// A piece of a turn.
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) enum Part {
+    Text(String),
+    /// Behind the text that it belongs to.
+    Image(ContextImage),
 }
 
 impl Turns {
@@ -39,16 +47,20 @@ impl Turns {
             if piece.speaker == Speaker::System {
                 system.push(piece.content.clone());
             } else if let Some(turn) = turns.last_mut().filter(|turn| turn.by_model == by_model) {
-                turn.texts.push(text(piece));
+                turn.parts.extend(parts(piece));
             } else {
-                turns.push(Turn { by_model, texts: vec![text(piece)] });
+                turns.push(Turn { by_model, parts: parts(piece).collect() });
             }
         }
         if turns.first().is_none_or(|turn| turn.by_model) {
-            turns.insert(0, Turn { by_model: false, texts: vec![OPENING.to_owned()] });
+            turns.insert(0, Turn { by_model: false, parts: vec![Part::Text(OPENING.to_owned())] });
         }
         Ok(Self { system, turns })
     }
+}
+
+fn parts(piece: &ContextMessage) -> impl Iterator<Item = Part> {
+    std::iter::once(Part::Text(text(piece))).chain(piece.images.iter().cloned().map(Part::Image))
 }
 
 /// What was said, after the name of the person who did where there is one. A name stays on its line.
@@ -101,14 +113,21 @@ mod tests {
         ContextMessage::new(speaker, content)
     }
 
+    fn texts(turn: &Turn) -> Vec<&str> {
+        let parts = turn.parts.iter();
+        parts
+            .map(|part| match part {
+                Part::Text(text) => text.as_str(),
+                Part::Image(image) => panic!("{image:?}"),
+            })
+            .collect()
+    }
+
     fn check(context: &[(Speaker, &str)], system: &[&str], expect: &[(bool, &[&str])]) {
         let context = context.iter().map(|(speaker, content)| piece(*speaker, content)).collect();
         let turns = turns(&of(context)).unwrap();
-        let said: Vec<(bool, Vec<&str>)> = turns
-            .turns
-            .iter()
-            .map(|turn| (turn.by_model, turn.texts.iter().map(String::as_str).collect()))
-            .collect();
+        let said: Vec<(bool, Vec<&str>)> =
+            turns.turns.iter().map(|turn| (turn.by_model, texts(turn))).collect();
         let expect: Vec<(bool, Vec<&str>)> =
             expect.iter().map(|(by_model, texts)| (*by_model, texts.to_vec())).collect();
         assert_eq!((turns.system, said), (system.iter().map(|it| (*it).to_owned()).collect(), expect));
@@ -142,7 +161,7 @@ mod tests {
         let mut context = vec![piece(Speaker::User, "hi"), piece(Speaker::User, "ho")];
         context[0].name = Some("ann".into());
         context[1].name = Some("b\nen\u{7}".into());
-        assert_eq!(turns(&of(context)).unwrap().turns[0].texts, ["ann: hi", "b en: ho"]);
+        assert_eq!(texts(&turns(&of(context)).unwrap().turns[0]), ["ann: hi", "b en: ho"]);
     }
 
     /// Protects a client's tools from being dropped in silence: the router asks a backend that knows them.

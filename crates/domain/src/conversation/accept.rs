@@ -7,10 +7,10 @@ use super::{
 };
 use crate::check::mentions_ai;
 use crate::command::TurnOptions;
-use crate::event::RoomJoined;
+use crate::event::{EventBody, RoomJoined};
 use crate::message::{Author, KIND_ASSISTANT, KIND_USER, Message, Reply, TurnStatus};
 use crate::outbox::Outbox;
-use crate::ports::{MessageChange, OrphanTurn, TurnEnd, Write};
+use crate::ports::{FileRecord, MessageChange, OrphanTurn, TurnEnd, Write};
 use crate::room::{AiMode, Participant, Room};
 use crate::{ConnectionId, ErrorCode, MessageId, Refusal, UserId};
 use std::sync::Arc;
@@ -40,6 +40,7 @@ impl Conversation {
             },
             Work::EndOrphan(orphan) => self.end_orphan(orphan),
             Work::Admit(participant) => self.admit(participant),
+            Work::File { file, but } => self.tell_file(file, but),
         }
     }
 
@@ -55,6 +56,12 @@ impl Conversation {
             room: self.room_id(),
             visible_after: participant.visible_after,
         })
+    }
+
+    /// All connections of the members hear of a file, as they do of messages.
+    fn tell_file(&self, file: Arc<FileRecord>, but: Option<ConnectionId>) {
+        let event = self.event(EventBody::File(file));
+        self.members.iter().for_each(|member| self.shared.tell_file(member.user, &event, but));
     }
 
     fn admit(&mut self, participant: Participant) {

@@ -4,7 +4,7 @@ use crate::command::TurnOptions;
 use crate::event::{Correlation, Event, EventBody, Reply, ReplyBody, RoomJoined, TurnPart, TurnRef};
 use crate::message::{Edit, KIND_USER, Message, Seq};
 use crate::outbox::{Outbox, Outgoing};
-use crate::ports::{AuditEntry, NewMessage, OrphanTurn};
+use crate::ports::{AuditEntry, FileRecord, NewMessage, OrphanTurn};
 use crate::room::{MemberRole, Participant, RoomKind};
 use crate::{CloseCode, ConnectionId, ConversationId, ErrorCode, MessageId, Refusal, RoomId, UserId};
 use std::sync::Arc;
@@ -282,6 +282,11 @@ pub(crate) enum Work {
     EndOrphan(OrphanTurn),
     /// The user was made a participant.
     Admit(Participant),
+    /// A file that was uploaded into it can be read: its members hear of it, but for one connection.
+    File {
+        file: Arc<FileRecord>,
+        but: Option<ConnectionId>,
+    },
 }
 
 impl Work {
@@ -304,7 +309,8 @@ impl Work {
             | Self::Sweep
             | Self::FollowOwn(_)
             | Self::EndOrphan(_)
-            | Self::Admit(_) => {}
+            | Self::Admit(_)
+            | Self::File { .. } => {}
         }
     }
 }

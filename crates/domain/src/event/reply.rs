@@ -3,6 +3,7 @@
 use super::{ENVELOPE, Event};
 use crate::message::{Message, Seq, TurnStatus};
 use crate::room::{MemberRole, Room};
+use crate::uploads::UploadReply;
 use crate::{ConversationId, MessageId, Refusal, RoomId, Timestamp, UserId};
 use std::sync::Arc;
 
@@ -143,6 +144,8 @@ pub enum ReplyBody {
         /// Which log this is.
         epoch: Arc<str>,
     },
+    /// How an upload stands.
+    Upload(UploadReply),
     /// The newest seq of each conversation that this connection joined.
     Heads(Vec<(ConversationId, Seq)>),
     /// The command was not done.

@@ -29,6 +29,7 @@ pub(super) fn message_of(id: JobId, work: &CompletionWork) -> Draft {
         kind: KIND_USER.to_owned(),
         content_type: None,
         client_id: Some(format!("job:{id}")),
+        attachments: Vec::new(),
         options: options_of(work),
     }
 }

@@ -46,6 +46,8 @@ actions! {
     AssistantDelete "assistant_delete" "An assistant of the server's was removed.";
     ContentFlag "content_flag" "A moderator refused a text; what it said is not written down.";
     DocumentDelete "document_delete" "A document was removed, or somebody wanted to.";
+    FileDelete "file_delete" "A file was deleted.";
+    FileRefuse "file_refuse" "A file had a virus, and was removed.";
     StatsRead "stats_read" "An admin read the server's figures.";
     UsageRead "usage_read" "An admin read what all users have used.";
     JobsRead "jobs_read" "An admin read which jobs failed.";

@@ -3,7 +3,9 @@
 use crate::message::{Confidence, Usage};
 use crate::{ConversationId, MessageId, Timestamp, UserId};
 use async_trait::async_trait;
+use bytes::Bytes;
 use futures_util::stream::BoxStream;
+use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -37,12 +39,34 @@ pub struct ContextMessage {
     pub at: Option<Timestamp>,
     /// What else the client said of this piece (calls of tools, say).
     pub extra: Option<Extra>,
+    /// Images that go with it. Their names stand in `content`. None for a backend that
+    /// [takes none](Backend::takes_images).
+    pub images: Vec<ContextImage>,
+}
+
+/// An image for a model to look at.
+#[derive(Clone, PartialEq, Eq)]
+pub struct ContextImage {
+    /// `image/png`, `image/jpeg`, `image/gif` or `image/webp`.
+    pub media_type: String,
+    /// The file's bytes, at most [`IMAGE_MAX`].
+    pub content: Bytes,
+}
+
+/// The largest image that a backend is given, in bytes: in base64, no API takes much more than 5 MB.
+pub const IMAGE_MAX: u64 = 3_750_000;
+
+/// Without the bytes.
+impl fmt::Debug for ContextImage {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "ContextImage({}, {} bytes)", self.media_type, self.content.len())
+    }
 }
 
 impl ContextMessage {
     /// A piece of a conversation in which nobody needs a name.
     pub fn new(speaker: Speaker, content: impl Into<String>) -> Self {
-        Self { speaker, name: None, content: content.into(), at: None, extra: None }
+        Self { speaker, name: None, content: content.into(), at: None, extra: None, images: Vec::new() }
     }
 }
 
@@ -199,6 +223,11 @@ pub trait Backend: Send + Sync + 'static {
     /// The models that it is known to serve, for lists. Not all of those that it would serve.
     fn models(&self) -> Vec<String> {
         Vec::new()
+    }
+
+    /// Whether `model` (none: its own choice) looks at images. To one that does not, none are given.
+    fn takes_images(&self, _model: Option<&str>) -> bool {
+        false
     }
 
     /// Begins a reply.

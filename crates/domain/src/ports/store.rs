@@ -3,7 +3,7 @@
 use super::{
     Account, AssistantStore, AttemptRecord, AuditStore, Balance, ConversationRecord, ConversationStore,
     DocumentStore, GrantStore, JobStore, MemberRecord, NewRoom, OrphanTurn, ReportStore, Reservation,
-    Reserved, Role, RoomRecord, RoomScope, Totals, Unsynced, User, UserChange, Write, Written,
+    Reserved, Role, RoomRecord, RoomScope, Totals, Unsynced, UploadStore, User, UserChange, Write, Written,
 };
 use crate::message::{Fingerprint, Message, Seq};
 use crate::{ConversationId, MessageId, RoomId, Timestamp, UserId};
@@ -25,7 +25,14 @@ pub struct StoreError {
 /// The database. Reads see what was committed before they began.
 #[async_trait]
 pub trait Store:
-    ConversationStore + AuditStore + DocumentStore + GrantStore + AssistantStore + JobStore + ReportStore
+    ConversationStore
+    + AuditStore
+    + DocumentStore
+    + GrantStore
+    + AssistantStore
+    + JobStore
+    + ReportStore
+    + UploadStore
 {
     /// Whether it answers at all.
     async fn health(&self) -> Result<(), StoreError>;
@@ -122,6 +129,13 @@ pub trait Store:
 
     /// The message with this fingerprint that made its conversation, if there is one.
     async fn message_that_created(&self, fingerprint: Fingerprint) -> Result<Option<Message>, StoreError>;
+
+    /// The message with this fingerprint in a conversation that was not deleted, if there is one.
+    async fn message_sent(
+        &self,
+        conversation: ConversationId,
+        fingerprint: Fingerprint,
+    ) -> Result<Option<Message>, StoreError>;
 
     /// A message of a conversation, if it is there: an assistant's is there once its turn has ended.
     async fn message_get(

@@ -25,11 +25,19 @@ impl Session {
         self.admit_chat()?;
         check::draft(&draft, self.shared.settings.max_text)?;
         let fingerprint = self.fingerprint(&draft);
-        let (Target { conversation, room }, creates) = match &draft.place {
-            Some(place) => (self.locate(place).await?, None),
+        let (Target { conversation, room }, creates, metadata) = match &draft.place {
+            Some(place) => {
+                let target = self.locate(place).await?;
+                let metadata = self.carried(&draft, Some(target.conversation), fingerprint).await?;
+                (target, None, metadata)
+            }
             None => match self.earlier_send(fingerprint).await? {
                 Some(first) => return self.ask_again(&first, draft.options, asks, correlation).await,
-                None => self.found(&draft.content),
+                None => {
+                    let metadata = self.carried(&draft, None, None).await?;
+                    let (target, title) = self.found(&draft.content);
+                    (target, title, metadata)
+                }
             },
         };
         if self.manner == Manner::Own && creates.is_none() {
@@ -42,7 +50,7 @@ impl Session {
         let options = draft.options.clone();
         let (message, _) = self.message_of(draft, conversation);
         let attached = Attached { context: options.context.clone(), profile, ..Attached::default() };
-        let message = Message { attached: Some(Box::new(attached)), ..message };
+        let message = Message { attached: Some(Box::new(attached)), metadata, ..message };
         let follower = self.follower(asks, &message.kind, correlation, room.clone());
         let (respond, founded) = oneshot::channel();
         let respond = creates.is_some().then_some(respond);

@@ -5,7 +5,7 @@ use crate::check;
 use crate::command::{Draft, Place, TurnOptions};
 use crate::conversation::{ChangeWork, Seed, SendWork, Work};
 use crate::event::{Correlation, Event, EventBody, ReplyBody};
-use crate::message::{Author, Edit, Fingerprint, Message};
+use crate::message::{Author, Edit, Fingerprint, Message, Metadata};
 use crate::ports::NewMessage;
 use crate::{ConversationId, ErrorCode, MessageId, Refusal};
 use std::sync::Arc;
@@ -23,19 +23,25 @@ impl Session {
         self.admit_chat()?;
         check::draft(&draft, self.shared.settings.max_text)?;
         let fingerprint = self.fingerprint(&draft);
-        let (Target { conversation, room }, creates) = match &draft.place {
+        let (Target { conversation, room }, creates, metadata) = match &draft.place {
             Some(place) => {
                 let target = self.locate(place).await?;
                 self.ensure_joined(target.conversation).await?;
-                (target, None)
+                let metadata = Box::pin(self.carried(&draft, Some(target.conversation), fingerprint)).await?;
+                (target, None, metadata)
             }
             None => match Box::pin(self.earlier_send(fingerprint)).await? {
                 Some(first) => return self.answer_again(first, correlation.clone()).await,
-                None => Box::pin(self.found_conversation(&draft.content)).await?,
+                None => {
+                    let metadata = Box::pin(self.carried(&draft, None, None)).await?;
+                    let (target, title) = Box::pin(self.found_conversation(&draft.content)).await?;
+                    (target, title, metadata)
+                }
             },
         };
         let draft = self.addressed(draft, conversation).await;
         let (message, options) = self.message_of(draft, conversation);
+        let message = Message { metadata, ..message };
         let (respond, founded) = oneshot::channel();
         let respond = creates.is_some().then_some(respond);
         let new = NewMessage { message, fingerprint, creates, turn: None };
@@ -74,6 +80,30 @@ impl Session {
             ..Message::new(conversation, Author::User(self.user()), &draft.kind, self.shared.clock.now())
         };
         (message, draft.options)
+    }
+
+    /// What stands beside the text of a draft's message: its files. Where they cannot be had, but this is a resend, nothing:
+    /// the first message is found with what it carried then. Errors: as of [`Shared::attachments`](crate::hub::Shared).
+    pub(super) async fn carried(
+        &self,
+        draft: &Draft,
+        conversation: Option<ConversationId>,
+        fingerprint: Option<Fingerprint>,
+    ) -> Result<Option<Box<Metadata>>, Refusal> {
+        if draft.attachments.is_empty() {
+            return Ok(None);
+        }
+        let found = self.shared.attachments(self.user(), conversation, &draft.attachments).await;
+        let refusal = match found {
+            Ok(attachments) => return Ok(Metadata { attachments, ..Metadata::default() }.boxed()),
+            Err(refusal) => refusal,
+        };
+        let (Some(conversation), Some(fingerprint)) = (conversation, fingerprint) else {
+            return Err(refusal);
+        };
+        let first = self.shared.store.message_sent(conversation, fingerprint).await;
+        let first = first.map_err(|error| Refusal::internal(&error))?;
+        if first.is_some() { Ok(None) } else { Err(refusal) }
     }
 
     /// Waits for what became of a message that was to make `conversation`. It may have crossed with an earlier send

@@ -7,6 +7,7 @@ use futures_util::{StreamExt, stream};
 use parking_lot::Mutex;
 use std::collections::VecDeque;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 /// What the next turn gets, step by step.
@@ -40,6 +41,7 @@ pub struct ScriptedBackend {
     model: Option<&'static str>,
     scripts: Mutex<VecDeque<Vec<Script>>>,
     requests: Mutex<Vec<TurnRequest>>,
+    takes_images: AtomicBool,
 }
 
 impl ScriptedBackend {
@@ -51,12 +53,17 @@ impl ScriptedBackend {
     /// A backend that serves only `model`; none: every one.
     pub fn serving(model: Option<&'static str>) -> Arc<Self> {
         let (scripts, requests) = (Mutex::default(), Mutex::default());
-        Arc::new(Self { name: "scripted", model, scripts, requests })
+        Arc::new(Self { name: "scripted", model, scripts, requests, takes_images: AtomicBool::new(false) })
     }
 
     /// What one more turn will get.
     pub fn play(&self, script: Vec<Script>) {
         self.scripts.lock().push_back(script);
+    }
+
+    /// From here on it looks at images, or does not.
+    pub fn set_takes_images(&self, takes: bool) {
+        self.takes_images.store(takes, Ordering::Relaxed);
     }
 
     /// What it was asked so far.
@@ -73,6 +80,10 @@ impl Backend for ScriptedBackend {
 
     fn serves(&self, model: Option<&str>) -> bool {
         self.model.is_none() || model.is_none() || self.model == model
+    }
+
+    fn takes_images(&self, _model: Option<&str>) -> bool {
+        self.takes_images.load(Ordering::Relaxed)
     }
 
     async fn open(&self, request: TurnRequest) -> Result<TurnStream, BackendError> {

@@ -1,6 +1,8 @@
 //! A whole domain in memory.
 
-use super::{ManualClock, MemoryStore, PlainExtractor, PlainPrompts, ScriptedBackend, WordEmbedder};
+use super::{
+    ManualClock, MemoryFiles, MemoryStore, PlainExtractor, PlainPrompts, ScriptedBackend, WordEmbedder,
+};
 use crate::ports::{Authenticator, Backend, Clock, Embedder, GrantId, Identity, Role, Scope, Store};
 use crate::{ErrorCode, Hub, Ports, Provider, Session, Settings, UserId};
 use async_trait::async_trait;
@@ -17,6 +19,8 @@ pub struct TestHub {
     pub backend: Arc<ScriptedBackend>,
     /// What makes its vectors.
     pub embedder: Arc<WordEmbedder>,
+    /// Its files.
+    pub files: Arc<MemoryFiles>,
     /// Its clock. Timers (typing, time limits) run on tokio's, which a test can pause.
     pub clock: Arc<ManualClock>,
 }
@@ -75,8 +79,8 @@ impl TestHub {
         settings: Settings,
         change: impl FnOnce(Ports) -> Ports,
     ) -> Self {
-        let clock = Arc::new(ManualClock::default());
         let embedder = Arc::new(WordEmbedder::default());
+        let (clock, files) = (Arc::new(ManualClock::default()), Arc::new(MemoryFiles::default()));
         let ports = Ports {
             store: Arc::clone(&store) as Arc<dyn Store>,
             clock: Arc::clone(&clock) as Arc<dyn Clock>,
@@ -87,9 +91,10 @@ impl TestHub {
             moderator: None,
             embedder: Some(Arc::clone(&embedder) as Arc<dyn Embedder>),
             extractor: Some(Arc::new(PlainExtractor)),
+            files: Some(files.ports(true)),
         };
         let hub = Hub::start(change(ports), settings).await.expect("the store does not fail yet");
-        Self { hub, store, backend, embedder, clock }
+        Self { hub, store, backend, embedder, files, clock }
     }
 
     /// The user with this address, made if need be.

@@ -10,6 +10,7 @@ mod lists;
 mod log;
 mod people;
 mod reports;
+mod uploads;
 
 use self::assistants::Assistants;
 use self::books::Books;
@@ -18,6 +19,7 @@ use self::documents::Documents;
 use self::jobs::Jobs;
 use self::log::{Log, Turn};
 use self::people::{People, ensured};
+use self::uploads::Files;
 use crate::message::{Fingerprint, Message, Seq};
 use crate::ports::{
     Account, AttemptRecord, Balance, Clock, ConversationRecord, MemberRecord, MembershipChange,
@@ -61,6 +63,7 @@ struct Inner {
     people: People,
     jobs: Jobs,
     documents: Documents,
+    files: Files,
     shared: bool,
     closed: bool,
     waiting: VecDeque<Held>,
@@ -102,6 +105,7 @@ impl MemoryStore {
             people: People::default(),
             jobs: Jobs::default(),
             documents: Documents::default(),
+            files: Files::default(),
             shared,
             closed: false,
             waiting: VecDeque::new(),
@@ -175,6 +179,11 @@ impl Inner {
             _ => None,
         };
         let written = self.log.apply(write);
+        match &written {
+            Written::Stored { message, .. } => self.files.carried(message),
+            Written::Changed(message) if message.deleted_at.is_some() => self.files.dropped(message),
+            _ => {}
+        }
         if let (Some(entry), false) = (entry, matches!(written, Written::Refused(_))) {
             self.people.audit(vec![*entry]);
         }
@@ -350,6 +359,14 @@ impl Store for MemoryStore {
 
     async fn message_that_created(&self, fingerprint: Fingerprint) -> Result<Option<Message>, StoreError> {
         self.with_log(|log| log.first_with(fingerprint).cloned())
+    }
+
+    async fn message_sent(
+        &self,
+        conversation: ConversationId,
+        fingerprint: Fingerprint,
+    ) -> Result<Option<Message>, StoreError> {
+        self.with_log(|log| log.conversation(conversation)?.with_fingerprint(fingerprint).cloned())
     }
 
     async fn message_get(

@@ -144,5 +144,5 @@ async fn prepare(
     let room = matches!(job.place, PromptPlace::Room { .. }).then_some(job.turn.conversation);
     *chosen =
         shared.choose(job.user, job.options.model.as_deref(), room).await.map_err(NoContext::Refused)?;
-    context::build(shared, job, chosen.assistant.as_deref(), citations).await
+    context::build(shared, job, chosen, citations).await
 }

@@ -164,6 +164,7 @@ pub(crate) fn draft(
         kind: kind.into(),
         content_type: None,
         client_id: client_id.map(Into::into),
+        attachments: Vec::new(),
         options: TurnOptions::default(),
     }
 }

@@ -73,6 +73,7 @@ async fn ask_model(server: &TestHub, by: &str, place: Place, text: &str, model: 
         kind: "user".to_owned(),
         content_type: None,
         client_id: None,
+        attachments: Vec::new(),
         options: TurnOptions { model: Some(model.to_owned()), ..TurnOptions::default() },
     };
     client.act(Action::Send(draft)).await;

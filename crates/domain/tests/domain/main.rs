@@ -38,3 +38,4 @@ mod stopping;
 mod strangers;
 mod streaming;
 mod typing;
+mod uploads;

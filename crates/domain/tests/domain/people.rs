@@ -94,6 +94,7 @@ async fn node(store: &Arc<MemoryStore>) -> (TestHub, User) {
         moderator: None,
         embedder: None,
         extractor: None,
+        files: None,
     };
     let hub = Hub::start(ports, unlimited()).await.unwrap();
     (TestHub { hub, ..server }, ann)

@@ -1,5 +1,6 @@
 //! The store in memory, at a distance: its answers take time, as a database's do.
 
+mod files;
 mod jobs;
 mod rest;
 
@@ -68,8 +69,10 @@ async fn server_on(slow: SlowStore, settings: Settings) -> TestHub {
         moderator: None,
         embedder: Some(Arc::clone(&embedder) as Arc<_>),
         extractor: None,
+        files: None,
     };
-    TestHub { hub: Hub::start(ports, settings).await.unwrap(), store, backend, embedder, clock }
+    let files = Arc::default();
+    TestHub { hub: Hub::start(ports, settings).await.unwrap(), store, backend, embedder, files, clock }
 }
 
 #[async_trait]
@@ -206,6 +209,15 @@ impl Store for SlowStore {
     async fn message_that_created(&self, fingerprint: Fingerprint) -> Result<Option<Message>, StoreError> {
         sleep(self.delays.read).await;
         self.store.message_that_created(fingerprint).await
+    }
+
+    async fn message_sent(
+        &self,
+        conversation: ConversationId,
+        fingerprint: Fingerprint,
+    ) -> Result<Option<Message>, StoreError> {
+        sleep(self.delays.read).await;
+        self.store.message_sent(conversation, fingerprint).await
     }
 
     async fn message_get(

@@ -4,7 +4,8 @@ use crate::client::{Client, draft, settle};
 use crate::world::{conversation, log_lines, server};
 use parlor_domain::message::Edit;
 use parlor_domain::{
-    Action, ConversationId, ErrorCode, MessageId, Outgoing, Position, ReplyBody, TurnOptions,
+    Action, ConversationId, ErrorCode, MessageId, Outgoing, Position, ReplyBody, TurnOptions, UploadAction,
+    UploadDraft,
 };
 
 /// Every action that names a conversation, done in `id`. A new kind of action does not compile here until it has its
@@ -31,6 +32,12 @@ fn actions(id: ConversationId, message: MessageId) -> Vec<Action> {
         Action::Change { message, edit: Edit::Content("mine".into()) },
         Action::Change { message, edit: Edit::Delete },
         Action::Change { message, edit: Edit::React { emoji: "x".into(), add: true } },
+        Action::Upload(UploadAction::Init(UploadDraft {
+            place: Some(id.into()),
+            name: "a.txt".into(),
+            size: 1,
+            media_type: String::new(),
+        })),
         Action::Heads,
         Action::Sync,
         Action::Hold,
@@ -43,7 +50,7 @@ fn actions(id: ConversationId, message: MessageId) -> Vec<Action> {
 }
 
 /// How many kinds of actions there are: one more than the highest number in [`kind`].
-const KINDS: usize = 17;
+const KINDS: usize = 18;
 
 fn kind(action: &Action) -> usize {
     match action {
@@ -64,6 +71,7 @@ fn kind(action: &Action) -> usize {
         Action::Ask { .. } => 14,
         Action::StopOwn => 15,
         Action::FollowOwn => 16,
+        Action::Upload(_) => 17,
         Action::Room(_) => unreachable!("rooms have a matrix of their own"),
     }
 }

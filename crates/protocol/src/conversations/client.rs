@@ -1,6 +1,7 @@
 //! What a client of the `conversations` dialect sends.
 
 use crate::envelope::{Bad, Envelope, Names};
+use crate::metadata::FileRef;
 use crate::names::text_of;
 use crate::{ConversationId, ErrorCode, MessageId};
 use serde::ser::SerializeMap;
@@ -63,6 +64,9 @@ pub struct SendMessage {
     /// Whether another backend may begin anew where one fails in the middle: then `stream_restart` comes.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub restart: Option<bool>,
+    /// The files that the message carries, at most 10.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub attachments: Option<Vec<FileRef>>,
 }
 
 fn user() -> String {

@@ -2,6 +2,8 @@
 //!
 //! A conversation is named by its room or by its own id; where both are there, the room counts.
 
+use super::upload::Upload;
+use crate::metadata::FileRef;
 use crate::{ConversationId, MessageId, RoomId, UserId};
 use serde::ser::SerializeMap;
 use serde::{Deserialize, Serialize, Serializer};
@@ -41,6 +43,8 @@ pub enum ClientFrame {
     Regenerate(Regenerate),
     /// `resume`: what this client has of each conversation; it gets the rest.
     Resume(Resume),
+    /// `file_upload`: upload a file.
+    FileUpload(Upload),
     /// `ping`: ask for the heads of the joined conversations.
     Ping,
     /// `subscribe_live`: get the figures of this node as they go. For admins.
@@ -87,9 +91,9 @@ pub struct SendChat {
     /// Whether another backend may begin anew where one fails in the middle: then `stream_restart` comes.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub restart: Option<bool>,
-    /// Ids of uploaded files that the message carries.
+    /// The files that the message carries, at most 10.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub attachments: Option<Vec<String>>,
+    pub attachments: Option<Vec<FileRef>>,
 }
 
 /// Data of `join_room`.
@@ -314,6 +318,7 @@ impl ClientFrame {
             Self::Stop(_) => "stop",
             Self::Regenerate(_) => "regenerate",
             Self::Resume(_) => "resume",
+            Self::FileUpload(_) => "file_upload",
             Self::Ping => "ping",
             Self::SubscribeLive => "subscribe_live",
             Self::UnsubscribeLive => "unsubscribe_live",
@@ -342,6 +347,7 @@ impl Serialize for ClientFrame {
             Self::Stop(data) => map.serialize_entry("data", data)?,
             Self::Regenerate(data) => map.serialize_entry("data", data)?,
             Self::Resume(data) => map.serialize_entry("data", data)?,
+            Self::FileUpload(data) => map.serialize_entry("data", data)?,
             Self::Ping | Self::SubscribeLive | Self::UnsubscribeLive => {}
         }
         map.end()

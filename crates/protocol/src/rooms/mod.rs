@@ -16,6 +16,7 @@ mod client;
 mod live;
 mod parse;
 mod server;
+mod upload;
 
 pub use crate::conversations::Reaction;
 pub use chat::{
@@ -31,6 +32,9 @@ pub use server::{
     Connect, DeliveryConfirmation, Error, HistoryPage, MemberChanged, MemberEvent, Pong, Presence,
     PresenceChange, ReadElsewhere, Resumed, RoomJoined, RoomNamed, ServerBody, ServerFrame, Stopped, System,
     Typing,
+};
+pub use upload::{
+    BinaryChunk, File, FileUpload, Upload, UploadBody, UploadChunk, UploadFinalize, UploadInit, UploadRef,
 };
 
 /// The `user_id`, `username` and `role` of the assistant.

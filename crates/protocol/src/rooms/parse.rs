@@ -4,6 +4,7 @@ use super::client::{
     AddMember, Auth, ClientFrame, JoinRoom, Read, RemoveMember, RoomRef, SendChat, SetTyping,
 };
 use super::client::{History, Regenerate, Stop};
+use super::upload::{Upload, UploadInit};
 use crate::envelope::{Bad, Envelope, Names};
 use crate::names::text_of;
 use crate::{ErrorCode, RoomId};
@@ -129,6 +130,7 @@ fn read(kind: &str, data: &str, beside: Beside) -> Result<Option<ClientFrame>, s
         "delete" => ClientFrame::Delete(from_str(data)?),
         "react" => ClientFrame::React(from_str(data)?),
         "resume" => ClientFrame::Resume(from_str(data)?),
+        "file_upload" => ClientFrame::FileUpload(upload(data, room)?),
         "ping" => ClientFrame::Ping,
         "subscribe_live" => ClientFrame::SubscribeLive,
         "unsubscribe_live" => ClientFrame::UnsubscribeLive,
@@ -142,14 +144,28 @@ fn with_room<T: DeserializeOwned + NamesRoom>(
     beside: Option<Value>,
 ) -> Result<T, serde_json::Error> {
     let mut data: T = serde_json::from_str(data)?;
-    let Some(beside) = beside else { return Ok(data) };
+    name_room(&mut data, beside)?;
+    Ok(data)
+}
+
+fn name_room(data: &mut impl NamesRoom, beside: Option<Value>) -> Result<(), serde_json::Error> {
+    let Some(beside) = beside else { return Ok(()) };
     let beside = RoomId::deserialize(beside)?;
     let within = data.room_id();
     if within.as_ref().is_some_and(|within| *within != beside) {
         return Err(serde_json::Error::custom("`room_id` beside `data` and in it name two rooms"));
     }
     *within = Some(beside);
-    Ok(data)
+    Ok(())
+}
+
+/// Only the beginning of an upload has a room; beside the others it says nothing.
+fn upload(data: &str, beside: Option<Value>) -> Result<Upload, serde_json::Error> {
+    let mut upload: Upload = serde_json::from_str(data)?;
+    if let Upload::Init(init) = &mut upload {
+        name_room(init, beside)?;
+    }
+    Ok(upload)
 }
 
 trait NamesRoom {
@@ -166,4 +182,16 @@ macro_rules! names_room {
     };
 }
 
-names_room!(SendChat, JoinRoom, RoomRef, AddMember, RemoveMember, SetTyping, Read, History, Stop, Regenerate);
+names_room!(
+    SendChat,
+    JoinRoom,
+    RoomRef,
+    AddMember,
+    RemoveMember,
+    SetTyping,
+    Read,
+    History,
+    Stop,
+    Regenerate,
+    UploadInit
+);

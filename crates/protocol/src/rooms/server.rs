@@ -2,6 +2,7 @@
 
 use super::chat::{Chat, ChatMessage, MessageUpdated, Reasoning, StreamRestart, ToolCall};
 use super::live::Live;
+use super::upload::FileUpload;
 use crate::ai::JobUpdate;
 use crate::{ConnectionId, ConversationId, ErrorCode, MessageId, RoomId, Timestamp, UserId};
 use serde::{Deserialize, Serialize};
@@ -75,6 +76,8 @@ pub enum ServerBody<'a> {
     Stopped(Stopped<'a>),
     /// The end of what was missed of one conversation.
     Resumed(Resumed<'a>),
+    /// How an upload stands, or a file that can be read.
+    FileUpload(FileUpload<'a>),
     /// The answer to `ping`.
     Pong(Pong<'a>),
     /// The figures of this node; the first answers `subscribe_live`.

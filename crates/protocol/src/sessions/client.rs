@@ -2,6 +2,7 @@
 
 use super::field;
 use crate::envelope::{Bad, Envelope};
+use crate::metadata::FileRef;
 use crate::names::text_of;
 use crate::{ConversationId, ErrorCode, Json};
 use serde::{Deserialize, Serialize, Serializer};
@@ -41,6 +42,9 @@ pub struct Ask {
     /// The client's own id of the message: sending the same again gets the same reply, and stores nothing twice.
     #[serde(default, skip_serializing_if = "Option::is_none", deserialize_with = "field::client_message_id")]
     pub client_message_id: Option<String>,
+    /// The files that the message carries, at most 10.
+    #[serde(default, skip_serializing_if = "Option::is_none", deserialize_with = "field::attachments")]
+    pub attachments: Option<Vec<FileRef>>,
 }
 
 /// `auth`.

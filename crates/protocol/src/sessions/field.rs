@@ -1,6 +1,7 @@
 //! Readers of this dialect's fields.
 
 use crate::field::named_fields;
+use crate::metadata::FileRef;
 use crate::{ConversationId, Json};
 use serde::de::Error as _;
 use serde::{Deserialize, Deserializer};
@@ -11,6 +12,7 @@ named_fields! {
     session_id: Option<ConversationId>,
     stream: Option<bool>,
     client_message_id: Option<String>,
+    attachments: Option<Vec<FileRef>>,
 }
 
 /// An object that every reader can read; null is none.

@@ -4,6 +4,7 @@
 //! so [`postgres`] asks once for everything that the writes depend on, decides in memory, and sends what is to be
 //! changed in one statement a table. One suite of tests holds both to the same answers.
 
+mod files;
 mod insert;
 mod move_head;
 mod people;

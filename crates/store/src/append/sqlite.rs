@@ -7,6 +7,7 @@
 //! What a unique key finds is read with `get_result`, not with `first`: that would bind a `LIMIT`, with which SQLite
 //! prepares the statement anew at every execution.
 
+mod files;
 mod people;
 
 use super::insert::InsertMessage;
@@ -100,6 +101,7 @@ impl<'a> Log<'a> {
             Inserted::Known => return self.duplicate(new, fingerprint),
             Inserted::Nowhere => return Ok(Outcome::Refused(ErrorCode::ConversationNotFound)),
         };
+        self.files_carried(&new.message)?;
         if let Some(turn) = &new.turn {
             self.turn_insert(turn)?;
         }
@@ -237,6 +239,9 @@ impl<'a> Log<'a> {
         head.changed = true;
         changed.changed_seq = head.last_seq.unsigned_abs();
         self.replace(&changed)?;
+        if changed.deleted_at.is_some() {
+            self.files_dropped(&message)?;
+        }
         Ok(Outcome::Changed(Box::new(changed)))
     }
 

@@ -11,6 +11,7 @@ use crate::messages::signed;
 use crate::pools::{Lite, Pools, read};
 use crate::schema::{conversations, messages, participants, turns};
 use crate::types::{At, Id};
+use crate::uploads::uploads_forget_place;
 use diesel::prelude::*;
 use diesel_async::pooled_connection::bb8::Pool;
 use diesel_async::{AsyncConnection, AsyncPgConnection, RunQueryDsl};
@@ -76,6 +77,7 @@ macro_rules! rows_delete {
         let log = messages::table.filter(messages::conversation_id.eq($id));
         diesel::delete(log.filter(messages::seq.lt($rest.unwrap_or(i64::MAX)))).execute($conn).await?;
         if $rest.is_none() {
+            uploads_forget_place!($conn, $id);
             diesel::delete(conversations::table.find($id)).execute($conn).await?;
             audit_insert!($entry).execute($conn).await?;
         }

@@ -30,6 +30,8 @@ pub(crate) enum Place {
     JobResult(Id),
     /// `assistants.prompt`
     Assistant(Id),
+    /// `uploads.name`
+    FileName(Id),
     /// `encryption_keys.proof`
     Proof,
     /// `encryption_secrets.sealed` of the fingerprints
@@ -56,6 +58,7 @@ impl Place {
             Self::DocumentTitle(document) => (20, document, none),
             Self::DocumentBody(document) => (21, document, none),
             Self::Passage { document, passage } => (22, document, passage),
+            Self::FileName(file) => (23, file, none),
         };
         let mut bytes = [what; 33];
         bytes[1..17].copy_from_slice(outer.0.as_bytes());
@@ -74,6 +77,7 @@ impl Place {
             Self::Profile(_) => "users",
             Self::JobPayload(_) | Self::JobResult(_) => "jobs",
             Self::Assistant(_) => "assistants",
+            Self::FileName(_) => "uploads",
             Self::Proof => "encryption_keys",
             Self::Fingerprints => "encryption_secrets",
         }

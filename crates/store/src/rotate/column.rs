@@ -22,6 +22,7 @@ pub(crate) enum Column {
     DocumentTitle,
     DocumentBody,
     Passage,
+    FileName,
 }
 
 /// A text that is due: its row, whose it is, itself, its key; and a plain fingerprint.
@@ -49,7 +50,7 @@ pub(super) struct Anew<'a> {
 }
 
 impl Column {
-    pub(crate) const ALL: [Self; 12] = [
+    pub(crate) const ALL: [Self; 13] = [
         Self::Title,
         Self::Content,
         Self::Attached,
@@ -62,6 +63,7 @@ impl Column {
         Self::DocumentTitle,
         Self::DocumentBody,
         Self::Passage,
+        Self::FileName,
     ];
 
     pub(super) const fn table(self) -> &'static str {
@@ -74,6 +76,7 @@ impl Column {
             Self::Prompt => "assistants",
             Self::DocumentTitle | Self::DocumentBody => "documents",
             Self::Passage => "passages",
+            Self::FileName => "uploads",
         }
     }
 
@@ -88,6 +91,7 @@ impl Column {
             Self::JobPayload => "payload",
             Self::JobResult => "result",
             Self::Prompt => "prompt",
+            Self::FileName => "name",
         }
     }
 
@@ -102,6 +106,7 @@ impl Column {
             Self::JobPayload => "payload_key",
             Self::JobResult => "result_key",
             Self::Prompt => "prompt_key",
+            Self::FileName => "name_key",
         }
     }
 
@@ -159,6 +164,7 @@ impl Column {
             Self::DocumentTitle => Place::DocumentTitle(*id),
             Self::DocumentBody => Place::DocumentBody(*id),
             Self::Passage => Place::Passage { document: *owner, passage: *id },
+            Self::FileName => Place::FileName(*id),
         }
     }
 

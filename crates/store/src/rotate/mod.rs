@@ -40,6 +40,8 @@ pub struct Rotated {
     pub prompts: u64,
     /// Titles, texts and passages of documents.
     pub documents: u64,
+    /// Names of files.
+    pub file_names: u64,
     /// When it is done: how many texts are still plain or under another key, because they cannot be read (the log names
     /// their rows), or because another server goes on to write so. 0: no key but the current one is needed any more.
     pub left: u64,
@@ -56,6 +58,7 @@ impl Rotated {
             Column::JobPayload | Column::JobResult => &mut self.jobs,
             Column::Prompt => &mut self.prompts,
             Column::DocumentTitle | Column::DocumentBody | Column::Passage => &mut self.documents,
+            Column::FileName => &mut self.file_names,
         };
         *counter += changed;
     }

@@ -241,6 +241,7 @@ async fn no_file_holds_what_was_plain_before_a_rotation() {
         prompts: 1,
         jobs: 3,
         documents: 0,
+        file_names: 0,
         left: 0,
     };
     assert_eq!(rotated, expected);

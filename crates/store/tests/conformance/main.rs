@@ -44,5 +44,6 @@ mod rooms;
 mod search;
 mod subject;
 mod turns;
+mod uploads;
 mod write;
 mod written_down;

@@ -27,7 +27,7 @@ macro_rules! step {
     };
 }
 
-const SQLITE: [Step; 10] = [
+const SQLITE: [Step; 12] = [
     step!("sqlite", "20261121000000", "2026-11-21-000000_init"),
     step!("sqlite", "20261121120000", "2026-11-21-120000_rooms"),
     step!("sqlite", "20261121180000", "2026-11-21-180000_routing"),
@@ -37,9 +37,11 @@ const SQLITE: [Step; 10] = [
     step!("sqlite", "20261129080000", "2026-11-29-080000_metadata"),
     step!("sqlite", "20261129090000", "2026-11-29-090000_usage"),
     step!("sqlite", "20261129100000", "2026-11-29-100000_jobs"),
+    step!("sqlite", "20261129110000", "2026-11-29-110000_documents"),
     step!("sqlite", "20261129120000", "2026-11-29-120000_assistants"),
+    step!("sqlite", "20261129130000", "2026-11-29-130000_files"),
 ];
-const POSTGRES: [Step; 10] = [
+const POSTGRES: [Step; 12] = [
     step!("postgres", "20261121000000", "2026-11-21-000000_init"),
     step!("postgres", "20261121120000", "2026-11-21-120000_rooms"),
     step!("postgres", "20261121180000", "2026-11-21-180000_routing"),
@@ -49,7 +51,9 @@ const POSTGRES: [Step; 10] = [
     step!("postgres", "20261129080000", "2026-11-29-080000_metadata"),
     step!("postgres", "20261129090000", "2026-11-29-090000_usage"),
     step!("postgres", "20261129100000", "2026-11-29-100000_jobs"),
+    step!("postgres", "20261129110000", "2026-11-29-110000_documents"),
     step!("postgres", "20261129120000", "2026-11-29-120000_assistants"),
+    step!("postgres", "20261129130000", "2026-11-29-130000_files"),
 ];
 
 /// The statements of `steps`, as a server that knew no later ones has left them.

@@ -1,7 +1,13 @@
 //! What a message has beside its text, as every dialect writes it.
 
+use parlor_domain::FileId;
 use parlor_domain::message::Message;
-use parlor_protocol::metadata::{Attachment, Citation, Score};
+use parlor_protocol::metadata::{Attachment, Citation, FileRef, Score};
+
+/// The files that a message is to carry.
+pub(crate) fn files_of(named: Option<Vec<FileRef>>) -> Vec<FileId> {
+    named.into_iter().flatten().map(FileRef::id).collect()
+}
 
 /// What a reply cites; none where it was deleted, or cites nothing.
 pub(crate) fn citations(message: &Message) -> Vec<Citation<'_>> {

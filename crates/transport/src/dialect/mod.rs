@@ -72,6 +72,11 @@ pub(crate) trait Dialect: Send + Sync + 'static {
     /// Reads a text frame.
     fn decode(&self, text: &str) -> Result<Incoming, Undecodable>;
 
+    /// Reads a binary frame; none where this dialect has none, and the connection ends.
+    fn binary(&self, _frame: Bytes) -> Option<Result<Incoming, Undecodable>> {
+        None
+    }
+
     /// What the upgrade's query asks for, its names and values decoded. Nothing, unless the dialect says otherwise.
     fn opening(&self, _query: &[(String, String)]) -> Opening {
         Opening::new()

@@ -135,3 +135,21 @@ pub(super) fn payloads(bytes: &Bytes) -> String {
     assert!(rest.is_empty(), "not a text frame: {rest:?}");
     lines
 }
+
+/// A file that can be read.
+pub(super) fn file() -> parlor_domain::ports::FileRecord {
+    parlor_domain::ports::FileRecord {
+        id: id(0x5000),
+        owner: id(0x2000),
+        conversation: Some(id(1)),
+        name: "größe.txt".into(),
+        media_type: "text/plain".into(),
+        size: 2_500_000,
+        chunk_size: 1_048_576,
+        status: parlor_domain::ports::FileStatus::Available,
+        checksum: Some(parlor_domain::ports::Checksum([7; 32])),
+        created_at: at(),
+        finished_at: Some(at()),
+        expires_at: at(),
+    }
+}

@@ -16,7 +16,7 @@ const NAMED: usize = 20;
 /// How the server is.
 #[derive(Serialize, ToSchema)]
 pub(super) struct Health {
-    /// `healthy`, `degraded` (no AI takes turns) or `unhealthy` (the database does not answer).
+    /// `healthy`, `degraded` (no AI takes turns, or the virus scanner does not answer) or `unhealthy` (the database does not answer).
     status: &'static str,
     agent: &'static str,
     version: &'static str,
@@ -33,7 +33,7 @@ pub(super) struct Checks {
     /// The backends that take turns, in the order in which they are asked, each name once; `unavailable` where there
     /// are none.
     ai: String,
-    /// There are no files to scan yet.
+    /// `ok` or `unreachable`; `off` where files are not scanned.
     scanner: &'static str,
 }
 
@@ -52,9 +52,9 @@ pub(crate) async fn health(state: axum::extract::State<Arc<State>>) -> Response 
     if let Err(error) = &database {
         tracing::warn!(%error, "the database does not answer");
     }
-    let ai = ai(&state);
+    let (ai, scanner) = (ai(&state), state.hub.scanner_health().await);
     let (code, status) = match &database {
-        Ok(()) if ai.is_none() => (StatusCode::OK, "degraded"),
+        Ok(()) if ai.is_none() || scanner == Some(false) => (StatusCode::OK, "degraded"),
         Ok(()) => (StatusCode::OK, "healthy"),
         Err(_) => (StatusCode::SERVICE_UNAVAILABLE, "unhealthy"),
     };
@@ -62,7 +62,11 @@ pub(crate) async fn health(state: axum::extract::State<Arc<State>>) -> Response 
         database: if database.is_ok() { "ok" } else { "unreachable" },
         bus: "off",
         ai: ai.unwrap_or_else(|| "unavailable".to_owned()),
-        scanner: "off",
+        scanner: match scanner {
+            None => "off",
+            Some(true) => "ok",
+            Some(false) => "unreachable",
+        },
     };
     let body = Health { status, agent: "Parlor", version: env!("CARGO_PKG_VERSION"), checks };
     (code, Json(body)).into_response()

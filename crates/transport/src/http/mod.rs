@@ -13,6 +13,7 @@ mod completions;
 mod config;
 mod cors;
 mod documents;
+mod files;
 mod health;
 mod input;
 mod live;
@@ -85,6 +86,11 @@ fn routes() -> OpenApiRouter<Arc<State>> {
         .routes(routes!(assistants::list, assistants::create))
         .routes(routes!(assistants::get, assistants::change, assistants::delete))
         .routes(routes!(assistants::of_room, assistants::set_of_room))
+        .routes(routes!(files::list))
+        .routes(routes!(files::upload).layer(DefaultBodyLimit::disable()))
+        .routes(routes!(files::get, files::delete))
+        .routes(routes!(files::preview))
+        .routes(routes!(files::link))
         .routes(routes!(audit::list))
         .routes(routes!(stats::stats))
         .routes(routes!(live::live))

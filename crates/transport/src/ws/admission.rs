@@ -74,7 +74,7 @@ impl Connection {
                 match burst.next().await {
                     Ok(Received::Text(text)) => return Ok(text),
                     Ok(Received::Ping(_) | Received::Pong(_)) => {}
-                    Ok(Received::Binary) => return Err(Some(Rejected::closing(CloseCode::Unsupported))),
+                    Ok(Received::Binary(_)) => return Err(Some(Rejected::closing(CloseCode::Unsupported))),
                     Err(Ended::Broken(code)) => return Err(Some(Rejected::closing(code))),
                     Ok(Received::Close(_)) | Err(Ended::Lost) => return Err(None),
                 }

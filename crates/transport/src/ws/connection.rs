@@ -147,7 +147,11 @@ impl Connection {
                     }
                     Ok(Received::Pong(None)) => {}
                     Ok(Received::Pong(Some(number))) => session.answered(number),
-                    Ok(Received::Binary) => return close(session, CloseCode::Unsupported).await,
+                    Ok(Received::Binary(frame)) => {
+                        if !Box::pin(self.binary(frame, session, life, &mut watching)).await {
+                            return close(session, CloseCode::Unsupported).await;
+                        }
+                    }
                     Ok(Received::Close(code)) => {
                         if is_clean(code) {
                             session.closed();
@@ -172,8 +176,31 @@ impl Connection {
         life: &Life,
         watching: &mut Option<Box<Watching>>,
     ) {
+        self.perform(self.dialect.decode(text), session, life, watching).await;
+    }
+
+    /// False where this dialect has no binary frames.
+    async fn binary(
+        &self,
+        frame: Bytes,
+        session: &mut Session,
+        life: &Life,
+        watching: &mut Option<Box<Watching>>,
+    ) -> bool {
+        let Some(incoming) = self.dialect.binary(frame) else { return false };
+        self.perform(incoming, session, life, watching).await;
+        true
+    }
+
+    async fn perform(
+        &self,
+        incoming: Result<Incoming, Undecodable>,
+        session: &mut Session,
+        life: &Life,
+        watching: &mut Option<Box<Watching>>,
+    ) {
         life.pulse.set_busy(true);
-        match self.dialect.decode(text) {
+        match incoming {
             Ok(Incoming::Command(command)) => session.handle(command).await,
             Ok(Incoming::Auth { token }) => {
                 Box::pin(self.extend(&token, session, life, watching)).await;

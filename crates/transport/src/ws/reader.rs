@@ -2,7 +2,8 @@
 
 use super::io::{Tap, TapReader};
 use super::scan::Scanner;
-use fastwebsockets::{Frame, OpCode, Role, WebSocketError, WebSocketRead, after_handshake_split};
+use bytes::Bytes;
+use fastwebsockets::{Frame, OpCode, Payload, Role, WebSocketError, WebSocketRead, after_handshake_split};
 use parking_lot::Mutex;
 use parlor_domain::CloseCode;
 use std::convert::Infallible;
@@ -11,7 +12,7 @@ use std::convert::Infallible;
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) enum Received {
     Text(String),
-    Binary,
+    Binary(Bytes),
     Ping(Vec<u8>),
     /// With the number of the ping that it answers, where it has one.
     Pong(Option<u64>),
@@ -102,7 +103,7 @@ impl Assembly {
             OpCode::Text | OpCode::Binary if self.kind.is_some() => return Err(protocol_error),
             OpCode::Continuation if self.kind.is_none() => return Err(protocol_error),
             OpCode::Text if frame.fin => text(frame.payload.into())?,
-            OpCode::Binary if frame.fin => Received::Binary,
+            OpCode::Binary if frame.fin => Received::Binary(binary(frame.payload)),
             opcode => {
                 if opcode != OpCode::Continuation {
                     self.kind = Some(opcode);
@@ -115,9 +116,22 @@ impl Assembly {
                     return Ok(None);
                 }
                 let parts = std::mem::take(&mut self.parts);
-                if self.kind.take() == Some(OpCode::Text) { text(parts)? } else { Received::Binary }
+                if self.kind.take() == Some(OpCode::Text) {
+                    text(parts)?
+                } else {
+                    Received::Binary(parts.into())
+                }
             }
         }))
+    }
+}
+
+/// The payload without a copy of it.
+fn binary(payload: Payload<'_>) -> Bytes {
+    match payload {
+        Payload::Bytes(bytes) => bytes.freeze(),
+        Payload::Owned(bytes) => bytes.into(),
+        other => Bytes::copy_from_slice(&other),
     }
 }
 

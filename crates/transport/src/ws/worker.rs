@@ -90,7 +90,7 @@ impl Input {
                     Ok(Received::Text(text)) => self.message(&text),
                     Ok(Received::Ping(payload)) => Ok(Some(frame::control(OpCode::Pong, &payload))),
                     Ok(Received::Pong(_)) => Ok(None),
-                    Ok(Received::Binary) => Err(CloseCode::Unsupported.into()),
+                    Ok(Received::Binary(_)) => Err(CloseCode::Unsupported.into()),
                     Ok(Received::Close(code)) => Err(End::Client(code)),
                     Err(ended) => Err(ended.into()),
                 };

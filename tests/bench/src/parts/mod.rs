@@ -2,6 +2,7 @@
 
 pub(crate) mod export;
 pub(crate) mod fanout;
+pub(crate) mod files;
 pub(crate) mod idle;
 pub(crate) mod joins;
 pub(crate) mod relay;

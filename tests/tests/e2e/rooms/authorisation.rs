@@ -2,8 +2,9 @@
 //! here fails.
 
 use parlor_tests::client::id;
+use parlor_tests::files::PNG;
 use parlor_tests::http::{self, Answer};
-use parlor_tests::{Rooms, TestApp};
+use parlor_tests::{Files, Rooms, TestApp};
 use serde_json::{Value, json};
 use std::collections::BTreeSet;
 
@@ -54,6 +55,11 @@ const fn of_document(member: Gets, owner: u16) -> Who {
     Who::Each { stranger: NO_DOCUMENT, member, admin: NO_DOCUMENT, owner: (owner, "") }
 }
 
+/// A file's that was uploaded into a room: its members may read it.
+const fn of_file(member: Gets, owner: u16) -> Who {
+    Who::Each { stranger: NO_FILE, member, admin: NO_FILE, owner: (owner, "") }
+}
+
 /// The server's own affairs.
 const FOR_ADMINS: Who =
     Who::Each { stranger: FORBIDDEN, member: FORBIDDEN, admin: (200, ""), owner: FORBIDDEN };
@@ -61,6 +67,8 @@ const NO_ROOM: Gets = (404, "ROOM_NOT_FOUND");
 const NO_SESSION: Gets = (404, "CONVERSATION_NOT_FOUND");
 const NO_JOB: Gets = (404, "JOB_NOT_FOUND");
 const NO_DOCUMENT: Gets = (404, "NOT_FOUND");
+const NO_FILE: Gets = (404, "UPLOAD_NOT_FOUND");
+const NO_FORM: Gets = (400, "INVALID_REQUEST");
 const FORBIDDEN: Gets = (403, "FORBIDDEN");
 const CONFLICT: Gets = (409, "CONFLICT");
 
@@ -101,6 +109,16 @@ const ROUTES: &[Row] = &[
     row("POST /api/v1/ai/documents", document, of_room(FORBIDDEN, 201)),
     row("GET /api/v1/ai/documents/{document_id}", nothing, of_document((200, ""), 200)),
     row("DELETE /api/v1/ai/documents/{document_id}", nothing, of_document(FORBIDDEN, 204)),
+    row("GET /api/v1/files", nothing, Who::Own(200)),
+    row(
+        "POST /api/v1/files",
+        nothing,
+        Who::Each { stranger: NO_FORM, member: NO_FORM, admin: NO_FORM, owner: NO_FORM },
+    ),
+    row("GET /api/v1/files/{file_id}", nothing, of_file((200, ""), 200)),
+    row("GET /api/v1/files/{file_id}/preview", nothing, of_file((200, ""), 200)),
+    row("POST /api/v1/files/{file_id}/link", nothing, of_file((200, ""), 200)),
+    row("DELETE /api/v1/files/{file_id}", nothing, of_file(FORBIDDEN, 204)),
     row("DELETE /api/v1/ws/rooms/{room_id}", nothing, of_room(FORBIDDEN, 204)),
     row("GET /api/v1/ai/assistants", nothing, Who::Own(200)),
     row("POST /api/v1/ai/assistants", || json!({"name": "chef"}), Who::Own(201)),
@@ -197,6 +215,8 @@ async fn every_route_refuses_strangers() {
     let session = app.asker(&ann).await.new_session("echo a secret").await;
     let made = app.ask(&ann, "POST", "/api/v1/ai/assistants", json!({"name": "own"})).await.json();
     let assistant = id(&made["id"]);
+    let file = Files::new(&app, &ann).add(&[("room_id", "secret")], "red.png", PNG).await;
+    let no_file = format!("{}{}", &file[..35], if file.ends_with('0') { '1' } else { '0' });
     // Of the same form as one that is there, and nobody's.
     let nobodys = format!("{}{}", &session[..35], if session.ends_with('0') { '1' } else { '0' });
     let work = json!({"type": "generate-completion", "message": "echo a secret"});
@@ -212,16 +232,17 @@ async fn every_route_refuses_strangers() {
     for Row { operation, body, who } in ROUTES {
         let secured = listed.iter().any(|(listed, secured)| listed == operation && *secured);
         let (method, form) = operation.split_once(' ').unwrap();
-        let named = |room: &str, session: &str, job: &str, assistant: &str, document: &str| {
+        let named = |room: &str, session: &str, job: &str, assistant: &str, document: &str, file: &str| {
             form.replace("{room_id}", room)
                 .replace("{session_id}", session)
                 .replace("{conversation_id}", session)
                 .replace("{job_id}", job)
                 .replace("{assistant_id}", assistant)
                 .replace("{document_id}", document)
+                .replace("{file_id}", file)
         };
-        let path = named("secret", &session, &job, &assistant, &document);
-        let absent = named("nowhere", &nobodys, &nobodys, &nobodys, &nobodys);
+        let path = named("secret", &session, &job, &assistant, &document, &file);
+        let absent = named("nowhere", &nobodys, &nobodys, &nobodys, &nobodys, &no_file);
         let ask = async |token: Option<&str>| http::ask(app.address(), method, &path, token, &body()).await;
         let gets = async |token: Option<&str>, (status, code): Gets| {
             let answer = ask(token).await;
@@ -323,6 +344,11 @@ fn frames(message: &str, user: &str) -> Vec<(&'static str, Value, Option<&'stati
         ("delete", json!({"message_id": message}), Some("MESSAGE_NOT_FOUND")),
         ("react", json!({"message_id": message, "emoji": "👍"}), Some("MESSAGE_NOT_FOUND")),
         ("stop", json!({"room_id": room}), Some("ROOM_NOT_FOUND")),
+        (
+            "file_upload",
+            json!({"room_id": room, "upload_type": "init", "file_name": "a.txt", "file_size": 1}),
+            Some("ROOM_NOT_FOUND"),
+        ),
         ("regenerate", json!({"room_id": room, "message_id": message}), Some("ROOM_NOT_FOUND")),
         ("resume", json!({"positions": [{"room_id": room, "seq": 0}]}), Some("ROOM_NOT_FOUND")),
     ]

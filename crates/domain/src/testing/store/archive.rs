@@ -91,6 +91,7 @@ impl ConversationStore for MemoryStore {
             for (_, id) in &due {
                 log.forget(*id);
                 inner.people.audit(vec![entry(id)]);
+                inner.files.forget_conversation(*id);
             }
             due.len()
         })

@@ -32,7 +32,7 @@ pub(super) struct Conversation {
 pub(super) struct Person {
     /// None: removed.
     pub(super) role: Option<MemberRole>,
-    joined_at: Timestamp,
+    pub(super) joined_at: Timestamp,
     pub(super) visible_after: Seq,
     pub(super) delivered: Seq,
     read: Seq,

@@ -1,6 +1,7 @@
 //! The newest messages that fit into a context, in whole exchanges.
 
 use super::estimate_tokens;
+use super::files::Told;
 use crate::MessageId;
 use crate::message::{Author, KIND_USER, Message, TurnStatus};
 use crate::ports::{ContextMessage, Speaker};
@@ -24,13 +25,22 @@ impl Window {
         Self { target, left, names_people: false, answered: HashSet::new(), pieces: VecDeque::new() }
     }
 
-    /// Takes one more message. False where it does not fit.
-    pub(super) fn take(&mut self, message: Message) -> bool {
+    /// How many tokens are left beside a message that carries files; none where it carries none, is not heard, or does not
+    /// fit.
+    pub(super) fn room_beside(&self, message: &Message) -> Option<usize> {
+        let carries = message.metadata.as_ref().is_some_and(|it| !it.attachments.is_empty());
+        let heard = carries && self.speaker(message).is_some();
+        heard.then(|| self.left.checked_sub(estimate_tokens(&message.content))).flatten()
+    }
+
+    /// Takes one more message with what its files say, which must have room beside it. False where it does not fit.
+    pub(super) fn take(&mut self, mut message: Message, files: Told) -> bool {
         let Some(speaker) = self.speaker(&message) else { return true };
-        let cost = estimate_tokens(&message.content);
+        let cost = estimate_tokens(&message.content) + files.tokens;
         if cost > self.left {
             return false;
         }
+        message.content += &files.text;
         self.left -= cost;
         let question = message.reply.as_ref().map_or(message.id, |reply| reply.in_reply_to);
         if speaker == Speaker::Assistant {
@@ -45,6 +55,7 @@ impl Window {
                 content: message.content,
                 at: Some(message.created_at),
                 extra: None,
+                images: files.images,
             },
         ));
         true
@@ -122,7 +133,7 @@ mod tests {
             let target = message(user, &"t".repeat(last), None);
             let mut window = Window::new(target.id, budget, system.as_deref());
             let whole: Vec<_> = std::iter::once(&target).chain(log.iter().rev()).cloned().collect();
-            let taken = whole.into_iter().take_while(|message| window.take(message.clone())).count();
+            let taken = whole.into_iter().take_while(|message| window.take(message.clone(), Told::default())).count();
             let instructions = system.as_deref().map_or(0, estimate_tokens);
             match window.finish(system.as_deref()) {
                 None => prop_assert!(instructions + estimate_tokens(&target.content) > budget),

@@ -211,6 +211,7 @@ async fn apply(op: Op, number: usize, server: &TestHub, id: ConversationId, read
                 kind: kind.into(),
                 content_type: None,
                 client_id: Some(number.to_string()),
+                attachments: Vec::new(),
                 options: TurnOptions::default(),
             };
             readers[who].act(Action::Send(draft)).await;

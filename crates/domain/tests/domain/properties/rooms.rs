@@ -271,6 +271,7 @@ impl World {
             kind: "user".into(),
             content_type: None,
             client_id: Some(number.to_string()),
+            attachments: Vec::new(),
             options: TurnOptions::default(),
         };
         self.devices[who].act(Action::Send(draft)).await;

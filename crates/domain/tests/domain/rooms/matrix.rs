@@ -5,7 +5,9 @@ use crate::client::{Client, settle};
 use crate::world::{log, server};
 use parlor_domain::room::{MemberRole, RoomKind};
 use parlor_domain::testing::TestHub;
-use parlor_domain::{Action, Draft, MessageId, Place, Position, RoomAction, TurnOptions, UserId};
+use parlor_domain::{
+    Action, Draft, MessageId, Place, Position, RoomAction, TurnOptions, UploadAction, UploadDraft, UserId,
+};
 
 /// What a stranger gets for an action in a private and a group room.
 enum Stranger {
@@ -20,7 +22,7 @@ enum Stranger {
 }
 
 /// How many kinds of actions there are. A new kind does not compile in [`kind`], and then needs its row here.
-const KINDS: usize = 22;
+const KINDS: usize = 23;
 
 fn kind(action: &Action) -> usize {
     match action {
@@ -46,6 +48,7 @@ fn kind(action: &Action) -> usize {
         Action::Ask { .. } => 19,
         Action::StopOwn => 20,
         Action::FollowOwn => 21,
+        Action::Upload(_) => 22,
     }
 }
 
@@ -59,9 +62,12 @@ fn rows(place: &Place, message: MessageId, member: UserId) -> Vec<(Action, Stran
         kind: "user".into(),
         content_type: None,
         client_id: None,
+        attachments: Vec::new(),
         options: options.clone(),
     };
     let note = Draft { kind: "note".into(), client_id: Some("c1".into()), ..draft.clone() };
+    let file =
+        UploadDraft { place: Some(place.clone()), name: "a.txt".into(), size: 1, media_type: String::new() };
     let mut rows = vec![
         (Action::Join(place.clone()), NoRoom),
         (Action::Leave(place.clone()), Nothing("left")),
@@ -82,6 +88,7 @@ fn rows(place: &Place, message: MessageId, member: UserId) -> Vec<(Action, Stran
         (Action::Read { place: place.clone(), seq: 1 }, NoRoom),
         (Action::Resume(vec![Position { place: place.clone(), seq: 0, epoch: None }]), NoRoom),
         (Action::History { place: place.clone(), before: None, limit: 10 }, NoRoom),
+        (Action::Upload(UploadAction::Init(file)), NoRoom),
         (Action::Sync, Nothing("synced")),
         (Action::Heads, Nothing("heads []")),
         (Action::Hold, Nothing("")),

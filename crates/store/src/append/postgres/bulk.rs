@@ -19,8 +19,10 @@ use parlor_domain::ports::NewTurn;
 use std::borrow::Cow;
 use std::collections::HashMap;
 
+mod files;
 mod people;
 
+pub(super) use self::files::files_move;
 pub(super) use self::people::{audit_append, conversations_delete, parts_delete, parts_set};
 
 bulk! {

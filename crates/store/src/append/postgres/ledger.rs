@@ -5,6 +5,7 @@ mod people;
 
 use super::bulk;
 use super::known::{Found, Head, Known, Turn};
+use crate::append::files::{Carried, carried};
 use crate::append::people::Part;
 use crate::append::row::Row;
 use crate::audit::AuditRow;
@@ -72,6 +73,9 @@ pub(super) struct Changes<'a> {
     pub(super) messages: Vec<Row<'a>>,
     /// The places of the entries whose messages were changed.
     pub(super) edits: BTreeSet<usize>,
+    /// The files of new messages, and those of deleted ones.
+    pub(super) carried: Vec<Carried>,
+    pub(super) dropped: Vec<Carried>,
     pub(super) turns: Vec<&'a NewTurn>,
     pub(super) checkpoints: HashMap<Id, (At, Option<&'a str>)>,
     pub(super) ends: Vec<&'a Message>,
@@ -207,6 +211,9 @@ impl<'a> Ledger<'a> {
         }
         let row = Row::of(message, fingerprint, 0);
         let stored = self.append(row, message, None);
+        if stored.is_ok() {
+            self.changes.carried.extend(carried(message));
+        }
         if let Some(turn) = &new.turn {
             self.turn_insert(turn);
         }
@@ -284,6 +291,9 @@ impl<'a> Ledger<'a> {
         head.updated_at = change.at.into();
         head.changed = true;
         changed.changed_seq = head.last_seq.unsigned_abs();
+        if changed.deleted_at.is_some() {
+            self.changes.dropped.extend(carried(&message));
+        }
         self.entries[place] = Entry::Whole(changed.clone());
         self.changes.edits.insert(place);
         Ok(Outcome::Changed(changed))
@@ -365,6 +375,7 @@ impl<'a> Ledger<'a> {
         bulk::parts_delete(connection, gone).await?;
         bulk::messages_insert(connection, &self.changes.messages).await?;
         bulk::messages_change(connection, cipher, edited).await?;
+        bulk::files_move(connection, &self.changes.carried, &self.changes.dropped).await?;
         bulk::turns_insert(connection, &self.changes.turns).await?;
         bulk::turns_checkpoint(connection, cipher, &self.changes.checkpoints).await?;
         bulk::turns_end(connection, &self.changes.ends).await?;

@@ -3,7 +3,7 @@
 //!
 //! Other nodes append to the same conversations at the same time. What keeps the seqs gapless and the resends out is
 //! the order of locks, the same in every transaction: first the fingerprints of messages that make a conversation
-//! (advisory locks, since there is no row yet), then the conversations, then the turns, then the participants, each kind
+//! (advisory locks, since there is no row yet), then the conversations, then the turns, then the participants, then the files that messages carry, each kind
 //! in the order of its keys. Nothing is looked up before what it depends on is locked, and each statement sees what was
 //! committed before it (READ COMMITTED).
 //!

@@ -56,6 +56,7 @@ fn draft(data: wire::SendMessage) -> Result<Draft, Refusal> {
         kind: KIND_USER.to_owned(),
         content_type: data.content_type.filter(|it| it != TEXT),
         client_id: data.client_message_id,
+        attachments: Vec::new(),
         options: TurnOptions { model: data.model, restarts, ..TurnOptions::default() },
     })
 }

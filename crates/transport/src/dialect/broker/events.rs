@@ -37,6 +37,7 @@ pub(super) fn write(body: &EventBody, frames: &mut Frames) {
         | EventBody::TurnRestarted { .. }
         | EventBody::Updated(_)
         | EventBody::Members { .. }
+        | EventBody::File(_)
         | EventBody::Presence { .. }
         | EventBody::Read { .. }
         | EventBody::ReadElsewhere { .. } => {}

@@ -55,6 +55,7 @@ pub(super) fn frame(reply: &Reply) -> Option<ServerFrame<'_>> {
         | ReplyBody::RoomLeft { .. }
         | ReplyBody::RoomDeleted { .. }
         | ReplyBody::Member { .. }
+        | ReplyBody::Upload(_)
         | ReplyBody::Synced { .. }
         | ReplyBody::NothingToStop => return None,
     })

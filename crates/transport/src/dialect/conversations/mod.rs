@@ -1,7 +1,7 @@
 //! The `conversations` dialect: `GET /api/v1/chat/ws`.
 
 use super::{Dialect, Greeting, Incoming, Undecodable, history_limit, jobs, reactions};
-use crate::dialect::metadata::{attachments, citations};
+use crate::dialect::metadata::{attachments, citations, files_of};
 use crate::frame::{self, Frames};
 use bytes::Bytes;
 use parlor_domain::message::{Author, Message, Summary};
@@ -89,6 +89,7 @@ impl Dialect for Conversations {
             }
             // Of rooms this dialect has no words.
             EventBody::Members { .. }
+            | EventBody::File(_)
             | EventBody::Presence { .. }
             | EventBody::Read { .. }
             | EventBody::ReadElsewhere { .. } => {}
@@ -137,6 +138,7 @@ fn incoming_of(incoming: wire::Incoming) -> Result<Incoming, Undecodable> {
             kind: data.message_type,
             content_type: None,
             client_id: data.client_message_id,
+            attachments: files_of(data.attachments),
             options: options(data.assistant_id, data.restart),
         }),
         ClientFrame::StreamResponse(data) => Action::Stream {
@@ -236,6 +238,7 @@ fn reply_frame<'a>(body: &'a ReplyBody, correlation: &'a Correlation) -> Option<
         | ReplyBody::RoomLeft { .. }
         | ReplyBody::RoomDeleted { .. }
         | ReplyBody::Member { .. }
+        | ReplyBody::Upload(_)
         | ReplyBody::Answered { .. }
         | ReplyBody::Synced { .. }
         | ReplyBody::NothingToStop => return None,

@@ -1,5 +1,7 @@
 //! From a client's frames, and the upgrade's query, to commands.
 
+use super::files;
+use crate::dialect::metadata::files_of;
 use crate::dialect::{Incoming, Opening, Undecodable, history_limit};
 use parlor_domain::message::Edit;
 use parlor_domain::room::{AiMode, MemberRole, RoomKind};
@@ -38,7 +40,7 @@ pub(super) fn incoming(incoming: wire::Incoming) -> Result<Incoming, Undecodable
 
 fn action(frame: ClientFrame) -> Result<Action, Refusal> {
     Ok(match frame {
-        ClientFrame::Chat(data) => Action::Send(draft(data)?),
+        ClientFrame::Chat(data) => Action::Send(draft(data)),
         ClientFrame::JoinRoom(data) => Action::Room(RoomAction::Enter(RoomDraft {
             id: room(data.room_id)?,
             name: data.room_name,
@@ -88,6 +90,7 @@ fn action(frame: ClientFrame) -> Result<Action, Refusal> {
             },
         },
         ClientFrame::Resume(data) => Action::Resume(positions(data.positions)?),
+        ClientFrame::FileUpload(upload) => Action::Upload(files::action(upload)?),
         // The last three are no commands, and were taken out before.
         ClientFrame::Ping
         | ClientFrame::Auth(_)
@@ -96,16 +99,14 @@ fn action(frame: ClientFrame) -> Result<Action, Refusal> {
     })
 }
 
-fn draft(data: wire::SendChat) -> Result<Draft, Refusal> {
-    if data.attachments.is_some_and(|files| !files.is_empty()) {
-        return Err(Refusal::of(ErrorCode::UploadNotFound));
-    }
-    Ok(Draft {
+fn draft(data: wire::SendChat) -> Draft {
+    Draft {
         place: named(data.room_id, data.conversation_id),
         content: data.message,
         kind: parlor_domain::message::KIND_USER.to_owned(),
         content_type: None,
         client_id: data.message_id,
+        attachments: files_of(data.attachments),
         options: TurnOptions {
             model: data.model_preference,
             system_prompt: data.system_prompt,
@@ -114,7 +115,7 @@ fn draft(data: wire::SendChat) -> Result<Draft, Refusal> {
             restarts: data.restart.unwrap_or_default(),
             ..TurnOptions::default()
         },
-    })
+    }
 }
 
 fn change(message: MessageId, edit: Edit) -> Action {
@@ -130,7 +131,7 @@ fn positions(positions: Vec<wire::Position>) -> Result<Vec<Position>, Refusal> {
 }
 
 /// The conversation that a frame names. A room's client may know its conversation too, and name both: the room counts.
-fn named(room: Option<RoomId>, conversation: Option<ConversationId>) -> Option<Place> {
+pub(super) fn named(room: Option<RoomId>, conversation: Option<ConversationId>) -> Option<Place> {
     room.map(Place::Room).or_else(|| conversation.map(Place::Conversation))
 }
 

@@ -1,5 +1,6 @@
 //! From what is pushed to frames.
 
+use super::files;
 use super::messages::{error, message, name, updated};
 use crate::dialect::jobs;
 use crate::frame::Frames;
@@ -29,6 +30,10 @@ pub(super) fn write(body: &EventBody, room: Option<&RoomId>, frames: &mut Frames
         })),
         EventBody::Members { conversation, user, role, by } => {
             write(members(*conversation, room, *user, *role, *by));
+        }
+        EventBody::File(file) => {
+            let body = files::available(file);
+            write(ServerBody::FileUpload(wire::FileUpload { body, request_id: None }));
         }
         EventBody::Presence { conversation, changes } => {
             presence(*conversation, room, changes).into_iter().for_each(write);

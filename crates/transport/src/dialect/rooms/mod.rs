@@ -3,6 +3,7 @@
 
 mod commands;
 mod events;
+mod files;
 mod messages;
 mod replies;
 
@@ -39,6 +40,10 @@ impl Dialect for Rooms {
                 },
             }),
         }
+    }
+
+    fn binary(&self, frame: Bytes) -> Option<Result<Incoming, Undecodable>> {
+        Some(files::binary(frame))
     }
 
     fn opening(&self, query: &[(String, String)]) -> Opening {

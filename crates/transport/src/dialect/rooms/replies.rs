@@ -1,5 +1,6 @@
 //! From answers to frames.
 
+use super::files;
 use super::messages::{error, message, updated};
 use parlor_domain::message::Message;
 use parlor_domain::{ConversationId, Correlation, ErrorCode, EventBody, Refusal, Reply, ReplyBody, RoomId};
@@ -70,6 +71,9 @@ fn body(reply: &Reply) -> Option<ServerBody<'_>> {
                 epoch: (&**epoch).into(),
                 request_id,
             })
+        }
+        ReplyBody::Upload(upload) => {
+            ServerBody::FileUpload(wire::FileUpload { body: files::told(upload), request_id })
         }
         ReplyBody::Heads(heads) => {
             ServerBody::Pong(wire::Pong { heads: heads.iter().copied().collect(), request_id })

@@ -3,13 +3,13 @@
 use super::{Dialect, Incoming, Rooms};
 use crate::dialect::Greeting;
 use crate::dialect::samples::{
-    at, changed, deleted, id, jobs, message, payloads, room, tool_call, turn_reply,
+    at, changed, deleted, file, id, jobs, message, payloads, room, tool_call, turn_reply,
 };
 use parlor_domain::message::{Author, Message, Summary, TurnStatus};
 use parlor_domain::room::{AiMode, MemberRole, Room, RoomKind};
 use parlor_domain::{
     Action, Command, ConversationId, Correlation, ErrorCode, Event, EventBody, Place, Presence, Refusal,
-    Reply, ReplyBody, RoomAction, RoomDraft, RoomJoined, TurnOptions, TurnPart, TurnRef, UserId,
+    Reply, ReplyBody, RoomAction, RoomDraft, RoomJoined, TurnOptions, TurnPart, TurnRef, UploadReply, UserId,
 };
 use std::sync::Arc;
 use std::time::Duration;
@@ -42,6 +42,7 @@ fn events() -> Vec<EventBody> {
         }),
         EventBody::Members { conversation, user, role: Some(MemberRole::Moderator), by: id(0x2001) },
         EventBody::Members { conversation, user, role: None, by: id(0x2001) },
+        EventBody::File(Arc::new(file())),
         EventBody::Presence { conversation, changes: vec![presence(1, true)] },
         EventBody::Presence { conversation, changes: vec![presence(1, true), presence(2, false)] },
         typing(Author::User(user), Some("ann".into())),
@@ -119,6 +120,10 @@ fn answers() -> Vec<ReplyBody> {
         ReplyBody::Synced { incomplete: Vec::new() },
         ReplyBody::Synced { incomplete: vec![conversation] },
         ReplyBody::Resumed { conversation, from_seq: 1, last_seq: 2, recovered: true, epoch: "e".into() },
+        ReplyBody::Upload(UploadReply::Ready { file: id(0x5000), chunk_size: 1_048_576, total: 3 }),
+        ReplyBody::Upload(UploadReply::Chunk { file: id(0x5000), index: 2, received: 1, total: 3 }),
+        ReplyBody::Upload(UploadReply::Status { file: Box::new(file()), missing: vec![0, 1], total: 3 }),
+        ReplyBody::Upload(UploadReply::Finished(Box::new(file()))),
         ReplyBody::Heads(vec![(conversation, 2)]),
         ReplyBody::Refused {
             refusal: Refusal::retry_after(ErrorCode::RateLimit, Duration::from_millis(1_001)),
@@ -240,8 +245,9 @@ fn bad_requests_are_refused_by_name() {
     check("resume", r#"{"positions":[{"seq":1}]}"#, invalid);
     let owner = format!(r#"{{"room_id":"a","user_id":"{}","role":"owner"}}"#, id::<UserId>(1));
     check("add_member", &owner, invalid);
-    check("file_upload", r#"{"upload_type":"init"}"#, ErrorCode::UnknownType);
-    check("chat", r#"{"message":"x","attachments":["f"]}"#, ErrorCode::UploadNotFound);
+    check("file_upload", r#"{"upload_type":"init"}"#, invalid);
+    check("file_upload", r#"{"upload_type":"more"}"#, invalid);
+    check("chat", r#"{"message":"x","attachments":["f"]}"#, ErrorCode::InvalidRequest);
 }
 
 fn opening(query: &[(&str, &str)]) -> Vec<Result<Action, ErrorCode>> {

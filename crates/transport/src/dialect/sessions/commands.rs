@@ -1,6 +1,7 @@
 //! From frames to commands.
 
 use crate::dialect::Incoming;
+use crate::dialect::metadata::files_of;
 use parlor_domain::message::KIND_USER;
 use parlor_domain::{Action, Command, Correlation, Draft, Place, TurnOptions};
 use parlor_protocol::sessions as wire;
@@ -37,6 +38,7 @@ fn ask(request: wire::Ask) -> Action {
         kind: request.message_type.unwrap_or_else(|| KIND_USER.to_owned()),
         content_type: None,
         client_id: request.client_message_id,
+        attachments: files_of(request.attachments),
         options,
     };
     Action::Ask { draft, pieces }

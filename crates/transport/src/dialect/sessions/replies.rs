@@ -24,6 +24,7 @@ pub(super) fn frame(reply: &Reply) -> Option<ServerFrame<'_>> {
         | ReplyBody::RoomLeft { .. }
         | ReplyBody::RoomDeleted { .. }
         | ReplyBody::Member { .. }
+        | ReplyBody::Upload(_)
         | ReplyBody::Changed { .. }
         | ReplyBody::Sent { .. }
         | ReplyBody::Stopped { .. }

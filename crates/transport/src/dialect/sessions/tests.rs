@@ -127,6 +127,7 @@ fn frames_become_commands() {
         kind: "user".into(),
         content_type: None,
         client_id: None,
+        attachments: Vec::new(),
         options: TurnOptions { restarts: true, raw_events: true, ..TurnOptions::default() },
     };
     let plain = Action::Ask { draft: draft.clone(), pieces: false };

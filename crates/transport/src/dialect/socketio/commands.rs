@@ -42,6 +42,7 @@ fn chat_start(start: ChatStart, user: UserId) -> Result<Command, Undecodable> {
         kind: KIND_USER.to_owned(),
         content_type: None,
         client_id: start.client_message_id,
+        attachments: Vec::new(),
         options,
     };
     Ok(Command { action: Action::Ask { draft, pieces: true }, correlation })

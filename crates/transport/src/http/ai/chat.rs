@@ -52,6 +52,7 @@ pub(crate) fn draft(request: wire::ChatRequest) -> Draft {
         kind: KIND_USER.to_owned(),
         content_type: None,
         client_id: request.client_message_id,
+        attachments: Vec::new(),
         options,
     }
 }

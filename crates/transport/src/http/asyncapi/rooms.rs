@@ -3,7 +3,7 @@
 use super::channel::Channel;
 use parlor_protocol::rooms::{
     AddMember, Delete, Edit, History, JoinRoom, React, Read, Regenerate, RemoveMember, Resume, RoomRef,
-    SendChat, ServerBody, SetTyping, Stop,
+    SendChat, ServerBody, SetTyping, Stop, Upload,
 };
 use serde_json::json;
 
@@ -48,6 +48,7 @@ pub(super) fn channel() -> Channel {
         .client::<Stop>("stop", "End a turn early, keeping what it produced.")
         .client::<Regenerate>("regenerate", "Make another reply.")
         .client::<Resume>("resume", "Get what was missed of conversations, and join them.")
+        .client::<Upload>("file_upload", "Upload a file; a chunk may also be a binary frame.")
         .plain_client("ping", "Ask for the heads of the joined conversations.", &json!({}))
         .plain_client("subscribe_live", "Get the figures of this node as they go. For admins.", &json!({}))
         .plain_client("unsubscribe_live", "Get the figures of this node no more.", &json!({}))

@@ -30,6 +30,7 @@ impl World {
             kind: "plan".into(),
             content_type: None,
             client_id: None,
+            attachments: Vec::new(),
             options,
         };
         let action = Action::Ask { draft, pieces: false };

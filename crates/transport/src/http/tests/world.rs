@@ -170,6 +170,7 @@ impl World {
             moderator: None,
             embedder: Some(Arc::new(WordEmbedder::default())),
             extractor: Some(Arc::new(PlainExtractor)),
+            files: None,
         };
         let hub = Hub::start(ports, Settings::default()).await.unwrap();
         Self { router: Server::new(hub.clone(), options).router(), backend, hub, store, accounts, clock }

@@ -69,6 +69,7 @@ async fn from_server(
         client_message_id: None,
         assistant_id: None,
         restart: None,
+        attachments: None,
     };
     connection.send(&ClientFrame::SendMessage(prompt)).await?;
     let mut complete = false;

@@ -1,0 +1,2 @@
+DROP TABLE upload_places;
+DROP TABLE uploads;
