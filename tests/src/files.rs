@@ -57,7 +57,8 @@ pub fn zip_bomb(mebibytes: u32) -> Vec<u8> {
 /// So many zeros, or up to 257 more, as one block of DEFLATE (RFC 1951 §3.2.6): a zero, then copies of it.
 fn zeros(count: u32) -> Vec<u8> {
     let mut bits: Vec<u8> = vec![1, 1, 0];
-    let mut code = |code: u32, length: u32| bits.extend((0..length).rev().map(|at| (code >> at & 1) as u8));
+    let mut code =
+        |code: u32, length: u32| bits.extend((0..length).rev().map(|at| u8::from(code >> at & 1 == 1)));
     code(0b0011_0000, 8);
     for _ in 0..count.div_ceil(258) {
         code(0b1100_0101, 8);

@@ -182,7 +182,7 @@ impl Session {
             Action::Join(place) => self.join(place, correlation).await,
             Action::Ask { draft, pieces } => self.ask(draft, pieces, correlation).await,
             Action::Room(action) => self.room(action, correlation).await,
-            Action::Upload(action) => Box::pin(self.upload(action, correlation)).await,
+            Action::Upload(action) => self.upload(action, correlation).await,
             Action::Change { message, edit } => self.change(message, edit, correlation).await,
             Action::Stream { place, message, options } => {
                 self.stream(place, message, options, correlation).await;

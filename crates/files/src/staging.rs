@@ -2,8 +2,10 @@
 //!
 //! `ID.part` has the bytes. A chunk that is as large as its place stands in its place, and any other behind them all, so
 //! that most uploads, when they are whole, are the file that they will be. `ID.map` says where each chunk is: it is
-//! written behind the bytes, so that what it tells is there, whenever the process dies. (Where the machine dies it may
-//! tell of bytes that were lost: the checksum of the whole finds that out.)
+//! written behind the bytes, so that what it tells is there, whenever the process dies.
+//!
+//! Each chunk is flushed to the disk, and only a few are at once: where many files come, what the disk has not taken yet
+//! would be hundreds of megabytes, and the next commit of a database beside them would wait for all of it.
 
 use crate::pieces::{blocking, pieces};
 use bytes::Bytes;
@@ -13,6 +15,8 @@ use std::fs::{self, File, OpenOptions};
 use std::io::{self, Read, Seek, SeekFrom, Write};
 use std::ops::Range;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use tokio::sync::Semaphore;
 
 const PART: &str = "part";
 const MAP: &str = "map";
@@ -21,10 +25,14 @@ const HEADER: usize = 16;
 /// Then a chunk each: where it is, and how many bytes it has.
 const ENTRY: usize = 12;
 
+/// How many chunks are written at once.
+const WRITES: usize = 4;
+
 /// The folder.
 #[derive(Debug, Clone)]
 pub(crate) struct Staging {
     folder: PathBuf,
+    writes: Arc<Semaphore>,
 }
 
 /// Where the chunks of an upload are.
@@ -39,7 +47,7 @@ impl Staging {
     /// A folder that is made if need be, for its owner alone.
     pub(crate) fn open(folder: &Path) -> io::Result<Self> {
         make_folder(folder)?;
-        Ok(Self { folder: folder.to_owned() })
+        Ok(Self { folder: folder.to_owned(), writes: Arc::new(Semaphore::new(WRITES)) })
     }
 
     fn path(&self, file: FileId, what: &str) -> PathBuf {
@@ -65,12 +73,16 @@ impl Staging {
         chunk: Bytes,
     ) -> io::Result<()> {
         let staging = self.clone();
+        // Held until it is done, also where nobody waits for that any more. It is never closed.
+        let turn = Arc::clone(&self.writes).acquire_owned().await.map_err(io::Error::other)?;
         blocking(move || {
+            let _turn = turn;
             let known = staging.map(file)?;
             let place = place(known.as_ref(), layout, index, chunk.len());
             let mut part = writable(&staging.path(file, PART))?;
             part.seek(SeekFrom::Start(place))?;
             part.write_all(&chunk)?;
+            part.sync_data()?;
             let mut map = writable(&staging.path(file, MAP))?;
             if known.is_none_or(|known| known.layout != layout) {
                 map.write_all(&header(layout))?;

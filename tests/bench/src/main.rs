@@ -115,7 +115,8 @@ impl Part {
             Self::Relay => parts::relay::USERS,
             Self::Idle | Self::Joins => bench.size(1_000, 50),
             Self::Export => parts::export::USERS,
-            Self::Retrieval { .. } | Self::Files | Self::Start | Self::Bare(_) => 1,
+            Self::Files => parts::files::users(bench),
+            Self::Retrieval { .. } | Self::Start | Self::Bare(_) => 1,
         }
     }
 

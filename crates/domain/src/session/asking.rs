@@ -25,20 +25,17 @@ impl Session {
         self.admit_chat()?;
         check::draft(&draft, self.shared.settings.max_text)?;
         let fingerprint = self.fingerprint(&draft);
-        let (Target { conversation, room }, creates, metadata) = match &draft.place {
-            Some(place) => {
-                let target = self.locate(place).await?;
-                let metadata = self.carried(&draft, Some(target.conversation), fingerprint).await?;
-                (target, None, metadata)
+        let (Target { conversation, room }, creates, metadata) = if let Some(place) = &draft.place {
+            let target = self.locate(place).await?;
+            let metadata = self.carried(&draft, Some(target.conversation), fingerprint).await?;
+            (target, None, metadata)
+        } else {
+            if let Some(first) = self.earlier_send(fingerprint).await? {
+                return self.ask_again(&first, draft.options, asks, correlation).await;
             }
-            None => match self.earlier_send(fingerprint).await? {
-                Some(first) => return self.ask_again(&first, draft.options, asks, correlation).await,
-                None => {
-                    let metadata = self.carried(&draft, None, None).await?;
-                    let (target, title) = self.found(&draft.content);
-                    (target, title, metadata)
-                }
-            },
+            let metadata = self.carried(&draft, None, None).await?;
+            let (target, title) = self.found(&draft.content);
+            (target, title, metadata)
         };
         if self.manner == Manner::Own && creates.is_none() {
             // Where it is refused, nothing was asked.

@@ -23,21 +23,18 @@ impl Session {
         self.admit_chat()?;
         check::draft(&draft, self.shared.settings.max_text)?;
         let fingerprint = self.fingerprint(&draft);
-        let (Target { conversation, room }, creates, metadata) = match &draft.place {
-            Some(place) => {
-                let target = self.locate(place).await?;
-                self.ensure_joined(target.conversation).await?;
-                let metadata = Box::pin(self.carried(&draft, Some(target.conversation), fingerprint)).await?;
-                (target, None, metadata)
+        let (Target { conversation, room }, creates, metadata) = if let Some(place) = &draft.place {
+            let target = self.locate(place).await?;
+            self.ensure_joined(target.conversation).await?;
+            let metadata = Box::pin(self.carried(&draft, Some(target.conversation), fingerprint)).await?;
+            (target, None, metadata)
+        } else {
+            if let Some(first) = Box::pin(self.earlier_send(fingerprint)).await? {
+                return self.answer_again(first, correlation.clone()).await;
             }
-            None => match Box::pin(self.earlier_send(fingerprint)).await? {
-                Some(first) => return self.answer_again(first, correlation.clone()).await,
-                None => {
-                    let metadata = Box::pin(self.carried(&draft, None, None)).await?;
-                    let (target, title) = Box::pin(self.found_conversation(&draft.content)).await?;
-                    (target, title, metadata)
-                }
-            },
+            let metadata = Box::pin(self.carried(&draft, None, None)).await?;
+            let (target, title) = Box::pin(self.found_conversation(&draft.content)).await?;
+            (target, title, metadata)
         };
         let draft = self.addressed(draft, conversation).await;
         let (message, options) = self.message_of(draft, conversation);

@@ -149,6 +149,7 @@ impl Shared {
         content: Option<(u64, Checksum)>,
     ) -> Result<(), Refusal> {
         let step = UploadStep { id: record.id, from: record.status, to, content, at: self.clock.now() };
+        let _turn = self.files()?.rows.acquire().await.map_err(|error| internal(&error))?;
         if !self.store.upload_step(step).await.map_err(|error| internal(&error))? {
             return Err(not_found());
         }
@@ -159,7 +160,9 @@ impl Shared {
     /// Makes a file one that is gone; the keeper removes its bytes. False where it was.
     pub(super) async fn upload_remove(&self, file: FileId) -> Result<bool, Refusal> {
         let uploads = self.files()?;
+        let turn = uploads.rows.acquire().await.map_err(|error| internal(&error))?;
         let removed = self.store.upload_delete(file).await.map_err(|error| internal(&error))?;
+        drop(turn);
         uploads.forget(file);
         uploads.garbage.notify_one();
         Ok(removed)

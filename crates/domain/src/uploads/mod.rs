@@ -34,9 +34,6 @@ use tokio::sync::{Notify, Semaphore};
 const KNOWN: usize = 10_000;
 /// How many files are examined, scanned and moved at once: each may take as much of the disk as there is.
 const CHECKS: usize = 4;
-/// How many uploads are written down at once that begin: a database that writes one thing after the other lets nobody wait
-/// for long, and says so of the last of a hundred. They wait here.
-const BEGINNINGS: usize = 4;
 /// How many images are made smaller at once: each may take 200 MB.
 const PREVIEWS: usize = 1;
 
@@ -144,7 +141,9 @@ type Line = Arc<tokio::sync::Mutex<Option<Progress>>>;
 pub(crate) struct Uploads {
     pub(crate) ports: FilePorts,
     lines: Mutex<HashMap<FileId, Line>>,
-    beginnings: Semaphore,
+    /// One change of a file's row at a time: a database that writes one thing after the other lets nobody wait for long, and
+    /// of a hundred that come at once the last would be refused. They wait here instead.
+    rows: Semaphore,
     checks: Semaphore,
     previews: Semaphore,
     /// What was read of files last.
@@ -155,10 +154,10 @@ pub(crate) struct Uploads {
 
 impl Uploads {
     pub(crate) fn new(ports: FilePorts) -> Self {
-        let (beginnings, checks) = (Semaphore::new(BEGINNINGS), Semaphore::new(CHECKS));
+        let (rows, checks) = (Semaphore::new(1), Semaphore::new(CHECKS));
         let previews = Semaphore::new(PREVIEWS);
         let (texts, garbage) = (contents::Texts::default(), Notify::new());
-        Self { ports, lines: Mutex::default(), beginnings, checks, previews, texts, garbage }
+        Self { ports, lines: Mutex::default(), rows, checks, previews, texts, garbage }
     }
 
     fn line(&self, file: FileId) -> Line {

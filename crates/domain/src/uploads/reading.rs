@@ -170,7 +170,8 @@ impl Shared {
 pub(super) fn must_be_there(record: &FileRecord) -> Result<(), Refusal> {
     match record.status {
         FileStatus::Available => Ok(()),
-        FileStatus::Pending => Err(Refusal::of(ErrorCode::ScannerUnavailable)),
+        // What was scanned a moment ago is readable in another one.
+        FileStatus::Pending | FileStatus::Clean => Err(Refusal::of(ErrorCode::ScannerUnavailable)),
         _ => Err(invalid("the file is not whole")),
     }
 }

@@ -47,7 +47,7 @@ impl Shared {
             finished_at: None,
             expires_at: now.plus(settings.expiry),
         };
-        let place = self.files()?.beginnings.acquire().await.map_err(|error| internal(&error))?;
+        let place = self.files()?.rows.acquire().await.map_err(|error| internal(&error))?;
         let created = self.store.upload_create(record.clone(), settings.quota).await;
         drop(place);
         match created.map_err(|error| internal(&error))? {

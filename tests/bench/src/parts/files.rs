@@ -25,6 +25,8 @@ use tokio::task::JoinSet;
 
 /// The bytes of a chunk.
 const CHUNK: usize = 1024 * 1024;
+/// Uploads at once, each of a user of its own: nobody else is told of it.
+const MANY: (usize, usize) = (100, 8);
 /// How long one answer may take, when a hundred wait for the same disk.
 const ANSWER_WITHIN: Duration = Duration::from_mins(3);
 
@@ -54,7 +56,7 @@ impl Load {
 pub(crate) async fn run(bench: &Bench) -> Result<Vec<Row>> {
     let chunks = bench.size(50, 3);
     let mut table = Vec::new();
-    for files in [1, bench.size(100, 8)] {
+    for files in [1, users(bench)] {
         let load = Load { files, chunks };
         let case = format!("files: {files} × {chunks} MiB at once");
         if !bench.wants(&case) {
@@ -71,6 +73,11 @@ pub(crate) async fn run(bench: &Bench) -> Result<Vec<Row>> {
         table.extend(rows(&case, &medians(&parlors), &medians(&copies)));
     }
     Ok(table)
+}
+
+/// How many users the part needs.
+pub(crate) fn users(bench: &Bench) -> usize {
+    bench.size(MANY.0, MANY.1)
 }
 
 /// Letters, nowhere the same.
@@ -118,7 +125,7 @@ async fn measure(subject: &Subject, load: Load) -> Result<Figures> {
     });
     let mut connections = Vec::new();
     for index in 0..load.files {
-        connections.push(subject.connect(Dialect::Rooms, 0, index).await?);
+        connections.push(subject.connect(Dialect::Rooms, index, index).await?);
     }
     let (before, cpu) = (subject.process.resident()?, subject.process.cpu()?);
     subject.process.forget_peak()?;

@@ -1,9 +1,12 @@
 //! Files in messages: seen and read by those who see the message, in every dialect, and told to the AI.
 
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD;
 use parlor_tests::client::id;
 use parlor_tests::files::{PNG, Upload};
 use parlor_tests::{FakeProvider, Files, Reply, TestApp};
 use serde_json::{Value, json};
+use std::fmt::Write as _;
 use std::time::Duration;
 
 const NOTES: &[u8] = b"# Tides\n\nTwice a day, fifty minutes later each day.";
@@ -130,14 +133,15 @@ fn pdf(text: &str) -> Vec<u8> {
     let (mut file, mut places) = (String::from("%PDF-1.4\n"), Vec::new());
     for (object, number) in objects.iter().zip(1..) {
         places.push(file.len());
-        file += &format!("{number} 0 obj\n{object}\nendobj\n");
+        let _ = write!(file, "{number} 0 obj\n{object}\nendobj\n");
     }
     let table = file.len();
-    file += &format!("xref\n0 {}\n0000000000 65535 f \n", places.len() + 1);
+    let _ = write!(file, "xref\n0 {}\n0000000000 65535 f \n", places.len() + 1);
     for place in &places {
-        file += &format!("{place:010} 00000 n \n");
+        let _ = writeln!(file, "{place:010} 00000 n ");
     }
-    file += &format!("trailer\n<< /Size {} /Root 1 0 R >>\nstartxref\n{table}\n%%EOF\n", places.len() + 1);
+    let _ =
+        write!(file, "trailer\n<< /Size {} /Root 1 0 R >>\nstartxref\n{table}\n%%EOF\n", places.len() + 1);
     file.into_bytes()
 }
 
@@ -168,8 +172,7 @@ async fn the_ai_is_told_what_is_in_files() {
     ] {
         assert!(text.contains(expect), "{expect}: {text}");
     }
-    use base64::Engine;
-    let url = format!("data:image/png;base64,{}", base64::engine::general_purpose::STANDARD.encode(PNG));
+    let url = format!("data:image/png;base64,{}", STANDARD.encode(PNG));
     assert_eq!(content[1], json!({"type": "image_url", "image_url": {"url": url}}), "{content}");
 
     let mut rooms = app.rooms(&token).await;

@@ -6,6 +6,7 @@ use super::{IMAGE_TOKENS, estimate_tokens};
 use crate::hub::Shared;
 use crate::message::{Attachment, Message};
 use crate::ports::{ContextImage, FileRecord, FileStatus};
+use std::fmt::Write as _;
 use std::time::Duration;
 use tokio::time::{Instant, timeout_at};
 
@@ -101,10 +102,11 @@ impl<'a> Files<'a> {
         };
         told.text += "\n";
         told.text += read.text.trim_end();
-        told.text += &if read.is_whole {
-            format!("\n[End of file {number}.]")
+        // Writing to a string cannot fail.
+        let _ = if read.is_whole {
+            write!(told.text, "\n[End of file {number}.]")
         } else {
-            format!("\n[File {number} goes on. Only its beginning is here.]")
+            write!(told.text, "\n[File {number} goes on. Only its beginning is here.]")
         };
         self.share = self.share.saturating_sub(estimate_tokens(&read.text));
     }

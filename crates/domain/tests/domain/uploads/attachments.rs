@@ -99,7 +99,7 @@ async fn only_ones_own_and_the_places_files_are_carried() {
     let mut ann = Client::join(&server, "ann", here).await;
     let mut bob = Client::join(&server, "bob", here).await;
     let (own, of_here) = (file(&mut ann, "own.txt").await, file_of(&mut ann, here).await);
-    let refused = |code| Err::<(), _>(code);
+    let refused = Err::<(), ErrorCode>;
     let mut try_send = async |draft| send(&mut bob, draft).await.map(drop);
     assert_eq!(try_send(note(here, None, &[own])).await, refused(ErrorCode::UploadNotFound));
     assert_eq!(try_send(note(here, None, &[FileId::new()])).await, refused(ErrorCode::UploadNotFound));

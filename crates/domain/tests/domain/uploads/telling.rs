@@ -106,7 +106,7 @@ async fn texts_have_a_share_of_the_budget() {
     let long = world.file("long.txt", "tide ".repeat(2_000).as_bytes()).await;
     let told = world.told("What is it?", &[long]).await.content;
     assert!(
-        told.len() < 1_500 && told.len() > 1_200,
+        (1_200..1_500).contains(&told.len()),
         "half of the budget, of three bytes a token: {}",
         told.len()
     );
