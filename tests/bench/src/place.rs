@@ -73,6 +73,7 @@ impl Place {
                     room_name: None,
                     room_type: Some("shared".to_owned()),
                     ai_mode: None,
+                    assistant: None,
                 };
                 (Ask::Rooms(rooms::ClientFrame::JoinRoom(join)), "join_room")
             }
