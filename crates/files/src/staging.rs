@@ -111,7 +111,8 @@ impl Staging {
     /// another order.
     pub(crate) fn whole(&self, file: FileId) -> io::Result<Option<PathBuf>> {
         let map = self.map(file)?.ok_or(io::ErrorKind::NotFound)?;
-        if map.joined() != [0..map.layout.size] {
+        let whole = 0..map.layout.size;
+        if map.joined() != [whole] {
             return Ok(None);
         }
         let path = self.path(file, PART);

@@ -83,7 +83,7 @@ async fn documents_are_listed_by_what_they_are_attached_to(subject: &Subject) {
     let listed = store.document_list(own, ALL).await.unwrap();
     assert_eq!((listed.items, listed.total), (vec![two.clone(), one.clone()], 2));
     let page = Page { offset: 1, limit: 1 };
-    assert_eq!(store.document_list(own, page).await.unwrap().items, [one.clone()]);
+    assert_eq!(store.document_list(own, page).await.unwrap().items, std::slice::from_ref(&one));
     assert_eq!(store.document_list(DocumentScope::User(UserId::new()), ALL).await.unwrap().total, 0);
     assert!(store.document_delete(one.id).await.unwrap() && !store.document_delete(one.id).await.unwrap());
     assert_eq!(store.document_list(own, ALL).await.unwrap().items, [two]);

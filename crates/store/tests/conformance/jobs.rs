@@ -493,15 +493,15 @@ async fn a_node_reads_what_others_do(subject: &Subject) {
     };
     let active = |lease: JobLease, progress| (lease.job, JobState::Active, progress);
     let ended = (last.job, JobState::Completed, 100);
-    let (of_here, of_there) = if subject.is_alone() {
+    let (mine, theirs) = if subject.is_alone() {
         (vec![], vec![])
     } else {
         (vec![ended, active(own, 0)], vec![active(leases[0], 40), active(leases[1], 0), ended])
     };
-    assert_eq!(read(&here, HOUR).await, of_here);
-    assert_eq!(read(&there, HOUR).await, of_there);
+    assert_eq!(read(&here, HOUR).await, mine);
+    assert_eq!(read(&there, HOUR).await, theirs);
     tokio::time::sleep(Duration::from_millis(20)).await;
-    let running = of_there.into_iter().filter(|job| *job != ended).collect::<Vec<_>>();
+    let running = theirs.into_iter().filter(|job| *job != ended).collect::<Vec<_>>();
     assert_eq!(read(&there, Duration::from_millis(5)).await, running, "that has ended before");
 }
 

@@ -241,8 +241,8 @@ async fn a_resend_carries_nothing_new(subject: &Subject) {
     let [Written::Duplicate(message)] = &again[..] else { panic!("{again:?}") };
     assert_eq!(message.metadata.as_ref().unwrap().attachments, [attachment(&first)]);
     assert!(reads(subject, &first, scene.user).await && !reads(subject, &other, scene.user).await);
-    let sent = subject.store.message_sent(scene.conversation, fingerprint).await.unwrap();
-    assert_eq!(sent.map(|it| it.id), Some(stored.id));
+    let found = subject.store.message_sent(scene.conversation, fingerprint).await.unwrap();
+    assert_eq!(found.map(|it| it.id), Some(stored.id));
     let elsewhere = scene.another("A title").await.conversation;
     assert_eq!(subject.store.message_sent(elsewhere, fingerprint).await.unwrap(), None);
 }

@@ -25,6 +25,10 @@ use std::time::Duration;
 
 /// What a text frame says.
 #[derive(Debug, PartialEq)]
+#[expect(
+    clippy::large_enum_variant,
+    reason = "nearly every frame is a command: in a box, each would allocate"
+)]
 pub(crate) enum Incoming {
     /// A credential: the first frame, or one that extends the session.
     Auth {

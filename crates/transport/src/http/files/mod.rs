@@ -27,6 +27,7 @@ use utoipa::ToSchema;
 
 /// A file.
 #[derive(Serialize, ToSchema)]
+#[expect(clippy::struct_field_names, reason = "clients know them by these names")]
 pub(super) struct File {
     file_id: FileId,
     /// What it is called.
