@@ -11,7 +11,7 @@ use tokio::task::JoinHandle;
 use tokio::time::sleep;
 
 /// How many bytes pass at once.
-const PIECE: usize = 64 * 1024;
+const PIECE: u32 = 64 * 1024;
 
 /// Passes connections on to a server, whether it is there or not.
 pub(super) struct Cable {
@@ -86,12 +86,11 @@ async fn pass(
     delay: Duration,
     sent: &AtomicU64,
 ) {
-    let mut piece = vec![0; PIECE];
+    let mut piece = vec![0; PIECE as usize];
     while let Ok(length @ 1..) = from.read(&mut piece).await {
         sent.fetch_add(length as u64, Ordering::Relaxed);
         if !delay.is_zero() {
-            sleep(delay * u32::try_from(length).unwrap_or(u32::MAX) / u32::try_from(PIECE).unwrap_or(1))
-                .await;
+            sleep(delay * u32::try_from(length).unwrap() / PIECE).await;
         }
         if to.write_all(&piece[..length]).await.is_err() {
             break;
