@@ -1,7 +1,7 @@
 // The main views, in both themes and on both screens: usable by everybody.
 // Reads PARLOR_TOKEN and PARLOR_USER too: an admin, who is in the room `long`.
 
-import { check, comeWith, desktop, inBrowser, phone, shoot, url } from './harness.mjs'
+import { check, comeWith, desktop, inBrowser, phone, shoot, until, url } from './harness.mjs'
 
 const { PARLOR_TOKEN: token, PARLOR_USER: user } = process.env
 
@@ -25,6 +25,13 @@ await inBrowser(async ({ person }) => {
       await page.getByText('Message 100:').waitFor()
       await check(page, `room, ${name}`)
       await shoot(page, `room-${name}`)
+      const files = [['harbour.png', 'image/png', await page.screenshot()], ['tides.md', 'text/markdown', Buffer.from('# Tides')], ['setup.exe', '', Buffer.from('MZ')]]
+      await page.locator('input[type=file]').setInputFiles(files.map(([name, mimeType, buffer]) => ({ name, mimeType, buffer })))
+      await page.locator('.upload').getByText('Files of this kind are not taken.').waitFor()
+      await until('the others are there', async () => (await page.locator('.upload').getByText('Ready').count()) === 2)
+      await check(page, `files, ${name}`)
+      await shoot(page, `files-${name}`)
+      for (const [file] of files) await page.getByRole('button', { name: `Remove ${file}` }).click()
       await page.getByRole('button', { name: 'More', exact: true }).click()
       await page.getByRole('menuitem', { name: 'Members' }).click()
       await check(page, `members, ${name}`)

@@ -174,18 +174,37 @@ export const t = {
   },
 
   upload: {
-    pause: 'Pause',
-    resume: 'Resume',
-    cancel: 'Remove',
-    done: 'Ready',
-    failed: 'Failed',
-    paused: 'Paused',
+    label: 'Files for this message',
+    pause: name => `Pause ${name}`,
+    resume: name => `Resume ${name}`,
+    cancel: name => `Remove ${name}`,
+    again: name => `Upload ${name} again`,
+    queued: 'Next',
+    /** How an upload stands, by its state. */
+    states: {
+      waiting: 'Waiting for the connection',
+      paused: 'Paused',
+      checking: 'Being checked',
+      pending: 'Waits for the virus scanner',
+      done: 'Ready',
+      cancelled: 'Removed',
+    },
+    percent: percent => `${percent} %`,
     progress: (name, percent) => `${name}, ${percent} %`,
+    added: names => `Attached: ${names.join(', ')}`,
+    isDone: name => `${name} is uploaded.`,
+    isRefused: (name, words) => `${name}: ${words}`,
+    most: n => `A message has at most ${n} files.`,
+    held: 'The message is sent once its files are uploaded.',
+    hold: 'Do not send yet',
+    notSent: 'The message was not sent: a file failed.',
+    /** What a message of files alone says. */
+    only: names => names.join(', '),
     size: bytes => {
       if (bytes < 1_000) return `${bytes} B`
       return bytes < 1_000_000 ? `${(bytes / 1_000).toFixed(0)} KB` : `${(bytes / 1_000_000).toFixed(1)} MB`
     },
-    download: name => `Download ${name}`,
+    download: (name, size) => `Download ${name}, ${size}`,
   },
 
   room: {
@@ -260,6 +279,9 @@ export const t = {
     MESSAGE_TOO_LONG: 'This message is too long.',
     FILE_TOO_LARGE: 'This file is too large.',
     FILE_TYPE_NOT_ALLOWED: 'Files of this kind are not taken.',
+    CHECKSUM_MISMATCH: 'This file was changed while it was uploaded.',
+    FILE_UNREADABLE: 'This file cannot be read any more.',
+    UPLOAD_NOT_FOUND: 'This file is not there any more.',
     VIRUS_FOUND: 'This file has a virus and was removed.',
     SCANNER_UNAVAILABLE: 'Files cannot be checked for viruses now. Try again later.',
     INTERNAL: 'The server failed. Try again.',

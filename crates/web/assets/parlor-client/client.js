@@ -111,10 +111,11 @@ export class ParlorClient extends Emitter {
    * @param {Outgoing['place']} place none makes a conversation
    * @param {string} text
    * @param {SendOptions} [options]
+   * @param {any[]} [files] what is shown of its attachments, for pages that show any; it comes back with the message
    * @returns {Outgoing} what waits now; `sent` or `failed` comes of it
    */
-  send(place, text, options = {}) {
-    const outgoing = { id: uuid(), place, text, options, at: new Date().toISOString() }
+  send(place, text, options = {}, files) {
+    const outgoing = { id: uuid(), place, text, options, files, at: new Date().toISOString() }
     this.#outbox.add(outgoing)
     this.#flush()
     return outgoing
@@ -148,6 +149,25 @@ export class ParlorClient extends Emitter {
    */
   tell(type, data = {}) {
     return this.#open && this.#write({ type, data })
+  }
+
+  /** Says something in bytes: a chunk of a file. False where there is no connection. @param {Uint8Array<ArrayBuffer>} bytes */
+  tellBytes(bytes) {
+    if (!this.#open || this.#socket?.readyState !== 1) return false
+    this.#socket.send(bytes)
+    return true
+  }
+
+  /**
+   * Begins to upload a file, which goes on over every loss of the connection. A message carries it by its id, which
+   * `(await client.upload(file)).done` gives. What does it is loaded when it is first wanted.
+   *
+   * @param {File} file
+   * @param {Place | null} [place] whose members may read it; none: its owner, and who reads a message that carries it
+   */
+  async upload(file, place = null) {
+    const { Upload } = await import('./upload.js')
+    return new Upload(this, file, place)
   }
 
   /**

@@ -50,9 +50,9 @@ export class Outbox {
   }
 
   /** @param {Outgoing} outgoing */
-  #keep({ id, place, text, options, at }) {
+  #keep({ id, place, text, options, files, at }) {
     try {
-      this.#storage?.setItem(this.#owner + id, JSON.stringify({ id, place, text, options, at }))
+      this.#storage?.setItem(this.#owner + id, JSON.stringify({ id, place, text, options, files, at }))
     } catch {
       // A storage that is full: the message waits in memory.
     }

@@ -4,6 +4,7 @@
 mod cable;
 mod chat;
 mod client;
+mod uploads;
 
 use parlor_tests::{TestApp, tools};
 use std::net::SocketAddr;

@@ -21,5 +21,7 @@ export const api = session => ({
   roomAssistant: id => session.json(`/api/v1/ws/rooms/${encodeURIComponent(id)}/assistant`),
   setRoomAssistant: (id, assistant) =>
     session.json(`/api/v1/ws/rooms/${encodeURIComponent(id)}/assistant`, { method: 'PUT', body: JSON.stringify({ assistant }) }),
+  linkFile: id => session.json(`/api/v1/files/${id}/link`, { method: 'POST' }),
+  deleteFile: id => session.fetch(`/api/v1/files/${id}`, { method: 'DELETE' }),
   models: () => session.json('/v1/models'),
 })

@@ -10,9 +10,10 @@ const TYPING = 3_000
 export class Deeds extends Model {
   #typedAt = 0
   /** Says something in a place, or in a new chat where there is none. */
-  say(place, text, options = {}) {
+  say(place, text, options = {}, files = []) {
     const where = place?.place ?? (place?.pending ? { pending: place.pending } : null)
-    const outgoing = this.client.send(where, text, options)
+    const carried = files.length ? { attachments: files.map(it => it.file_id) } : {}
+    const outgoing = this.client.send(where, text, { ...options, ...carried }, files)
     if (!place) {
       place = new Place({ pending: outgoing.id, title: titleOf(text), answerer: this.answerers.of(null) })
       place.thread.loaded = true
@@ -23,14 +24,16 @@ export class Deeds extends Model {
     place.thread.stale()
     place.updatedAt = outgoing.at
     this.#typedAt = 0
-    if (this.current !== place) this.go(place.route)
+    // Who went elsewhere while the message waited for its files stays there.
+    const away = this.current && this.places.includes(this.current)
+    if (this.current !== place && !away) this.go(place.route)
     this.changed()
     return place
   }
 
   retry(place, outgoing) {
     this.discard(place, outgoing)
-    this.say(place.place || place.pending ? place : null, outgoing.text, outgoing.options)
+    this.say(place.place || place.pending ? place : null, outgoing.text, outgoing.options, outgoing.files)
   }
 
   discard(place, outgoing) {

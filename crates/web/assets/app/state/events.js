@@ -130,7 +130,7 @@ export function listen(model) {
       user_id: me,
       username: model.session.user.username,
       client_message_id: outgoing.id,
-      attachments: outgoing.options.attachments && outgoing.files,
+      attachments: outgoing.files,
     })
     if (place.isShared) refreshDelivered(model, place)
     if (made || !place.open) {
@@ -176,6 +176,8 @@ export function listen(model) {
   })
 
   client.on('problem', ({ problem, message_id }) => {
+    // An upload says itself what became of it.
+    if (/^(UPLOAD|CHUNK)_/.test(problem.code)) return
     // A reply that failed says so itself, where it stands.
     const known = model.places.some(it => it.thread.streams.has(message_id) || it.thread.messages.has(message_id))
     if (!known || problem.code === 'TOKEN_BUDGET_EXCEEDED') model.toast(t.problem(problem))

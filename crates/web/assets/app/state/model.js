@@ -24,6 +24,10 @@ export class Model extends Observable {
   me = null
   /** @type {string | null} the message that is being edited */
   editing = null
+  /** @type {Map<string, string>} what was written and not sent, by place */
+  drafts = new Map()
+  /** @type {Map<string, import('./tray.js').Tray>} the files that go with it */
+  trays = new Map()
   /** @type {ReturnType<typeof setTimeout> | undefined} */
   budgetTimer
   /** @type {(() => void) | undefined} what happens once the sign-in has ended */

@@ -185,7 +185,7 @@ export const Said = ({ model, place, value, same, shared, editing, online, mayDe
           ? html`<${Editor} text=${value.content} again=${!shared} onCancel=${() => setEditing(false)}
               onSave=${text => (setEditing(false), model.edit(place, value.message_id, text, !shared))} />`
           : html`<div class="bubble">${value.deleted ? html`<p class="gone">${t.thread.deleted}</p>` : html`<${Markdown} text=${value.content} />`}
-              <${Attachments} model=${model} files=${value.attachments} /></div>`}
+              ${!value.deleted && html`<${Attachments} model=${model} files=${value.attachments} />`}</div>`}
         <${Reactions} model=${model} message=${value} />
         ${!editing && html`
           <div class="below">
