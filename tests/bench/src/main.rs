@@ -95,7 +95,7 @@ enum Part {
     Files,
     /// Passages of documents, found among 100,000.
     Retrieval {
-        /// A PostgreSQL's URL, with an empty database; with pgvector its index is measured.
+        /// A `PostgreSQL`'s URL, with an empty database; with pgvector its index is measured.
         #[arg(long)]
         postgres: Option<String>,
     },

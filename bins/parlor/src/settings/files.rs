@@ -100,8 +100,8 @@ pub(crate) enum UploadPlace {
 
 impl FromText for UploadPlace {
     fn from_text(text: &str) -> Option<Self> {
-        if text.starts_with("s3://") {
-            let bucket = text["s3://".len()..].split('/').next().unwrap_or_default();
+        if let Some(place) = text.strip_prefix("s3://") {
+            let bucket = place.split('/').next().unwrap_or_default();
             return (!bucket.is_empty()).then(|| Self::Bucket(text.to_owned()));
         }
         (!text.contains("://")).then(|| Self::Folder(text.into()))

@@ -5,8 +5,8 @@ use crate::client::{Client, pass_with_clock, settle};
 use crate::world::{conversation, log, server, unlimited};
 use parlor_domain::message::Metadata;
 use parlor_domain::ports::{
-    AuditStore, DocumentRecord, DocumentState, DocumentStore, KNOWLEDGE, Page, Role, Speaker, Store,
-    UserChange,
+    AuditFilter, AuditStore, DocumentRecord, DocumentState, DocumentStore, KNOWLEDGE, Page, Role, Speaker,
+    Store, UserChange,
 };
 use parlor_domain::room::{MemberRole, RoomKind};
 use parlor_domain::testing::{MemoryStore, TestHub};
@@ -289,7 +289,7 @@ async fn who_may_do_what() {
     assert_eq!(delete("owen", shared.id).await, None, "the owner may what others added");
     assert_eq!(delete("ann", own.id).await, None);
     assert_eq!(delete("ann", own.id).await, none);
-    let audit = server.store.audit_list(Default::default(), None, 99).await.unwrap();
+    let audit = server.store.audit_list(AuditFilter::default(), None, 99).await.unwrap();
     let of =
         |entry: &parlor_domain::ports::AuditEntry| (entry.subject.clone().unwrap(), entry.outcome.clone());
     let deletions: Vec<_> = audit.iter().filter(|it| it.action == "document_delete").map(of).collect();

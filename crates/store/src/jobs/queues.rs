@@ -26,7 +26,7 @@ pub(super) trait Queues: Clock {
 }
 
 mod on_sqlite {
-    #[expect(clippy::wildcard_imports, reason = "what this file is about, for one database")]
+    #[allow(clippy::wildcard_imports, reason = "what this file is about, for one database")]
     use super::*;
     use crate::at_once::RunQueryDsl;
     use crate::pools::Lite;
@@ -66,7 +66,7 @@ mod on_sqlite {
 }
 
 mod on_postgres {
-    #[expect(clippy::wildcard_imports, reason = "what this file is about, for one database")]
+    #[allow(clippy::wildcard_imports, reason = "what this file is about, for one database")]
     use super::*;
     use crate::types::sql;
     use diesel::sql_types::Array;

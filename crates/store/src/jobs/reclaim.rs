@@ -115,7 +115,7 @@ macro_rules! take_back {
 }
 
 mod on_sqlite {
-    #[expect(clippy::wildcard_imports, reason = "the same text, but for what its queries are done with")]
+    #[allow(clippy::wildcard_imports, reason = "the same text, but for what its queries are done with")]
     use super::*;
     use crate::at_once::RunQueryDsl;
 
@@ -123,7 +123,7 @@ mod on_sqlite {
 }
 
 mod on_postgres {
-    #[expect(clippy::wildcard_imports, reason = "the same text, but for what its queries are done with")]
+    #[allow(clippy::wildcard_imports, reason = "the same text, but for what its queries are done with")]
     use super::*;
     use diesel_async::{AsyncPgConnection, RunQueryDsl};
 

@@ -404,7 +404,7 @@ macro_rules! steps {
 
 /// Each query is done when it is asked for.
 mod on_sqlite {
-    #[expect(clippy::wildcard_imports, reason = "the same text, but for what its queries are done with")]
+    #[allow(clippy::wildcard_imports, reason = "the same text, but for what its queries are done with")]
     use super::*;
     use crate::at_once::RunQueryDsl;
 
@@ -412,7 +412,7 @@ mod on_sqlite {
 }
 
 mod on_postgres {
-    #[expect(clippy::wildcard_imports, reason = "the same text, but for what its queries are done with")]
+    #[allow(clippy::wildcard_imports, reason = "the same text, but for what its queries are done with")]
     use super::*;
     use diesel_async::{AsyncPgConnection, RunQueryDsl};
 

@@ -28,7 +28,7 @@ const RECALL: Measure = Measure::new("recall@10 against exact", "%");
 const MEDIAN: Measure = Measure::new("time of a search, p50", "ms");
 const SLOW: Measure = Measure::new("time of a search, p99", "ms");
 
-/// Runs it on an SQLite file and, where one is given, on a PostgreSQL that may have pgvector.
+/// Runs it on an `SQLite` file and, where one is given, on a `PostgreSQL` that may have pgvector.
 pub(crate) async fn run(bench: &Bench, postgres: Option<&str>) -> Result<Vec<Row>> {
     let (documents, each, asked) = (bench.size(100, 4), bench.size(1_000, 50), bench.size(400, 20));
     let folder = tempfile::tempdir()?;
