@@ -11,7 +11,7 @@ class Program {
   heard = new Map()
   answer = ''
   answered = false
-  refused = false
+  uploads = false
   typed = false
   ready = false
 
@@ -54,11 +54,13 @@ class Program {
       case 'typing':
         this.typed ||= data.user_id === 'assistant'
         break
+      case 'file_upload':
+        this.uploads = data.upload_type === 'init' && data.status === 'ready'
+        break
       case 'error':
-        if (data.code !== 'UNKNOWN_TYPE') throw new Error(JSON.stringify(data)) // files are not taken yet
-        this.refused = true
+        throw new Error(JSON.stringify(data))
     }
-    if (!this.ready && this.answered && this.refused && this.typed) {
+    if (!this.ready && this.answered && this.uploads && this.typed) {
       if (this.answer.length <= 10) throw new Error(`this is no answer: ${this.answer}`)
       this.ready = true
       console.log('ready')

@@ -18,7 +18,7 @@ class Program:
     def __init__(self):
         self.heard = {}
         self.answer = ""
-        self.answered = self.refused = self.typed = self.is_ready = False
+        self.answered = self.uploads = self.typed = self.is_ready = False
 
     async def run(self):
         while "the end" not in self.heard.values():
@@ -54,10 +54,11 @@ class Program:
             self.answered = self.answered or data.get("done", False)
         elif kind == "typing":
             self.typed = self.typed or data["user_id"] == "assistant"
+        elif kind == "file_upload":
+            self.uploads = data["upload_type"] == "init" and data["status"] == "ready"
         elif kind == "error":
-            assert data["code"] == "UNKNOWN_TYPE", data  # files are not taken yet
-            self.refused = True
-        if self.answered and self.refused and self.typed and not self.is_ready:
+            raise AssertionError(data)
+        if self.answered and self.uploads and self.typed and not self.is_ready:
             assert len(self.answer) > 10, self.answer
             self.is_ready = True
             print("ready", flush=True)
