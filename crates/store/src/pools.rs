@@ -1,11 +1,13 @@
 //! The connections of either database, the keys that go with them, and how one query text serves both.
 
 use crate::cipher::Cipher;
+use crate::knowledge::pgvector::Pgvector;
 use diesel::SqliteConnection;
 use diesel_async::AsyncPgConnection;
 use diesel_async::pooled_connection::PoolError;
 use diesel_async::pooled_connection::bb8::Pool;
 use diesel_async::sync_connection_wrapper::SyncConnectionWrapper;
+use std::sync::Arc;
 
 /// A connection to an SQLite file; each query of it is done on a blocking thread.
 pub(crate) type Lite = SyncConnectionWrapper<SqliteConnection>;
@@ -24,8 +26,8 @@ pub(crate) enum Pools {
         log: Pool<AsyncPgConnection>,
         /// For everything else.
         general: Pool<AsyncPgConnection>,
-        /// Whether the extension for vectors is there.
-        pgvector: bool,
+        /// The extension for vectors, where it is there.
+        pgvector: Option<Arc<Pgvector>>,
         cipher: Cipher,
     },
 }
@@ -40,7 +42,7 @@ impl Pools {
 
     /// Whether PostgreSQL's extension for vectors is there.
     pub(crate) fn has_pgvector(&self) -> bool {
-        matches!(self, Self::Postgres { pgvector: true, .. })
+        matches!(self, Self::Postgres { pgvector: Some(_), .. })
     }
 
     /// What seals and opens what people write.

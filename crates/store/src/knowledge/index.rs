@@ -83,9 +83,6 @@ pub(crate) async fn store(
     let rows = sealed(&pools, document, &chunks)?;
     let dimensions = chunks.as_slice().first().map_or(0, |chunk| chunk.vector.len());
     let packed = vectors::pack(chunks.iter().map(|chunk| chunk.vector.as_slice()));
-    if pools.has_pgvector() {
-        pgvector::index(&pools, dimensions).await?;
-    }
     let ready = (
         documents::state.eq(DocumentState::Ready.as_str()),
         documents::problem.eq(None::<&str>),

@@ -82,26 +82,29 @@ async fn indexed(
     limit: usize,
 ) -> Result<Option<Vec<Hit<Id>>>> {
     let all: usize = found.iter().map(|it| usize::try_from(it.chunks).unwrap_or_default()).sum();
-    let Pools::Postgres { general, pgvector: true, .. } = pools else { return Ok(None) };
+    let Pools::Postgres { general, pgvector: Some(pgvector), .. } = pools else { return Ok(None) };
     if all < MANY {
         return Ok(None);
     }
-    let ids: Vec<Id> = found.iter().map(|it| it.id).collect();
+    if !pgvector.is_indexed(general, vector.len()).await? {
+        return Ok(None);
+    }
     let connection = &mut *general.get().await?;
+    let ids: Vec<Id> = found.iter().map(|it| it.id).collect();
     let rows = pgvector::near(connection, &ids, vector, limit).await?;
+    if rows.len() < limit.min(all) {
+        return Ok(None);
+    }
     #[expect(clippy::cast_possible_truncation, reason = "a cosine")]
     let hit = |row: pgvector::Found| Hit {
         document: row.document_id,
         number: usize::try_from(row.number).unwrap_or(usize::MAX),
         score: row.score as f32,
     };
-    let enough = |rows: &Vec<_>| rows.len() >= limit.min(all);
-    let hits = rows.filter(enough).map(|rows| rows.into_iter().map(hit).collect::<Vec<_>>());
-    Ok(hits.map(|mut hits| {
-        // The index may give them nearly in their order.
-        hits.sort_by(|one, other| other.score.total_cmp(&one.score));
-        hits
-    }))
+    let mut hits: Vec<_> = rows.into_iter().map(hit).collect();
+    // The index may give them nearly in their order.
+    hits.sort_by(|one, other| other.score.total_cmp(&one.score));
+    Ok(Some(hits))
 }
 
 /// By looking at every vector, some documents at a time.

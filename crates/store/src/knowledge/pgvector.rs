@@ -5,30 +5,36 @@
 //! vectors are written and asked for as text, which every version of the extension reads.
 
 use crate::error::Result;
-use crate::pools::Pools;
 use crate::types::{Id, sql};
 use diesel::prelude::*;
-use diesel::sql_types::{Array, BigInt, Double, Text};
+use diesel::sql_types::{Array, BigInt, Bool, Double, Text};
+use diesel_async::pooled_connection::bb8::Pool;
 use diesel_async::{AsyncConnection, AsyncPgConnection, RunQueryDsl, SimpleAsyncConnection};
+use parking_lot::Mutex;
+use std::collections::HashSet;
 use std::fmt::Write as _;
+use std::sync::Arc;
+use std::time::Instant;
 
-/// The longest vectors that the index takes (pgvector, Indexing).
-const INDEXED_MAX: usize = 2_000;
+/// The longest vectors that the index takes (pgvector, HNSW: `halfvec`).
+const INDEXED_MAX: usize = 4_000;
 /// How many candidates a search looks at: the more, the nearer to what looking at all would find.
-const CANDIDATES: usize = 200;
+const CANDIDATES: usize = 500;
 
-/// The advisory lock of who makes the table or an index: "PARL", 2.
+/// The advisory locks of who makes the table, and of who makes an index: "PARL" and a number.
 const LOCK: &str = "SELECT pg_advisory_xact_lock(1346458188, 2)";
+const TRY_LOCK: &str = "SELECT pg_try_advisory_lock(1346458188, 3)";
 
-/// No column of it is indexed but by the document and, for each length of vectors, by their direction.
+/// No column of it is indexed but by the document and, for each length of vectors, by their direction. Half precision
+/// differs in the fourth digit of a cosine, and has twice as many vectors in a page.
 const TABLE: &str = "\
     CREATE TABLE IF NOT EXISTS passage_embeddings (\
-        document_id uuid NOT NULL, number bigint NOT NULL, dimensions bigint NOT NULL, embedding vector NOT NULL, \
+        document_id uuid NOT NULL, number bigint NOT NULL, dimensions bigint NOT NULL, embedding halfvec NOT NULL, \
         PRIMARY KEY (document_id, number))";
 
 pub(super) const INSERT: &str = "\
     INSERT INTO passage_embeddings (document_id, number, dimensions, embedding) \
-    SELECT $1, new.number, $2, new.embedding::vector FROM unnest($3, $4) AS new (number, embedding) \
+    SELECT $1, new.number, $2, new.embedding::halfvec FROM unnest($3, $4) AS new (number, embedding) \
     WHERE EXISTS (SELECT 1 FROM documents WHERE id = $1) ON CONFLICT DO NOTHING";
 pub(super) const DELETE: &str = "DELETE FROM passage_embeddings WHERE document_id = $1";
 
@@ -37,47 +43,118 @@ pub(super) const OUTDATED: &str = "\
     UPDATE documents SET state = 'pending', tries = 0, lease_node = NULL, lease_until = NULL \
     WHERE state = 'ready' AND chunks > (SELECT count(*) FROM passage_embeddings WHERE document_id = documents.id)";
 
-/// Whether the extension is there, made ready if it can be.
-pub(crate) async fn prepare(connection: &mut AsyncPgConnection) -> bool {
-    let made = connection.batch_execute("CREATE EXTENSION IF NOT EXISTS vector").await;
-    let table = match made {
-        Ok(()) => {
-            connection
-                .transaction(async |connection| {
-                    connection.batch_execute(LOCK).await?;
-                    connection.batch_execute(TABLE).await
-                })
-                .await
+/// The extension of a database that has it.
+#[derive(Default)]
+pub(crate) struct Pgvector {
+    /// The lengths of vectors whose index this process makes, or could not make.
+    begun: Mutex<HashSet<usize>>,
+}
+
+impl Pgvector {
+    /// The extension, made ready if it is there and knows vectors of half precision (from its version 0.7 on).
+    pub(crate) async fn prepare(connection: &mut AsyncPgConnection) -> Option<Arc<Self>> {
+        let made = connection.batch_execute("CREATE EXTENSION IF NOT EXISTS vector").await;
+        let table = match made {
+            Ok(()) => {
+                connection
+                    .transaction(async |connection| {
+                        connection.batch_execute(LOCK).await?;
+                        connection.batch_execute(TABLE).await
+                    })
+                    .await
+            }
+            Err(error) => Err(error),
+        };
+        match table {
+            Ok(()) => Some(Arc::default()),
+            Err(error) => {
+                tracing::info!(%error, "without pgvector 0.7 or later, documents are found by looking at all of their passages");
+                None
+            }
         }
-        Err(error) => Err(error),
-    };
-    match table {
-        Ok(()) => true,
-        Err(error) => {
-            tracing::info!(%error, "without pgvector, documents are found by looking at all of their passages");
-            false
+    }
+
+    /// Whether there is an index for vectors of this length. It is made on first asking, behind the searches that do
+    /// without it meanwhile: as long as nobody has so many documents nobody pays for it.
+    pub(super) async fn is_indexed(
+        self: &Arc<Self>,
+        pool: &Pool<AsyncPgConnection>,
+        dimensions: usize,
+    ) -> Result<bool> {
+        if !(1..=INDEXED_MAX).contains(&dimensions) {
+            return Ok(false);
+        }
+        if valid(&mut *pool.get().await?, dimensions).await? == Some(true) {
+            return Ok(true);
+        }
+        if self.begun.lock().insert(dimensions) {
+            let (this, pool) = (Arc::clone(self), pool.clone());
+            tokio::spawn(async move { this.index(&pool, dimensions).await });
+        }
+        Ok(false)
+    }
+
+    async fn index(&self, pool: &Pool<AsyncPgConnection>, dimensions: usize) {
+        let began = Instant::now();
+        match try_index(pool, dimensions).await {
+            Ok(true) => tracing::info!(
+                dimensions,
+                seconds = began.elapsed().as_secs(),
+                "an index of vectors was made"
+            ),
+            // Another node makes it, and may not come to its end.
+            Ok(false) => drop(self.begun.lock().remove(&dimensions)),
+            Err(error) => {
+                tracing::warn!(%error, dimensions, "an index of vectors could not be made before the next start")
+            }
         }
     }
 }
 
-/// Makes the index for vectors of this length, unless it is there or there can be none.
-pub(super) async fn index(pools: &Pools, dimensions: usize) -> Result<()> {
-    let Pools::Postgres { general, .. } = pools else { return Ok(()) };
-    if !(1..=INDEXED_MAX).contains(&dimensions) {
-        return Ok(());
+/// False: another node makes one. The lock goes with the connection, which is none of the pool's.
+async fn try_index(pool: &Pool<AsyncPgConnection>, dimensions: usize) -> Result<bool> {
+    let connection = &mut pool.dedicated_connection().await.map_err(bb8::RunError::User)?;
+    if !diesel::sql_query(TRY_LOCK).get_result::<Locked>(connection).await?.pg_try_advisory_lock {
+        return Ok(false);
+    }
+    match valid(connection, dimensions).await? {
+        Some(true) => return Ok(true),
+        // What a process left that died in the middle.
+        Some(false) => connection.batch_execute(&format!("DROP INDEX {}", name(dimensions))).await?,
+        None => {}
     }
     let index = format!(
-        "CREATE INDEX IF NOT EXISTS passage_embeddings_{dimensions} ON passage_embeddings \
-         USING hnsw ((embedding::vector({dimensions})) vector_cosine_ops) WHERE dimensions = {dimensions}"
+        "CREATE INDEX CONCURRENTLY {} ON passage_embeddings \
+         USING hnsw ((embedding::halfvec({dimensions})) halfvec_cosine_ops) WHERE dimensions = {dimensions}",
+        name(dimensions)
     );
-    let mut connection = general.get().await?;
-    connection
-        .transaction(async |connection| -> Result<()> {
-            connection.batch_execute(LOCK).await?;
-            connection.batch_execute(&index).await?;
-            Ok(())
-        })
-        .await
+    connection.batch_execute(&index).await?;
+    Ok(true)
+}
+
+fn name(dimensions: usize) -> String {
+    format!("passage_embeddings_{dimensions}")
+}
+
+#[derive(QueryableByName)]
+#[diesel(check_for_backend(diesel::pg::Pg))]
+struct Locked {
+    #[diesel(sql_type = Bool)]
+    pg_try_advisory_lock: bool,
+}
+
+#[derive(QueryableByName)]
+#[diesel(check_for_backend(diesel::pg::Pg))]
+struct Valid {
+    #[diesel(sql_type = Bool)]
+    indisvalid: bool,
+}
+
+/// Whether the index of this length is whole; none where it is not there.
+async fn valid(connection: &mut AsyncPgConnection, dimensions: usize) -> Result<Option<bool>> {
+    let query = diesel::sql_query("SELECT indisvalid FROM pg_index WHERE indexrelid = to_regclass($1)");
+    let found = query.bind::<Text, _>(name(dimensions)).get_result::<Valid>(connection).await.optional()?;
+    Ok(found.map(|it| it.indisvalid))
 }
 
 /// A passage that was found.
@@ -92,18 +169,15 @@ pub(super) struct Found {
     pub(super) score: f64,
 }
 
-/// The nearest passages of these documents by the index; none where there is no index for vectors of this length. There may
-/// be fewer than there are: those that the index came upon, of these documents.
+/// The nearest passages of these documents by the index. There may be fewer than there are: those that the index came
+/// upon, of these documents.
 pub(super) async fn near(
     connection: &mut AsyncPgConnection,
     documents: &[Id],
     vector: &[f32],
     limit: usize,
-) -> Result<Option<Vec<Found>>> {
+) -> Result<Vec<Found>> {
     let dimensions = vector.len();
-    if !(1..=INDEXED_MAX).contains(&dimensions) {
-        return Ok(None);
-    }
     // Later versions go on looking until enough of these documents are found; earlier ones do not know the setting.
     let settings = format!(
         "SELECT set_config('hnsw.ef_search', '{CANDIDATES}', true); \
@@ -111,19 +185,18 @@ pub(super) async fn near(
          FROM pg_settings WHERE name = 'hnsw.iterative_scan'; SET LOCAL enable_seqscan = off; SET LOCAL enable_bitmapscan = off;"
     );
     let query = format!(
-        "SELECT document_id, number, 1 - (embedding::vector({dimensions}) <=> $1::vector({dimensions})) AS score \
+        "SELECT document_id, number, 1 - (embedding::halfvec({dimensions}) <=> $1::halfvec({dimensions})) AS score \
          FROM passage_embeddings WHERE dimensions = {dimensions} AND document_id = ANY ($2) \
-         ORDER BY embedding::vector({dimensions}) <=> $1::vector({dimensions}) LIMIT {limit}"
+         ORDER BY embedding::halfvec({dimensions}) <=> $1::halfvec({dimensions}) LIMIT {limit}"
     );
-    let found = connection
+    connection
         .transaction(async |connection| -> Result<Vec<Found>> {
             connection.batch_execute(&settings).await?;
             let query = diesel::sql_query(query);
             let query = query.bind::<Text, _>(text(vector)).bind::<Array<sql::Uid>, _>(documents);
             Ok(query.load(connection).await?)
         })
-        .await?;
-    Ok(Some(found))
+        .await
 }
 
 /// A vector as the extension reads it.

@@ -5,7 +5,7 @@ mod tls;
 use self::tls::{Connector, Tls};
 use crate::cipher::Cipher;
 use crate::error::{Cause, OpenError};
-use crate::knowledge::pgvector;
+use crate::knowledge::pgvector::Pgvector;
 use crate::options::Options;
 use crate::pools::{LogErrors, Pools};
 use diesel::result::{DatabaseErrorKind, Error};
@@ -122,7 +122,7 @@ impl Server {
         Ok(Pools::Postgres {
             log: pool(options.writers, LOG_SETTINGS).await?,
             general: pool(options.readers, "").await?,
-            pgvector: pgvector::prepare(&mut self.connect("").await.map_err(failed)?).await,
+            pgvector: Pgvector::prepare(&mut self.connect("").await.map_err(failed)?).await,
             cipher: Cipher::default(),
         })
     }
