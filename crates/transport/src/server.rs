@@ -4,7 +4,7 @@ use crate::address::{self, Network, Peer};
 use crate::live::LiveFeed;
 use crate::patience::Patient;
 use crate::traffic::Traffic;
-use crate::ws::Timing;
+use crate::ws::{Gate, Timing};
 use axum::Router;
 use axum::http::{Extensions, HeaderMap, Request};
 use hyper::body::Incoming;
@@ -73,6 +73,7 @@ pub(crate) struct State {
     pub(crate) trusted_proxies: Vec<Network>,
     pub(crate) sockets: TaskTracker,
     pub(crate) traffic: Arc<Traffic>,
+    pub(crate) gate: Gate,
     pub(crate) live: Arc<LiveFeed>,
 }
 
@@ -108,6 +109,7 @@ impl Server {
             trusted_proxies: options.trusted_proxies,
             sockets,
             traffic,
+            gate: Gate::default(),
             live: Arc::new(live),
         };
         Self { state: Arc::new(state), drain: options.drain, others: Router::new() }

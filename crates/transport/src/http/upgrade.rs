@@ -42,9 +42,10 @@ pub(crate) fn upgrade(
         (Arc::clone(&state.traffic), state.address(request.extensions(), request.headers()));
     let (hub, live) = (state.hub.clone(), Arc::clone(&state.live));
     let connection = Connection { hub, dialect, address, timing: state.timing, traffic, live };
+    let gate = state.gate.clone();
     let place = Arc::clone(&state.unauthenticated).try_acquire_owned().ok();
     state.sockets.spawn(async move {
-        match Socket::upgraded(upgraded, Arc::clone(&connection.traffic)).await {
+        match Socket::upgraded(upgraded, Arc::clone(&connection.traffic), gate).await {
             Ok(socket) => connection.run(socket, credential, opening, place).await,
             Err(error) => tracing::debug!(%error, "a handshake was not completed"),
         }

@@ -1,5 +1,6 @@
 //! The two halves of an upgraded connection.
 
+use super::gate::{Gate, Passage};
 use super::scan::Scanner;
 use crate::patience::Patient;
 use crate::traffic::Traffic;
@@ -40,6 +41,7 @@ impl Socket {
     pub(crate) async fn upgraded(
         upgrade: UpgradeFut,
         traffic: Arc<Traffic>,
+        gate: Gate,
     ) -> Result<Self, fastwebsockets::WebSocketError> {
         // Nothing has been read through the WebSocket yet: taking it apart loses no byte.
         let upgraded = upgrade.await?.into_inner().into_inner();
@@ -55,7 +57,7 @@ impl Socket {
             }
         };
         traffic.receive(rest.len());
-        Ok(Self { read: Tap { rest, side: read, scanner: Mutex::default(), traffic }, write })
+        Ok(Self { read: Tap { rest, side: read, frames: Mutex::default(), traffic, gate }, write })
     }
 }
 
@@ -65,8 +67,25 @@ pub(crate) struct Tap {
     rest: Bytes,
     side: ReadSide,
     /// In a mutex because a reader borrows the tap while its owner asks how far it is. Never contended.
-    scanner: Mutex<Scanner>,
+    frames: Mutex<Frames>,
     traffic: Arc<Traffic>,
+    gate: Gate,
+}
+
+/// How far the frames have been read, and where the newest stands with the gate.
+#[derive(Default)]
+pub(crate) struct Frames {
+    pub(crate) scanner: Scanner,
+    passage: Passage,
+}
+
+impl Frames {
+    /// What was read has been done, too: its place is somebody else's.
+    pub(crate) fn done(&mut self) {
+        if self.scanner.at_boundary() {
+            self.passage = Passage::default();
+        }
+    }
 }
 
 /// Bytes come from a tap, of which the scanner stays readable.
@@ -75,13 +94,15 @@ pub(crate) struct TapReader<'a> {
     single: bool,
     rest: &'a mut Bytes,
     side: &'a mut ReadSide,
-    scanner: &'a Mutex<Scanner>,
+    frames: &'a Mutex<Frames>,
     traffic: &'a Traffic,
+    gate: &'a Gate,
 }
 
 impl Tap {
     /// Waits until there is something to read, without a buffer for it.
     pub(crate) async fn readable(&mut self) -> io::Result<()> {
+        self.frames.get_mut().done();
         match &mut self.side {
             _ if !self.rest.is_empty() => Ok(()),
             ReadSide::Tcp(half) => half.readable().await,
@@ -89,10 +110,10 @@ impl Tap {
         }
     }
 
-    /// The bytes, and what the scanner knows of them.
-    pub(crate) fn parts(&mut self, single: bool) -> (TapReader<'_>, &Mutex<Scanner>) {
-        let Self { rest, side, scanner, traffic } = self;
-        (TapReader { single, rest, side, scanner, traffic }, scanner)
+    /// The bytes, and what is known of their frames.
+    pub(crate) fn parts(&mut self, single: bool) -> (TapReader<'_>, &Mutex<Frames>) {
+        let Self { rest, side, frames, traffic, gate } = self;
+        (TapReader { single, rest, side, frames, traffic, gate }, frames)
     }
 
     /// Reads and forgets until the other side closes.
@@ -110,6 +131,9 @@ impl AsyncRead for TapReader<'_> {
         buffer: &mut ReadBuf<'_>,
     ) -> Poll<io::Result<()>> {
         let this = self.get_mut();
+        let mut frames = this.frames.lock();
+        let Frames { scanner, passage } = &mut *frames;
+        ready!(this.gate.poll(passage, scanner.to_come(), context));
         let before = buffer.filled().len();
         if this.rest.is_empty() {
             ready!(match this.side {
@@ -121,7 +145,6 @@ impl AsyncRead for TapReader<'_> {
             let count = this.rest.len().min(buffer.remaining());
             buffer.put_slice(&this.rest.split_to(count));
         }
-        let mut scanner = this.scanner.lock();
         let new = &buffer.filled()[before..];
         let passed =
             if this.single { scanner.pass_frame(new) } else { scanner.pass(new).map(|()| new.len()) };

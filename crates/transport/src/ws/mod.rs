@@ -3,6 +3,7 @@
 mod admission;
 mod closing;
 mod connection;
+mod gate;
 mod io;
 mod life;
 mod reader;
@@ -11,6 +12,7 @@ mod worker;
 mod writer;
 
 pub(crate) use connection::{Connection, Timing};
+pub(crate) use gate::Gate;
 pub(crate) use io::Socket;
 
 #[cfg(test)]

@@ -1,7 +1,6 @@
 //! From bytes to whole messages, within limits, and without a buffer for a client that says nothing.
 
-use super::io::{Tap, TapReader};
-use super::scan::Scanner;
+use super::io::{Frames, Tap, TapReader};
 use bytes::Bytes;
 use fastwebsockets::{Frame, OpCode, Payload, Role, WebSocketError, WebSocketRead, after_handshake_split};
 use parking_lot::Mutex;
@@ -38,8 +37,8 @@ pub(crate) struct Assembly {
 
 /// Reads for as long as bytes come: it holds a buffer of 8 KiB. When it [rests](Burst::at_rest), drop it.
 pub(crate) struct Burst<'a> {
-    frames: WebSocketRead<TapReader<'a>>,
-    scanner: &'a Mutex<Scanner>,
+    socket: WebSocketRead<TapReader<'a>>,
+    frames: &'a Mutex<Frames>,
     before: u64,
     returned: u64,
     assembly: &'a mut Assembly,
@@ -63,27 +62,28 @@ impl<'a> Burst<'a> {
     }
 
     fn on(tap: &'a mut Tap, assembly: &'a mut Assembly, max: usize, single: bool) -> Self {
-        let (reader, scanner) = tap.parts(single);
-        let (mut frames, _) = after_handshake_split(reader, tokio::io::sink(), Role::Server);
-        frames.set_auto_pong(false);
+        let (reader, frames) = tap.parts(single);
+        let (mut socket, _) = after_handshake_split(reader, tokio::io::sink(), Role::Server);
+        socket.set_auto_pong(false);
         // The limit is on one frame's payload, and exclusive.
-        frames.set_max_message_size(max + 1);
-        let before = scanner.lock().frames();
-        Self { frames, scanner, before, returned: 0, assembly, max }
+        socket.set_max_message_size(max + 1);
+        let before = frames.lock().scanner.frames();
+        Self { socket, frames, before, returned: 0, assembly, max }
     }
 
     /// Whether everything that was read has been returned: nothing is lost by dropping this.
     pub(crate) fn at_rest(&self) -> bool {
-        let scanner = self.scanner.lock();
+        let scanner = &self.frames.lock().scanner;
         scanner.at_boundary() && scanner.frames() - self.before == self.returned
     }
 
-    /// The next message. Not cancel safe: what was read of it would be lost.
+    /// The next message; the one before has been done. Not cancel safe: what was read of it would be lost.
     pub(crate) async fn next(&mut self) -> Result<Received, Ended> {
+        self.frames.lock().done();
         loop {
             // Answers to control frames go by the outbox like everything else.
             let mut answer = |_: Frame<'_>| async { Ok::<_, Infallible>(()) };
-            let frame = self.frames.read_frame(&mut answer).await.map_err(|error| ended(&error))?;
+            let frame = self.socket.read_frame(&mut answer).await.map_err(|error| ended(&error))?;
             self.returned += 1;
             if let Some(message) = self.assembly.take(frame, self.max)? {
                 return Ok(message);

@@ -23,6 +23,11 @@ impl Scanner {
         self.frames
     }
 
+    /// How many bytes of a frame's payload are still to come, where its header is there.
+    pub(crate) fn to_come(&self) -> u64 {
+        self.payload
+    }
+
     /// Whether the next byte begins a frame.
     pub(crate) fn at_boundary(&self) -> bool {
         self.have == 0 && self.payload == 0
