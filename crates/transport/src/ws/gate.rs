@@ -1,5 +1,6 @@
 //! How many large frames a server reads at once. Each is in memory from its first byte until it has been done; a
-//! hundred uploads would have as many mebibytes there, waiting for one disk. Before the gate they wait in their sockets.
+//! hundred uploads would have as many mebibytes there, waiting for one disk. Before the gate they wait in their sockets, and
+//! there is no buffer for them yet.
 
 use std::future::Future;
 use std::pin::Pin;
@@ -37,6 +38,13 @@ pub(super) enum Passage {
     Waiting(Pin<Box<dyn Future<Output = Place> + Send>>),
     /// It is read or done, with a place or without.
     Inside(#[expect(dead_code, reason = "held for as long as the frame")] Place),
+}
+
+impl Passage {
+    /// Whether nothing more may be read.
+    pub(super) fn waits(&self) -> bool {
+        matches!(self, Self::Waiting(_))
+    }
 }
 
 impl Gate {

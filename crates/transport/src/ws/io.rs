@@ -133,7 +133,9 @@ impl AsyncRead for TapReader<'_> {
         let this = self.get_mut();
         let mut frames = this.frames.lock();
         let Frames { scanner, passage } = &mut *frames;
-        ready!(this.gate.poll(passage, scanner.to_come(), context));
+        if passage.waits() {
+            ready!(this.gate.poll(passage, 0, context));
+        }
         let before = buffer.filled().len();
         if this.rest.is_empty() {
             ready!(match this.side {
@@ -145,16 +147,23 @@ impl AsyncRead for TapReader<'_> {
             let count = this.rest.len().min(buffer.remaining());
             buffer.put_slice(&this.rest.split_to(count));
         }
-        let new = &buffer.filled()[before..];
-        let passed =
-            if this.single { scanner.pass_frame(new) } else { scanner.pass(new).map(|()| new.len()) };
-        let end = passed.map_err(|_| io::Error::new(io::ErrorKind::InvalidData, "a frame without a mask"))?;
+        let (new, mut next) = (&buffer.filled()[before..], *scanner);
+        let passed = if this.single { next.pass_frame(new) } else { next.pass(new).map(|()| new.len()) };
+        let mut end =
+            passed.map_err(|_| io::Error::new(io::ErrorKind::InvalidData, "a frame without a mask"))?;
+        // Whoever reads makes room for a frame when it has the header: one that waits is kept back with its header.
+        let enters = this.gate.poll(passage, next.to_come(), context);
+        if enters.is_ready() {
+            *scanner = next;
+        } else {
+            end = 0;
+        }
         if end < new.len() {
             let beyond = [&new[end..], &this.rest[..]].concat();
             *this.rest = beyond.into();
             buffer.set_filled(before + end);
         }
-        Poll::Ready(Ok(()))
+        enters.map(Ok)
     }
 }
 

@@ -2,7 +2,7 @@
 //! frame parser does not check.
 
 /// Where in a frame the next byte stands.
-#[derive(Debug, Default)]
+#[derive(Debug, Clone, Copy, Default)]
 pub(crate) struct Scanner {
     header: [u8; 14],
     /// How many bytes of the header are there.

@@ -2,7 +2,9 @@
 
 use super::{Client, PATIENCE, World};
 use fastwebsockets::OpCode;
-use tokio::time::timeout;
+use std::time::Duration;
+use tokio::io::AsyncWriteExt;
+use tokio::time::{sleep, timeout};
 
 impl World {
     async fn connect(&self, email: &str, query: &str) -> Client {
@@ -33,6 +35,35 @@ impl Client {
         self.send(OpCode::Ping, b"done?").await;
         assert_eq!(self.control(OpCode::Pong).await, b"done?");
     }
+}
+
+/// The beginning of a text of so many bytes, with a mask that changes nothing.
+fn large(length: usize) -> Vec<u8> {
+    [&[0x81, 0xff][..], &(length as u64).to_be_bytes(), &[0; 4]].concat()
+}
+
+/// Protects everybody from clients that begin large frames and end none: another one's comes through all the same, and
+/// whole, with what is said behind it.
+#[tokio::test]
+async fn who_ends_no_large_frame_stops_nobody() {
+    let world = World::with(Duration::from_mins(1)).await;
+    let mut others = Vec::new();
+    for number in 0..40 {
+        let mut other = world.connect(&format!("{number}@example.org"), "").await;
+        other.0.write_all(&[large(100_000), vec![b' '; 10]].concat()).await.unwrap();
+        others.push(other);
+    }
+    let mut ann = world.connect("ann@example.org", "room_id=r").await;
+    ann.next("join_room").await;
+    let padding = " ".repeat(100_000);
+    let chat = format!(r#"{{"type":"chat","data":{{"message":"Hi"}},"room_id":"r"}}{padding}"#);
+    let (one, two) = chat.as_bytes().split_at(3_000);
+    ann.0.write_all(&[&large(chat.len())[..], one].concat()).await.unwrap();
+    sleep(Duration::from_millis(50)).await;
+    ann.0.write_all(two).await.unwrap();
+    ann.send(OpCode::Ping, b"read?").await;
+    assert_eq!(ann.control(OpCode::Pong).await, b"read?");
+    ann.next("delivery_confirmation").await;
 }
 
 /// Bob is a member of a shared room in which something is said while he is away.
