@@ -97,15 +97,16 @@ impl Pgvector {
     async fn index(&self, pool: &Pool<AsyncPgConnection>, dimensions: usize) {
         let began = Instant::now();
         match try_index(pool, dimensions).await {
-            Ok(true) => tracing::info!(
-                dimensions,
-                seconds = began.elapsed().as_secs(),
-                "an index of vectors was made"
-            ),
+            Ok(true) => {
+                let seconds = began.elapsed().as_secs();
+                tracing::info!(dimensions, seconds, "an index of vectors was made");
+            }
             // Another node makes it, and may not come to its end.
-            Ok(false) => drop(self.begun.lock().remove(&dimensions)),
+            Ok(false) => {
+                self.begun.lock().remove(&dimensions);
+            }
             Err(error) => {
-                tracing::warn!(%error, dimensions, "an index of vectors could not be made before the next start")
+                tracing::warn!(%error, dimensions, "an index of vectors could not be made before the next start");
             }
         }
     }
