@@ -37,7 +37,7 @@ pub(super) enum Passage {
     Outside,
     Waiting(Pin<Box<dyn Future<Output = Place> + Send>>),
     /// It is read or done, with a place or without.
-    Inside(#[expect(dead_code, reason = "held for as long as the frame")] Place),
+    Inside(#[allow(dead_code, reason = "held for as long as the frame; only tests look at it")] Place),
 }
 
 impl Passage {

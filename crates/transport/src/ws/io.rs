@@ -152,7 +152,7 @@ impl AsyncRead for TapReader<'_> {
         let mut end =
             passed.map_err(|_| io::Error::new(io::ErrorKind::InvalidData, "a frame without a mask"))?;
         // Whoever reads makes room for a frame when it has the header: one that waits is kept back with its header.
-        let enters = this.gate.poll(passage, next.to_come(), context);
+        let enters = this.gate.poll(passage, next.left(), context);
         if enters.is_ready() {
             *scanner = next;
         } else {

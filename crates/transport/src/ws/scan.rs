@@ -24,7 +24,7 @@ impl Scanner {
     }
 
     /// How many bytes of a frame's payload are still to come, where its header is there.
-    pub(crate) fn to_come(&self) -> u64 {
+    pub(crate) fn left(&self) -> u64 {
         self.payload
     }
 

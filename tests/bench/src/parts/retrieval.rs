@@ -26,7 +26,7 @@ const QUESTION: usize = 6;
 /// How many subjects a document has, and how many words are a subject's own: half of what is said of it.
 const SUBJECTS: u64 = 20;
 const OWN_WORDS: u64 = 40;
-/// From how many passages on PostgreSQL has an index.
+/// From how many passages on `PostgreSQL` has an index.
 const INDEXED: usize = 10_000;
 
 const RECALL: Measure = Measure::new("recall@10 against exact", "%");
