@@ -85,11 +85,13 @@ impl FromRequest<Arc<State>> for Upload {
     }
 }
 
-/// What a file is; none for a body of JSON.
+/// What a file is; none for a body of JSON. `curl -d` says that it sends a form, and what it sends is JSON on every other
+/// route; a form is no document.
 fn content_type(headers: &HeaderMap) -> Option<String> {
     let value = headers.get(CONTENT_TYPE).and_then(|value| value.to_str().ok()).unwrap_or("application/json");
-    let is_json =
-        value.split(';').next().is_some_and(|it| it.trim().eq_ignore_ascii_case("application/json"));
+    let kind = value.split(';').next().unwrap_or_default().trim();
+    let is_json = ["application/json", "application/x-www-form-urlencoded"];
+    let is_json = is_json.iter().any(|it| kind.eq_ignore_ascii_case(it));
     (!is_json).then(|| value.to_owned())
 }
 
@@ -252,5 +254,23 @@ fn document(record: DocumentRecord) -> wire::Document {
         chunks: record.chunks,
         created_at: record.created_at,
         updated_at: record.updated_at,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use axum::http::HeaderValue;
+
+    /// Protects who tries the documentation's command: curl names no JSON by itself.
+    #[test]
+    fn what_curl_sends_by_itself_is_json() {
+        let said = |value: &'static str| {
+            content_type(&HeaderMap::from_iter([(CONTENT_TYPE, HeaderValue::from_static(value))]))
+        };
+        assert_eq!(content_type(&HeaderMap::new()), None);
+        assert_eq!(said("Application/JSON; charset=utf-8"), None);
+        assert_eq!(said("application/x-www-form-urlencoded"), None);
+        assert_eq!(said("text/plain; charset=utf-8").unwrap(), "text/plain; charset=utf-8");
     }
 }
