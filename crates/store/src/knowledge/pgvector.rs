@@ -89,6 +89,8 @@ impl Pgvector {
         }
         if self.begun.lock().insert(dimensions) {
             let (this, pool) = (Arc::clone(self), pool.clone());
+            // One a length of vectors. Nobody waits for it, also not at the end: the database finishes what it was told, or
+            // what is unfinished is made anew.
             tokio::spawn(async move { this.index(&pool, dimensions).await });
         }
         Ok(false)

@@ -96,7 +96,8 @@ pub(crate) struct TapReader<'a> {
     side: &'a mut ReadSide,
     frames: &'a Mutex<Frames>,
     traffic: &'a Traffic,
-    gate: &'a Gate,
+    /// None: nothing that is read is kept.
+    gate: Option<&'a Gate>,
 }
 
 impl Tap {
@@ -113,13 +114,15 @@ impl Tap {
     /// The bytes, and what is known of their frames.
     pub(crate) fn parts(&mut self, single: bool) -> (TapReader<'_>, &Mutex<Frames>) {
         let Self { rest, side, frames, traffic, gate } = self;
-        (TapReader { single, rest, side, frames, traffic, gate }, frames)
+        (TapReader { single, rest, side, frames, traffic, gate: Some(gate) }, frames)
     }
 
-    /// Reads and forgets until the other side closes.
+    /// Reads and forgets until the other side closes. Its place at the gate is somebody else's.
     pub(crate) async fn discard(&mut self) {
         let mut buffer = [0; 512];
-        let (mut reader, _) = self.parts(false);
+        self.frames.get_mut().passage = Passage::default();
+        let (reader, _) = self.parts(false);
+        let mut reader = TapReader { gate: None, ..reader };
         while tokio::io::AsyncReadExt::read(&mut reader, &mut buffer).await.is_ok_and(|count| count > 0) {}
     }
 }
@@ -133,8 +136,8 @@ impl AsyncRead for TapReader<'_> {
         let this = self.get_mut();
         let mut frames = this.frames.lock();
         let Frames { scanner, passage } = &mut *frames;
-        if passage.waits() {
-            ready!(this.gate.poll(passage, 0, context));
+        if let Some(gate) = this.gate.filter(|_| passage.waits()) {
+            ready!(gate.poll(passage, 0, context));
         }
         let before = buffer.filled().len();
         if this.rest.is_empty() {
@@ -152,7 +155,7 @@ impl AsyncRead for TapReader<'_> {
         let mut end =
             passed.map_err(|_| io::Error::new(io::ErrorKind::InvalidData, "a frame without a mask"))?;
         // Whoever reads makes room for a frame when it has the header: one that waits is kept back with its header.
-        let enters = this.gate.poll(passage, next.left(), context);
+        let enters = this.gate.map_or(Poll::Ready(()), |gate| gate.poll(passage, next.left(), context));
         if enters.is_ready() {
             *scanner = next;
         } else {
