@@ -6,6 +6,12 @@ import { comeAsGuest, composer, handOver, inBrowser, say, until } from './harnes
 
 await inBrowser(async ({ person }) => {
   const page = await person({ expected: ['ERR_CONNECTION_REFUSED', 'WebSocket connection to', 'ERR_CONNECTION_RESET'] })
+  // A busy page hears only after the server's answer that it has gone to the new chat.
+  await page.addInitScript(() => {
+    const listen = globalThis.addEventListener
+    globalThis.addEventListener = (type, heard, ...more) =>
+      listen(type, type === 'hashchange' ? event => setTimeout(heard, 1_000, event) : heard, ...more)
+  })
   await comeAsGuest(page)
   await say(page, 'slow boats')
   await page.getByText('3 of 20, about boats').waitFor()

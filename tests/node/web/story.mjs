@@ -3,7 +3,7 @@
 
 import assert from 'node:assert/strict'
 import { existsSync, readdirSync, readFileSync } from 'node:fs'
-import { composer, inBrowser, say, shoot, until, url } from './harness.mjs'
+import { composer, inBrowser, newChat, say, shoot, until, url } from './harness.mjs'
 
 const { PARLOR_OUTBOX: outbox } = process.env
 /** What the first visit may load, compressed, in bytes. */
@@ -64,7 +64,7 @@ await inBrowser(async ({ person }) => {
   await page.locator('.reply .hljs-keyword').first().waitFor()
   await page.locator('.said').getByText('edited').waitFor()
   await page.locator('.reply').getByRole('button', { name: 'Copy' }).first().click()
-  assert.equal(await page.evaluate(() => navigator.clipboard.readText()), 'const sail = true\n')
+  await until('it is copied', async () => (await page.evaluate(() => navigator.clipboard.readText())) === 'const sail = true\n')
 
   // A reply is stopped, and keeps what it said.
   await say(page, 'long rivers')
@@ -78,7 +78,7 @@ await inBrowser(async ({ person }) => {
   assert.equal(await page.locator('.list [aria-live]').count(), 0)
 
   // It is found again.
-  await page.getByRole('button', { name: 'New chat' }).click()
+  await newChat(page)
   await say(page, 'echo something else')
   await page.locator('.reply .figures').getByText('parlor-demo').waitFor()
   await page.keyboard.press('Control+k')
@@ -95,9 +95,9 @@ await inBrowser(async ({ person }) => {
 
   // What it looks like, and what one is called.
   await page.getByRole('button', { name: 'Account' }).click()
+  await page.getByLabel('Your name').fill('Annabel')
   await page.getByText('Dark', { exact: true }).click()
   assert.equal(await page.evaluate(() => getComputedStyle(document.documentElement).colorScheme), 'dark')
-  await page.getByLabel('Your name').fill('Annabel')
   await page.getByRole('button', { name: 'Save' }).click()
   await page.locator('.me').getByText('Annabel').waitFor()
   await shoot(page, 'account')

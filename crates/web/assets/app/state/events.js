@@ -136,8 +136,7 @@ export function listen(model) {
     if (made || !place.open) {
       place.open = true
       client.follow(conversation_id, place.place, seq)
-      // The id that the chat had here until now stays good, for the address.
-      if (model.current === place) history.replaceState(null, '', `#/c/${conversation_id}`)
+      model.settleAddress()
     }
     model.changed()
   })

@@ -158,6 +158,17 @@ export class Model extends Observable {
     else this.#show(null)
   }
 
+  /**
+   * What a chat was called here until its first message was confirmed means nothing after a reload: its address is by the id
+   * that it has now. The confirmation may come before the chat is shown, or after.
+   */
+  settleAddress() {
+    const { current, route } = this
+    if (!current?.id || route.view !== 'conversation' || route.id === current.id) return
+    history.replaceState(null, '', addressOf(current.route))
+    this.route = readRoute()
+  }
+
   /** A conversation that is in no list that was loaded. */
   #unknown(id) {
     const place = new Place({ id })
@@ -176,6 +187,7 @@ export class Model extends Observable {
 
   #show(place) {
     this.current = place
+    this.settleAddress()
     if (place?.place) this.open(place)
     this.changed()
     this.markRead()

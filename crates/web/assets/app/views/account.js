@@ -25,7 +25,7 @@ export const Account = ({ model, onClose }) => {
   return html`
     <${Dialog} title=${t.sidebar.account} onClose=${onClose}>
       <form class="inline" onSubmit=${save}>
-        <${Field} label=${t.account.name} name="username" required maxlength="64" value=${user.username} />
+        <${Field} label=${t.account.name} name="username" required maxlength="64" defaultValue=${user.username} />
         <button class="button">${t.account.save}</button>
       </form>
       <p class="hint">${model.isGuest ? t.account.guest : user.email}</p>
