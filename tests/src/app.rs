@@ -207,10 +207,11 @@ impl TestApp {
         format!("{}{}", self.earlier_log, self.process.output())
     }
 
-    /// Resident memory of the server, in bytes.
+    /// Memory that the server has of its own, in bytes: without the pages of its program, of which more and more come in
+    /// as more of it runs, and which a debug build has hundreds of mebibytes of.
     pub fn resident_bytes(&self) -> u64 {
         let status = std::fs::read_to_string(format!("/proc/{}/status", self.process.id())).unwrap();
-        let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:")).unwrap();
+        let line = status.lines().find_map(|line| line.strip_prefix("RssAnon:")).unwrap();
         line.trim().trim_end_matches(" kB").parse::<u64>().unwrap() * 1024
     }
 

@@ -2,7 +2,7 @@
 // Reads PARLOR_TOKEN and PARLOR_USER too: an admin.
 
 import assert from 'node:assert/strict'
-import { check, comeAsGuest, comeWith, composer, inBrowser, say, shoot, until, url } from './harness.mjs'
+import { check, comeAsGuest, comeWith, composer, inBrowser, newChat, say, shoot, until, url } from './harness.mjs'
 
 const { PARLOR_TOKEN: token, PARLOR_USER: user } = process.env
 
@@ -54,7 +54,7 @@ await inBrowser(async ({ person }) => {
   await ann.getByRole('button', { name: 'Who answers: The guide' }).waitFor()
   await say(ann, 'And where?')
   await ann.locator('.reply .who').getByText('The guide').waitFor()
-  await ann.getByRole('button', { name: 'New chat' }).click()
+  await newChat(ann)
   await ann.getByRole('heading', { name: /Hello/ }).waitFor()
   await choose(ann, 'The chef', 'plain')
   await say(ann, 'Just so.')

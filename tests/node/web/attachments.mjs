@@ -28,7 +28,7 @@ await inBrowser(async ({ person }) => {
   await bring('drop', picture, 'harbour.png', 'image/png')
   await bring('paste', picture, 'image.png', 'image/png')
   await until('all are there', async () => (await tray.getByText('Ready').count()) === 3)
-  assert.match(await page.locator('#announcer').innerText(), /Attached: notes.md[^]*notes.md is uploaded/)
+  await until('it is said', async () => /Attached: notes.md[^]*notes.md is uploaded/.test(await page.locator('#announcer').innerText()))
 
   // What is refused says why; it can be taken out, and so can what is there.
   await bring('drop', [77, 90], 'setup.exe', '')
@@ -40,7 +40,7 @@ await inBrowser(async ({ person }) => {
   assert.equal(await page.locator('.said').count(), 0)
   await tray.getByRole('button', { name: 'Remove setup.exe' }).click()
   await tray.getByRole('button', { name: 'Remove image.png' }).click()
-  assert.equal(await tray.getByRole('listitem').count(), 2)
+  await until('both are gone', async () => (await tray.getByRole('listitem').count()) === 2)
   await until('the field has the focus', () => page.evaluate(() => document.activeElement.id === 'composer'))
   await page.keyboard.press('Enter')
 

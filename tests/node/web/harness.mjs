@@ -2,7 +2,8 @@
 //
 // Reads PARLOR_URL (the server), PARLOR_TOOLS (what `tests/run` installed), CHROMIUM (the browser), PARLOR_SHOTS (where
 // screenshots go) and PARLOR_ASSETS (a folder like `crates/web`, whose files go before those in the binary: for work on the
-// page without building).
+// page without building), SLOW (how many times slower than this machine the page shall be: finds tests that count on time)
+// and FRAMES (shows what goes over its sockets).
 
 import assert from 'node:assert/strict'
 import { existsSync, mkdirSync, readFileSync } from 'node:fs'
@@ -45,6 +46,7 @@ async function person(browser, complaints, { expected = [], ...options } = {}) {
   const context = await browser.newContext({ ...desktop, permissions: ['clipboard-read', 'clipboard-write'], ...options })
   context.setDefaultTimeout(PATIENCE)
   const page = await context.newPage()
+  if (process.env.SLOW) await (await context.newCDPSession(page)).send('Emulation.setCPUThrottlingRate', { rate: Number(process.env.SLOW) })
   if (process.env.PARLOR_ASSETS) await page.route('**/assets/**', fromDisk)
   if (process.env.FRAMES) page.on('websocket', ws => { ws.on('framesent', f => console.log('>', String(f.payload).slice(0, 200))); ws.on('framereceived', f => console.log('<', String(f.payload).slice(0, 200))) })
   const complain = words => expected.some(it => words.includes(it)) || complaints.push(words)
@@ -78,6 +80,13 @@ export async function comeWith(page, token, user) {
   await page.addInitScript(text => localStorage.setItem('parlor-session', text), JSON.stringify(session))
   await page.goto(url)
   await composer(page).waitFor()
+}
+
+/** Goes to where a new chat begins. */
+export async function newChat(page) {
+  await page.getByRole('button', { name: 'New chat' }).click()
+  // What is typed before the view changes is the draft of the view before.
+  await page.locator('.greeting').waitFor()
 }
 
 export const composer = page => page.getByLabel('Message', { exact: true })

@@ -2,7 +2,7 @@
 
 import assert from 'node:assert/strict'
 import { readFileSync } from 'node:fs'
-import { comeAsGuest, inBrowser, say } from './harness.mjs'
+import { comeAsGuest, inBrowser, newChat, say } from './harness.mjs'
 
 const texts = JSON.parse(readFileSync(new URL('../../fixtures/hostile.json', import.meta.url), 'utf8'))
 
@@ -34,9 +34,13 @@ await inBrowser(async ({ person }) => {
   assert.match(await page.locator('.reply').innerText(), /<script>globalThis.hurt = 1<\/script>/, 'and text as text')
 
   // The same from a person, as the first words of a chat, which are its title, and as a name.
-  await page.getByRole('button', { name: 'New chat' }).click()
+  await newChat(page)
   await say(page, texts.filter(text => !text.includes('\0')).join('\n\n'))
-  await page.locator('.said .markdown').first().waitFor()
+  await page.locator('.reply .figures').getByText('tokens').waitFor()
+  assert.deepEqual(await harm(page), [])
+  // Such a reply is long: what was said is not on the page any more.
+  await page.locator('.list').evaluate(list => { list.scrollTop = 0 })
+  await page.locator('.said .markdown').waitFor()
   assert.deepEqual(await harm(page), [])
   await page.getByRole('button', { name: 'Account' }).click()
   await page.getByLabel('Your name').fill('<img src=x onerror=globalThis.hurt=1>')

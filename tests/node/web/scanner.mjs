@@ -11,7 +11,7 @@ await inBrowser(async ({ person }) => {
   await tray.getByText('Waits for the virus scanner').waitFor()
   await check(page, 'a file that waits for the scanner')
   await tray.getByRole('button', { name: 'Remove notes.txt' }).click()
-  assert.equal(await tray.count(), 0)
+  await tray.waitFor({ state: 'detached' })
   const files = () => page.evaluate(async () => {
     const { access_token } = JSON.parse(localStorage.getItem('parlor-session'))
     const answer = await fetch('/api/v1/files', { headers: { authorization: `Bearer ${access_token}` } })

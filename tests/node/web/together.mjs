@@ -2,7 +2,7 @@
 
 import assert from 'node:assert/strict'
 import { readFileSync } from 'node:fs'
-import { comeAsGuest, composer, inBrowser, phone, say, shoot, until, url } from './harness.mjs'
+import { comeAsGuest, composer, inBrowser, newChat, phone, say, shoot, until, url } from './harness.mjs'
 
 await inBrowser(async ({ person }) => {
   const [ann, bob] = [await person(), await person(phone)]
@@ -72,7 +72,7 @@ await inBrowser(async ({ person }) => {
   await bob.getByText('This message was deleted.').waitFor()
 
   // What is said while one looks elsewhere is counted.
-  await ann.getByRole('button', { name: 'New chat' }).click()
+  await newChat(ann)
   await ann.getByRole('heading', { name: 'Hello.' }).waitFor()
   await say(bob, 'Where did you go?')
   await say(bob, 'Hello?')
@@ -89,7 +89,7 @@ await inBrowser(async ({ person }) => {
   await tablet.addInitScript(text => localStorage.setItem('parlor-session', text), kept)
   await tablet.goto(url)
   await tablet.getByRole('link', { name: /Tea house/ }).waitFor()
-  await ann.getByRole('button', { name: 'New chat' }).click()
+  await newChat(ann)
   await say(bob, 'Are you coming back?')
   for (const page of [ann, tablet]) await page.getByRole('link', { name: /Tea house.*1 unread message/ }).waitFor()
   await ann.getByRole('link', { name: /Tea house/ }).click()

@@ -3,12 +3,14 @@
 
 pub mod script;
 
+use crate::PATIENCE;
 use script::{Reply, Step};
 use serde_json::Value;
 use std::collections::HashMap;
 use std::net::SocketAddr;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::watch;
@@ -97,6 +99,24 @@ impl FakeProvider {
     /// How many requests asked for `model`.
     pub fn count(&self, model: &str) -> usize {
         self.requests().iter().filter(|request| request.model() == model).count()
+    }
+
+    /// Waits for so many requests: whoever asks it is on their way, on a busy machine for a while.
+    pub async fn until_requests(&self, count: usize) {
+        self.until("requests", count, || self.requests().len()).await;
+    }
+
+    /// Waits until so many replies were abandoned.
+    pub async fn until_hangups(&self, count: usize) {
+        self.until("hangups", count, || self.hangups()).await;
+    }
+
+    async fn until(&self, what: &str, wanted: usize, count: impl Fn() -> usize) {
+        let start = Instant::now();
+        while count() < wanted {
+            assert!(start.elapsed() < PATIENCE, "{} of {wanted} {what} in {PATIENCE:?}", count());
+            tokio::time::sleep(Duration::from_millis(10)).await;
+        }
     }
 
     /// Lets go of all replies that it holds, and holds none any more.

@@ -4,7 +4,7 @@ use parlor_tests::client::id;
 use parlor_tests::provider::words;
 use parlor_tests::{Client, FakeProvider, LiveTurn, TestApp, Turn};
 use serde_json::{Value, json};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 struct Scene {
     provider: FakeProvider,
@@ -62,11 +62,7 @@ async fn stop_keeps_what_was_produced() {
         let history = scene.client.whole_history(&conversation).await;
         assert_eq!(history[1]["content"], turn.text.as_str());
         assert_eq!(history[1]["status"], "stopped");
-        let start = Instant::now();
-        while scene.provider.hangups() == 0 {
-            assert!(start.elapsed() < Duration::from_secs(5), "the provider still writes");
-            tokio::time::sleep(Duration::from_millis(10)).await;
-        }
+        scene.provider.until_hangups(1).await;
     }
 }
 

@@ -4,7 +4,6 @@ use super::{JOBS, completion, enqueue, job, list, until};
 use parlor_tests::client::id;
 use parlor_tests::{FakeProvider, TestApp, http};
 use serde_json::{Value, json};
-use std::time::Duration;
 
 /// Protects clients: a job is taken in at once, and its result is what the synchronous route would have answered.
 #[tokio::test(flavor = "multi_thread")]
@@ -131,16 +130,12 @@ async fn a_job_is_cancelled() {
     let runs = enqueue(&app, &ann, completion("a long one")).await;
     let waits = enqueue(&app, &ann, completion("another")).await;
     until(&app, &ann, &runs, "active").await;
+    provider.until_requests(1).await;
     for job in [&waits, &runs] {
         let answer = app.ask(&ann, "DELETE", &format!("{JOBS}/{job}"), Value::Null).await;
         assert_eq!((answer.status, &answer.json()["state"]), (200, &json!("cancelled")));
     }
-    for _ in 0..200 {
-        if provider.hangups() == 1 {
-            break;
-        }
-        tokio::time::sleep(Duration::from_millis(50)).await;
-    }
+    provider.until_hangups(1).await;
     assert_eq!((provider.hangups(), provider.requests().len()), (1, 1));
     for id in [&runs, &waits] {
         assert_eq!(job(&app, &ann, id).await["result"], Value::Null);

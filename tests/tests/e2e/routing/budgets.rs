@@ -4,9 +4,8 @@
 use super::books::Database;
 use parlor_tests::client::id;
 use parlor_tests::provider::words;
-use parlor_tests::{FakeProvider, LiveTurn, PATIENCE, Postgres, TestApp, TestAppBuilder, Turn};
+use parlor_tests::{FakeProvider, LiveTurn, Postgres, TestApp, TestAppBuilder, Turn};
 use serde_json::json;
-use std::time::{Duration, Instant};
 use tokio::task::JoinSet;
 
 /// How long a reply may be, in tokens; its question is far below that.
@@ -63,11 +62,7 @@ async fn hundred_at_once(provider: &FakeProvider, nodes: &[TestApp], database: &
         assert_eq!((turn.status.as_str(), turn.text.as_str()), ("failed", ""));
         assert_eq!(turn.error.unwrap()["code"], "TOKEN_BUDGET_EXCEEDED");
     }
-    let start = Instant::now();
-    while provider.requests().len() < COVERED {
-        assert!(start.elapsed() < PATIENCE, "{} requests", provider.requests().len());
-        tokio::time::sleep(Duration::from_millis(5)).await;
-    }
+    provider.until_requests(COVERED).await;
     let books = database.read();
     let (used, reserved) = books.users();
     assert_eq!((books.reservations.len(), used), (COVERED, 0));

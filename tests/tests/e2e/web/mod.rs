@@ -10,8 +10,9 @@ use parlor_tests::{TestApp, tools};
 use std::net::SocketAddr;
 use std::process::Stdio;
 use std::time::Duration;
-use tokio::io::{AsyncBufReadExt, AsyncWriteExt, BufReader, Lines};
+use tokio::io::{AsyncBufReadExt, AsyncReadExt, AsyncWriteExt, BufReader, Lines};
 use tokio::process::{Child, ChildStdin, ChildStdout, Command};
+use tokio::task::JoinHandle;
 use tokio::time::timeout;
 
 /// How long a program may take between two of its lines: browsers are slow to start on a busy machine.
@@ -23,6 +24,8 @@ struct Program {
     process: Child,
     input: ChildStdin,
     lines: Lines<BufReader<ChildStdout>>,
+    /// What it complained of, once it has ended.
+    complaints: JoinHandle<String>,
 }
 
 impl Program {
@@ -45,17 +48,27 @@ impl Program {
             .envs(environment.iter().map(|(name, value)| (name, value)))
             .stdin(Stdio::piped())
             .stdout(Stdio::piped())
+            .stderr(Stdio::piped())
             .kill_on_drop(true);
         let mut process = command.spawn().unwrap();
         let (input, output) = (process.stdin.take().unwrap(), process.stdout.take().unwrap());
-        Self { name: name.to_owned(), process, input, lines: BufReader::new(output).lines() }
+        let mut errors = process.stderr.take().unwrap();
+        let complaints = tokio::spawn(async move {
+            let mut text = String::new();
+            errors.read_to_string(&mut text).await.unwrap();
+            text
+        });
+        Self { name: name.to_owned(), process, input, lines: BufReader::new(output).lines(), complaints }
     }
 
     /// The next line of what it says.
     async fn line(&mut self) -> String {
         let line = timeout(LINE, self.lines.next_line()).await;
         let line = line.unwrap_or_else(|_| panic!("{} does not go on", self.name)).unwrap();
-        line.unwrap_or_else(|| panic!("{} ended early", self.name))
+        match line {
+            Some(line) => line,
+            None => panic!("{} ended early: {}", self.name, (&mut self.complaints).await.unwrap()),
+        }
     }
 
     /// Waits for a line, and shows those before it.
