@@ -15,8 +15,8 @@ use tokio::task::JoinSet;
 
 /// How many replies a worker makes at once.
 const CAPACITY: u32 = 8;
-/// No turn takes longer, whoever dies.
-const BOUND: Duration = Duration::from_secs(15);
+/// No turn takes longer, whoever dies, on a machine that is busy with other tests: none waits for a time-out.
+const BOUND: Duration = Duration::from_secs(30);
 
 struct Storm {
     seed: u64,
