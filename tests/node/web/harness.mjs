@@ -82,6 +82,30 @@ export async function comeWith(page, token, user) {
   await composer(page).waitFor()
 }
 
+/** Says what they are called. */
+export async function called(page, name) {
+  await page.getByRole('button', { name: 'Account' }).click()
+  await page.getByLabel('Your name').fill(name)
+  await page.getByRole('button', { name: 'Save' }).click()
+  await page.locator('.me').getByText(name).waitFor()
+  await page.getByRole('button', { name: 'Close' }).click()
+}
+
+/** Makes a room, and is in it. */
+export async function makeRoom(page, name) {
+  await page.getByRole('button', { name: 'New room' }).click()
+  await page.getByRole('textbox', { name: 'Name' }).fill(name)
+  await page.getByRole('button', { name: 'Create room' }).click()
+  await page.getByRole('heading', { name }).waitFor()
+}
+
+/** Finds a room that somebody made, and enters it. */
+export async function enterRoom(page, name) {
+  await page.getByRole('button', { name: 'Browse rooms' }).click()
+  await page.getByRole('listitem').filter({ hasText: name }).getByRole('button', { name: 'Enter' }).click()
+  await page.getByRole('heading', { name }).waitFor()
+}
+
 /** Goes to where a new chat begins. */
 export async function newChat(page) {
   await page.getByRole('button', { name: 'New chat' }).click()

@@ -2,30 +2,19 @@
 
 import assert from 'node:assert/strict'
 import { readFileSync } from 'node:fs'
-import { comeAsGuest, composer, inBrowser, newChat, phone, say, shoot, until, url } from './harness.mjs'
+import { called, comeAsGuest, composer, enterRoom, inBrowser, makeRoom, newChat, phone, say, shoot, until, url } from './harness.mjs'
 
 await inBrowser(async ({ person }) => {
   const [ann, bob] = [await person(), await person(phone)]
   await Promise.all([comeAsGuest(ann), comeAsGuest(bob)])
-  const called = async (page, name) => {
-    await page.getByRole('button', { name: 'Account' }).click()
-    await page.getByLabel('Your name').fill(name)
-    await page.getByRole('button', { name: 'Save' }).click()
-    await page.locator('.me').getByText(name).waitFor()
-    await page.getByRole('button', { name: 'Close' }).click()
-  }
   await called(ann, 'Ann')
   await bob.goto(new URL('#/list', bob.url()).href)
   await called(bob, 'Bob')
 
   // Ann makes a room, Bob finds it.
-  await ann.getByRole('button', { name: 'New room' }).click()
-  await ann.getByRole('textbox', { name: 'Name' }).fill('Tea house')
-  await ann.getByRole('button', { name: 'Create room' }).click()
-  await ann.getByRole('heading', { name: 'Tea house' }).waitFor()
+  await makeRoom(ann, 'Tea house')
   await say(ann, 'Anybody here?')
-  await bob.getByRole('button', { name: 'Browse rooms' }).click()
-  await bob.getByRole('listitem').filter({ hasText: 'Tea house' }).getByRole('button', { name: 'Enter' }).click()
+  await enterRoom(bob, 'Tea house')
   await bob.getByText('Anybody here?').waitFor()
   await ann.getByText('2 members · 2 online').waitFor()
   await ann.getByTitle('Read by Bob').waitFor()

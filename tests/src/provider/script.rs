@@ -29,6 +29,7 @@
 //! | `tool-call` | a call of a tool in three pieces, and that as the reason to finish |
 //! | `odd` | as `plain` by a stranger: comments, CRLF, unknown fields, empty choices, bytes split anywhere |
 //! | `hostile` | all of `tests/fixtures/hostile.json`, a piece each: texts that want to do harm to who shows them |
+//! | `code` | what `tests/fixtures/code.md` says, with a program in it, as `gpt-4o` |
 //! | `letters` | two words in [`LETTERS`], which no program writes so, between events that not every program can read |
 //! | `events` | as `plain`, with events in between that nobody has heard of |
 
@@ -132,6 +133,7 @@ pub fn reply(model: &str, asked_before: usize) -> Reply {
         "odd" => Reply::Stream(odd()),
         "letters" => Reply::Stream(letters()),
         "hostile" => Reply::Stream(hostile()),
+        "code" => Reply::Stream(code()),
         _ => Reply::Stream(plain()),
     }
 }
@@ -177,6 +179,16 @@ fn hostile() -> Vec<Step> {
     let mut steps: Vec<Step> = texts.iter().map(|text| event(&delta(&format!("{text}\n\n")))).collect();
     steps.extend([event(&finish()), event(&usage(texts.len())), done()]);
     steps
+}
+
+/// A reply as they are, word for word.
+fn code() -> Vec<Step> {
+    let pieces = include_str!("../../fixtures/code.md").split_inclusive(' ').map(delta);
+    let events = pieces.chain([finish(), usage(96)]).map(|mut chunk| {
+        chunk["model"] = json!("gpt-4o");
+        [event(&chunk), Step::Wait(millis("5"))]
+    });
+    events.flatten().chain([done()]).collect()
 }
 
 fn millis(text: &str) -> Duration {

@@ -3,6 +3,7 @@
 use crate::postgres::Server;
 use crate::subject::{Subject, sealed};
 use crate::write::{Scene, Writing, at, changed, ending, say, stored};
+use futures_util::FutureExt as _;
 use parlor_domain::message::{Attached, Citation, Confidence, Edit, Message, Metadata};
 use parlor_domain::ports::{
     Assistant, AssistantStore, Checkpoint, ConversationStore, EmbeddingsWork, JobOutcome, JobResult,
@@ -13,7 +14,6 @@ use parlor_domain::room::{Room, RoomKind};
 use parlor_domain::testing::MemoryStore;
 use parlor_domain::{ConversationId, DocumentId, JobId, UserId};
 use parlor_store::{Database, Keyring, OpenError, Options, Rotated};
-use futures_util::FutureExt as _;
 use std::error::Error;
 use std::panic::AssertUnwindSafe;
 use std::path::Path;

@@ -105,6 +105,20 @@ async fn much_and_fast_is_smooth() {
     Program::start(&app, "speed", &visitor).ends_well().await;
 }
 
+/// Protects the README's picture from showing a page that is not there any more: it is made of this one, and left in
+/// `target/screenshots/chat.png`, from where it is copied to `docs/images`.
+#[tokio::test(flavor = "multi_thread")]
+async fn the_readmes_picture_is_of_this_page() {
+    let provider = FakeProvider::start_as("code").await;
+    let app = TestApp::builder()
+        .without_limits()
+        .provider(&provider.base_url(), "gpt-4o")
+        .env("MODEL_PRICES", "gpt-4o=2.50/10")
+        .start()
+        .await;
+    Program::start(&app, "picture", &[]).ends_well().await;
+}
+
 /// A room `long` with messages in it, and who may come in: an admin.
 async fn long_room(app: &TestApp, messages: usize) -> [(&'static str, String); 2] {
     let token = app.admin_token("root@example.org");
