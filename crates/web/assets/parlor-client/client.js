@@ -1,6 +1,6 @@
-import { Backoff } from './backoff.js'
 import { Emitter } from './emitter.js'
 import { uuid } from './ids.js'
+import { Link } from './link.js'
 import { Outbox } from './outbox.js'
 import { Positions } from './positions.js'
 import { Problem } from './problem.js'
@@ -14,15 +14,8 @@ import { Streams } from './streams.js'
  * @typedef {import('./types.js').SendOptions} SendOptions
  */
 
-/** How long a connection may be silent before it is asked whether it is there, and how long it may take to say so. */
-const SILENCE = 45_000
-const ANSWER = 10_000
-/** How long a connection must have lasted for the next one to be tried at once. */
-const STABLE = 5_000
 /** What a refusal says that may be lifted by itself. */
 const PASSING = new Set(['RATE_LIMIT', 'CHAT_RATE_LIMIT_EXCEEDED', 'AI_UNAVAILABLE', 'TOO_MANY_CONNECTIONS', 'INTERNAL'])
-/** What the server says of a credential that is of no use any more. */
-const CREDENTIAL = new Set(['UNAUTHENTICATED', 'INVALID_TOKEN', 'TOKEN_EXPIRED'])
 
 /**
  * A connection in the `rooms` dialect that comes back by itself, misses nothing and says everything once.
@@ -30,26 +23,13 @@ const CREDENTIAL = new Set(['UNAUTHENTICATED', 'INVALID_TOKEN', 'TOKEN_EXPIRED']
  * @extends {Emitter<import('./types.js').Events>}
  */
 export class ParlorClient extends Emitter {
-  /** @type {WebSocket | undefined} */
-  #socket
-  /** @type {ConnectionState} */
-  #state = 'closed'
   #positions = new Positions()
   #streams = new Streams()
   /** @type {Map<string, { resolve: (data: any) => void, reject: (problem: Problem) => void }>} */
   #asked = new Map()
-  #backoff
+  #link
   #outbox
   #options
-  #wanted = false
-  #open = false
-  #openedAt = 0
-  #heardAt = 0
-  #rejected = false
-  /** @type {Set<ReturnType<typeof setTimeout>>} */
-  #timers = new Set()
-  /** @type {ReturnType<typeof setInterval> | undefined} */
-  #watch
 
   /**
    * @param {object} options
@@ -59,22 +39,26 @@ export class ParlorClient extends Emitter {
    * @param {string} [options.user] whose messages the storage keeps
    * @param {Storage | null} [options.storage] where messages wait that are not confirmed; none: in memory alone
    * @param {boolean} [options.replay] whether what was missed before the first connection comes by itself; true
-   * @param {Backoff} [options.backoff]
+   * @param {import('./backoff.js').Backoff} [options.backoff]
    * @param {typeof WebSocket} [options.WebSocket]
    */
   constructor(options) {
     super()
     this.#options = options
-    this.#backoff = options.backoff ?? new Backoff()
     this.#outbox = new Outbox(options.storage ?? null, options.user ?? '')
-    if (typeof addEventListener === 'function') {
-      addEventListener('online', () => this.#wanted && !this.#open && this.#connect())
-      addEventListener('offline', () => this.#wanted && this.#lose())
+    const owner = {
+      address: () => options.url + (this.#resumes ? '?resume=1' : ''),
+      token: options.token,
+      read: (/** @type {string} */ text) => this.#read(text),
+      lost: () => this.#lost(),
+      turned: (/** @type {ConnectionState} */ state, /** @type {number | undefined} */ retryAt) => this.emit('state', { state, retryAt }),
+      signedOut: (/** @type {Problem} */ problem) => this.emit('signedOut', problem),
     }
+    this.#link = new Link(owner, { backoff: options.backoff, WebSocket: options.WebSocket })
   }
 
   get state() {
-    return this.#state
+    return this.#link.state
   }
 
   /** Messages that are not confirmed. */
@@ -84,25 +68,17 @@ export class ParlorClient extends Emitter {
 
   /** Connects, and stays connected until `close`. */
   connect() {
-    if (this.#wanted) return
-    this.#wanted = true
-    this.#watch = setInterval(() => this.#look(), ANSWER / 2)
-    this.#connect()
+    this.#link.connect()
   }
 
   /** Ends the connection. What waits in the outbox waits on. */
   close() {
-    this.#wanted = false
-    clearInterval(this.#watch)
-    this.#drop(1000)
-    this.#turn('closed')
+    this.#link.close()
   }
 
   /** Looks at once whether the connection is alive, say because the page is seen again. */
   wake() {
-    if (this.#wanted && !this.#open) this.#connect()
-    else if (this.#open) this.#heardAt = Math.min(this.#heardAt, Date.now() - SILENCE)
-    this.#look()
+    this.#link.wake()
   }
 
   /**
@@ -148,14 +124,12 @@ export class ParlorClient extends Emitter {
    * @param {Record<string, any>} [data]
    */
   tell(type, data = {}) {
-    return this.#open && this.#write({ type, data })
+    return this.#link.isOpen && this.#link.write({ type, data })
   }
 
   /** Says something in bytes: a chunk of a file. False where there is no connection. @param {Uint8Array<ArrayBuffer>} bytes */
   tellBytes(bytes) {
-    if (!this.#open || this.#socket?.readyState !== 1) return false
-    this.#socket.send(bytes)
-    return true
+    return this.#link.isOpen && this.#link.writeBytes(bytes)
   }
 
   /**
@@ -180,7 +154,7 @@ export class ParlorClient extends Emitter {
    */
   follow(conversation, place, seq) {
     this.#positions.follow(conversation, place, seq)
-    if (this.#open) this.#resume(this.#positions.lines().filter(line => samePlace(line, place)))
+    if (this.#link.isOpen) this.#resume(this.#positions.lines().filter(line => samePlace(line, place)))
   }
 
   /** Follows no more. @param {string} conversation */
@@ -195,137 +169,45 @@ export class ParlorClient extends Emitter {
 
   /** Another token, before the old one is over, for the connection that is open. @param {string} token */
   renew(token) {
-    if (this.#open) this.#write({ type: 'auth', data: { token } })
+    if (this.#link.isOpen) this.#link.write({ type: 'auth', data: { token } })
   }
 
   // The connection.
 
-  async #connect() {
-    this.#drop(1000)
-    if (!this.#wanted) return
-    if (typeof navigator === 'object' && navigator.onLine === false) return this.#turn('offline')
-    this.#turn('connecting')
-    const turn = (this.#turnNumber += 1)
-    let token
-    try {
-      token = await this.#options.token(this.#rejected)
-    } catch (error) {
-      if (turn !== this.#turnNumber || !this.#wanted) return
-      if (error instanceof Problem && CREDENTIAL.has(error.code)) return this.#signOut(error)
-      return this.#later()
-    }
-    if (turn !== this.#turnNumber || !this.#wanted) return
-    const lines = this.#positions.lines()
-    const resumes = lines.length > 0 || this.#options.replay === false
-    const socket = new (this.#options.WebSocket ?? WebSocket)(this.#options.url + (resumes ? '?resume=1' : ''))
-    this.#socket = socket
-    this.#rejected = false
-    // In the first frame, and not in the URL, which ends up in logs.
-    socket.onopen = () => socket.send(JSON.stringify({ type: 'auth', data: { token } }))
-    socket.onmessage = event => socket === this.#socket && this.#read(event.data)
-    socket.onclose = event => socket === this.#socket && this.#closed(event.code)
-    this.#heardAt = Date.now()
+  /** Whether a connection asks for what was missed, instead of getting it by itself. */
+  get #resumes() {
+    return this.#positions.lines().length > 0 || this.#options.replay === false
   }
-
-  #turnNumber = 0
 
   /** @param {any} data of `connect` */
   #opened(data) {
-    const anew = !this.#open
-    this.#open = true
-    if (!anew) return
-    this.#openedAt = Date.now()
+    if (!this.#link.welcomed()) return
     const lines = this.#positions.lines()
     if (lines.length) this.#resume(lines)
-    else if (this.#options.replay === false) this.#write({ type: 'ping' })
-    this.#turn('online')
+    else if (this.#options.replay === false) this.#link.write({ type: 'ping' })
+    this.#link.ready()
     this.emit('ready', data)
     this.#flush()
   }
 
-  /** @param {number} code */
-  #closed(code) {
-    const stable = this.#open && Date.now() - this.#openedAt > STABLE
-    this.#rejected ||= code === 4001
-    this.#drop(1000)
-    if (stable) this.#backoff.reset()
-    this.#later()
-  }
-
-  /** Tries again later. @param {number} [delay] milliseconds */
-  #later(delay = this.#backoff.next()) {
-    if (!this.#wanted) return
-    this.#turn('offline', Date.now() + delay)
-    this.#after(delay, () => !this.#open && this.#connect())
-  }
-
-  #lose() {
-    this.#drop(1000)
-    this.#turn('offline')
-  }
-
-  /** Lets go of the socket, whatever its state, and of all that waits for it. @param {number} code */
-  #drop(code) {
-    const socket = this.#socket
-    this.#socket = undefined
-    this.#open = false
-    this.#turnNumber += 1
-    for (const timer of this.#timers) clearTimeout(timer)
-    this.#timers.clear()
-    if (socket && socket.readyState < 2) socket.close(code)
+  /** What was asked is not answered any more; what was said and not confirmed is said again. */
+  #lost() {
     for (const { reject } of this.#asked.values()) reject(unreachable())
     this.#asked.clear()
     this.#outbox.again()
   }
 
-  /** @param {Problem} problem */
-  #signOut(problem) {
-    this.close()
-    this.emit('signedOut', problem)
-  }
-
-  /** Whether there is life in the connection. */
-  #look() {
-    if (!this.#socket) return
-    const silence = Date.now() - this.#heardAt
-    if (this.#open && silence > SILENCE + ANSWER) this.#closed(1006)
-    else if (!this.#open && silence > ANSWER) this.#closed(1006)
-    else if (this.#open && silence > SILENCE) this.#write({ type: 'ping' })
-  }
-
-  /** @param {ConnectionState} state @param {number} [retryAt] */
-  #turn(state, retryAt) {
-    this.#state = state
-    this.emit('state', { state, retryAt })
-  }
-
-  /** @param {number} delay @param {() => void} work */
-  #after(delay, work) {
-    const timer = setTimeout(() => {
-      this.#timers.delete(timer)
-      work()
-    }, delay)
-    this.#timers.add(timer)
-  }
-
-  /** @param {Frame} frame */
-  #write(frame) {
-    if (this.#socket?.readyState !== 1) return false
-    this.#socket.send(JSON.stringify(frame))
-    return true
-  }
-
   /** @param {any[]} positions */
   #resume(positions) {
     for (let at = 0; at < positions.length; at += 1_000) {
-      this.#write({ type: 'resume', data: { positions: positions.slice(at, at + 1_000) } })
+      this.#link.write({ type: 'resume', data: { positions: positions.slice(at, at + 1_000) } })
     }
   }
 
   #flush() {
-    if (!this.#open) return
+    if (!this.#link.isOpen) return
     for (const { id, place, text, options } of this.#outbox.take()) {
-      this.#write({ type: 'chat', message_id: id, data: { ...options, ...place, message: text } })
+      this.#link.write({ type: 'chat', message_id: id, data: { ...options, ...place, message: text } })
     }
   }
 
@@ -333,7 +215,6 @@ export class ParlorClient extends Emitter {
 
   /** @param {string} text */
   #read(text) {
-    this.#heardAt = Date.now()
     /** @type {Frame} */
     const { type, data = {}, message_id } = JSON.parse(text)
     const waiting = data.request_id && this.#asked.get(data.request_id)
@@ -387,7 +268,7 @@ export class ParlorClient extends Emitter {
   /** @param {any} data */
   #system(data) {
     if (data.heartbeat) this.#compare(data.heads)
-    if (data.event === 'reconnect') this.#after(data.delay_ms ?? 0, () => this.#connect())
+    if (data.event === 'reconnect') this.#link.after(data.delay_ms ?? 0, () => this.#link.reopen())
     this.emit('frame', { type: 'system', data })
   }
 
@@ -439,7 +320,7 @@ export class ParlorClient extends Emitter {
   #refused(data, message_id) {
     const problem = new Problem(data.code, data.error, { retryAfter: data.retry_after })
     const waiting = data.request_id && this.#asked.get(data.request_id)
-    if (CREDENTIAL.has(data.code)) this.#rejected = true
+    this.#link.refused(data.code)
     if (waiting) {
       this.#asked.delete(data.request_id)
       return waiting.reject(problem)
@@ -449,7 +330,7 @@ export class ParlorClient extends Emitter {
     if (!mine) return this.emit('problem', { problem, message_id: id })
     if (PASSING.has(problem.code)) {
       const seconds = problem.retryAfter ?? 1
-      return this.#after(seconds * 1_000, () => (this.#outbox.again(), this.#flush()))
+      return this.#link.after(seconds * 1_000, () => (this.#outbox.again(), this.#flush()))
     }
     this.#fail(mine, problem)
   }
