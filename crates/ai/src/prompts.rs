@@ -5,14 +5,15 @@
 //! variables of a template's own. What is filled in is data: a name that looks like a template stays a name.
 
 mod allowed;
+mod filters;
 
 use minijinja::{Environment, ErrorKind, UndefinedBehavior};
 use parlor_domain::ports::{PromptError, PromptFacts, PromptPlace, Prompts};
 use serde::Serialize;
 use std::io::{self, Write};
 
-/// How much work a template may be: about an instruction each.
-const FUEL: u64 = 50_000;
+/// How much work a template may be: about an instruction each. Texts are counted apart (`filters`).
+const FUEL: u64 = 10_000;
 /// The longest text that a template may become, in bytes.
 const TEXT_MAX: usize = 64 * 1024;
 /// How deep expressions may stand in each other while they are filled in.
@@ -78,9 +79,9 @@ fn places() -> [PromptPlace; 3] {
 fn fill_in(template: &str, facts: &PromptFacts) -> Result<String, PromptError> {
     let environment = environment();
     let compiled = environment.template_from_str(template).map_err(|error| told(&error))?;
-    let mut text = Bounded(Vec::new());
+    let mut text = Bounded::default();
     compiled.render_captured_to(Context::of(facts), &mut text).map_err(|error| told(&error))?;
-    String::from_utf8(text.0).map_err(|_| PromptError("the text is no UTF-8".to_owned()))
+    text.into_text().map_err(|_| PromptError("the text is no UTF-8".to_owned()))
 }
 
 /// What a template can see. Names that are not there are nothing: people have said different things of themselves.
@@ -89,7 +90,7 @@ fn environment<'a>() -> Environment<'a> {
     environment.set_undefined_behavior(UndefinedBehavior::Chainable);
     environment.set_fuel(Some(FUEL));
     environment.set_recursion_limit(DEPTH);
-    allowed::add_to(&mut environment);
+    filters::add_to(&mut environment);
     environment
 }
 
@@ -152,7 +153,14 @@ impl<'a> Context<'a> {
 }
 
 /// A text that does not grow beyond its limit.
+#[derive(Default)]
 struct Bounded(Vec<u8>);
+
+impl Bounded {
+    fn into_text(self) -> Result<String, std::string::FromUtf8Error> {
+        String::from_utf8(self.0)
+    }
+}
 
 impl Write for Bounded {
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
@@ -282,6 +290,30 @@ mod tests {
         check(&deep, "line 1: ");
         let deep = "{% if user %}".repeat(5_000);
         check(&deep, "line 1: ");
+        // Each of them goes a level deeper in a row, which the language itself does not count.
+        for row in
+            ["-", "not ", "user|d", "user.b", "user[0]", "user is none", "user and ", "user if now else "]
+        {
+            let chain = row
+                .strip_prefix("user")
+                .map_or(row.repeat(5_000) + "user", |link| format!("user{}", link.repeat(5_000)));
+            check(&format!("a\n{{{{ {chain} }}}}"), "line 2: more than 250 words and signs in a row");
+        }
+        let elif = format!("{{% if user %}}{}{{% endif %}}", "{% elif user %}".repeat(1_000));
+        check(&elif, "line 1: more than 100 `elif`");
+        // Each of them doubles what it escapes.
+        check(
+            &format!("{{% if '\"'{} %}}{{% endif %}}", "|tojson".repeat(50)),
+            "the text is longer than 65536 bytes",
+        );
+        let long = "x".repeat(8_000);
+        let again = format!(
+            "{{% for a in [1,2,3] %}}{{% if '{long}'{} %}}{{% endif %}}{{% endfor %}}",
+            "|upper|lower".repeat(60)
+        );
+        check(&again, "it is too much work");
+        let all = vec!["user.username"; 60].join(",");
+        check(&format!("{{{{ [{all}]|join('{long}')|length }}}}"), "the text is longer than 65536 bytes");
         let nested = "{% for a in 'xxxxxxxxxxxxxxxxxxxx'|list %}".repeat(8) + "x" + &"{% endfor %}".repeat(8);
         check(&nested, "there is no filter `list`");
         let items = vec!["1"; 40].join(",");

@@ -1,88 +1,56 @@
 //! What a template may be made of. A list of what is allowed: whatever the language has or will have beside it is not.
 //!
-//! A template's text and work are bounded by its own length and its facts, because nothing in here makes a value that is
-//! longer than those it is made of, and no value can be given a name and be used again.
+//! A template's text and work are bounded: nothing in here makes a value that is longer than those it is made of, but for
+//! filters that make a text, whose texts are counted; and no value can be given a name and be used again.
 
-use super::TEXT_MAX;
+use super::filters::FILTERS;
 use minijinja::machinery::ast::{BinOpKind, CallArg, Expr, ForLoop, Stmt};
-use minijinja::machinery::{WhitespaceConfig, parse};
-use minijinja::value::Value;
-use minijinja::{Environment, Error, ErrorKind, syntax::SyntaxConfig};
+use minijinja::machinery::{Token, WhitespaceConfig, parse, tokenize};
+use minijinja::syntax::SyntaxConfig;
 use parlor_domain::ports::PromptError;
 
 /// What a template can speak of.
 const VARIABLES: [&str; 5] = ["user", "room", "conversation", "now", "date"];
-/// What can be done with a value.
-const FILTERS: [&str; 11] =
-    ["default", "d", "upper", "lower", "title", "capitalize", "trim", "length", "first", "last", "join"];
-const JSON: &str = "tojson";
-/// What can be asked of one.
+/// What can be asked of a value.
 const TESTS: [&str; 9] =
     ["defined", "undefined", "none", "true", "false", "string", "number", "sequence", "mapping"];
-
-/// Gives an environment what [`check`] allows.
-pub(super) fn add_to(environment: &mut Environment<'_>) {
-    use minijinja::{filters, tests};
-    environment.add_filter("default", filters::default);
-    environment.add_filter("d", filters::default);
-    environment.add_filter("upper", filters::upper);
-    environment.add_filter("lower", filters::lower);
-    environment.add_filter("title", filters::title);
-    environment.add_filter("capitalize", filters::capitalize);
-    environment.add_filter("trim", filters::trim);
-    environment.add_filter("length", filters::length);
-    environment.add_filter("first", filters::first);
-    environment.add_filter("last", filters::last);
-    environment.add_filter("join", join);
-    environment.add_filter(JSON, json);
-    environment.add_test("defined", tests::is_defined);
-    environment.add_test("undefined", tests::is_undefined);
-    environment.add_test("none", tests::is_none);
-    environment.add_test("true", tests::is_true);
-    environment.add_test("false", tests::is_false);
-    environment.add_test("string", tests::is_string);
-    environment.add_test("number", tests::is_number);
-    environment.add_test("sequence", tests::is_sequence);
-    environment.add_test("mapping", tests::is_mapping);
-}
-
-fn too_long() -> Error {
-    Error::from(ErrorKind::WriteFailure)
-}
-
-/// The pieces of a list with `between` between them.
-fn join(list: &Value, between: Option<&str>) -> Result<String, Error> {
-    let between = between.unwrap_or_default();
-    if list.is_undefined() || list.is_none() {
-        return Ok(String::new());
-    }
-    let mut text = String::new();
-    for (piece, place) in list.try_iter()?.zip(0..) {
-        if place > 0 {
-            text.push_str(between);
-        }
-        match piece.as_str() {
-            Some(piece) => text.push_str(piece),
-            None => text.push_str(&piece.to_string()),
-        }
-        if text.len() > TEXT_MAX {
-            return Err(too_long());
-        }
-    }
-    Ok(text)
-}
-
-fn json(value: &Value) -> Result<String, Error> {
-    let text = serde_json::to_string(value);
-    text.map_err(|_| Error::new(ErrorKind::BadSerialization, "it cannot be written as JSON"))
-}
+/// How many words and signs an expression has at most. The language's parser, compiler and destructors go a level deeper for
+/// each operator, filter or index in a row, on a thread's stack.
+const EXPRESSION_MAX: usize = 250;
+/// How many `elif` a template has at most: each is a level, too.
+const ELIF_MAX: usize = 100;
 
 /// Whether a template is made of nothing else. Error: the line of what is not allowed.
 pub(super) fn check(template: &str) -> Result<(), PromptError> {
+    measure(template)?;
     let syntax = SyntaxConfig;
     let parsed = parse(template, "prompt", syntax, WhitespaceConfig::default());
     let parsed = parsed.map_err(|error| super::told(&error))?;
     Check { own: Vec::new() }.statement(&parsed)
+}
+
+/// Whether it can be read at all without going deeper than a stack does: looks at one word after the other.
+fn measure(template: &str) -> Result<(), PromptError> {
+    let (mut length, mut branches) = (0, 0);
+    for token in tokenize(template, false, SyntaxConfig, WhitespaceConfig::default()) {
+        let (token, span) = token.map_err(|error| super::told(&error))?;
+        match token {
+            Token::VariableStart | Token::BlockStart => length = 0,
+            Token::Ident("elif") => branches += 1,
+            _ => {}
+        }
+        length += 1;
+        if length > EXPRESSION_MAX {
+            return refused(
+                span.start_line.into(),
+                format!("more than {EXPRESSION_MAX} words and signs in a row"),
+            );
+        }
+        if branches > ELIF_MAX {
+            return refused(span.start_line.into(), format!("more than {ELIF_MAX} `elif`"));
+        }
+    }
+    Ok(())
 }
 
 /// A walk through a template, with the names of the loops around.
@@ -179,7 +147,7 @@ impl<'a> Check<'a> {
                 of.false_expr.iter().try_for_each(|it| self.expression(it))
             }
             Expr::Filter(of) => {
-                if !FILTERS.contains(&of.name) && of.name != JSON {
+                if !FILTERS.contains(&of.name) {
                     return refused(line, format!("there is no filter `{}`", of.name));
                 }
                 of.expr.iter().try_for_each(|it| self.expression(it))?;
