@@ -69,6 +69,11 @@ impl Moderation {
         }
     }
 
+    /// Whether a text may go to an embeddings server before its turn is admitted.
+    pub(crate) async fn lets_pass(&self, text: &str) -> bool {
+        self.flagged(&[text]).await.is_ok_and(|flagged| flagged.is_empty())
+    }
+
     async fn ask(&self, texts: &[String]) -> Result<Vec<Judgement>, ModerationError> {
         let mut tries = 1;
         loop {
@@ -160,7 +165,8 @@ fn texts(order: &Order) -> Vec<(Option<usize>, &str)> {
     for (place, piece) in order.context.iter().enumerate() {
         let own = if place == 0 && piece.speaker == Speaker::System { order.trusted } else { 0 };
         texts.push((Some(place), piece.content.get(own..).unwrap_or(&piece.content)));
-        texts.extend(piece.extra.as_deref().map(|extra| (Some(place), extra)));
+        let beside = piece.extra.as_deref().into_iter().chain(piece.name.as_deref());
+        texts.extend(beside.map(|text| (Some(place), text)));
     }
     let beside = order.extra.as_deref().into_iter().chain(order.beside.as_deref());
     texts.extend(beside.map(|text| (None, text)));

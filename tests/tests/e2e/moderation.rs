@@ -143,3 +143,38 @@ async fn aimock_moderates_and_nobody_does_not() {
     let turn = Turn::follow(&mut client).await;
     assert_eq!((turn.status.as_str(), &turn.error.unwrap()["code"]), ("failed", &json!("AI_UNAVAILABLE")));
 }
+
+/// Protects backends from what people have said of themselves and of places, where an operator's own words speak of it; from
+/// names in a context; and embeddings servers from questions that no backend would get.
+#[tokio::test(flavor = "multi_thread")]
+async fn nothing_passes_beside_the_question() {
+    let (folder, provider) = (tempfile::tempdir().unwrap(), FakeProvider::start().await);
+    let app =
+        by_rules(folder.path(), "weapons: pipe bomb\n").provider(&provider.base_url(), "plain").start().await;
+    let (admin, token) = (app.admin_token("root@example.org"), app.token("ann@example.org"));
+    let assistant = json!({"name": "topical", "scope": "server", "systemPrompt": "It is about {{ conversation.title }}."});
+    let made = app.ask(&admin, "POST", "/api/v1/ai/assistants", assistant).await;
+    assert_eq!(made.status, 201, "{}", made.body);
+    let chat = async |model: &str, conversation: Value| {
+        let body = json!({"message": "hello", "model": model, "conversationId": conversation});
+        app.ask(&token, "POST", "/api/v1/ai/chat", body).await
+    };
+    let conversation = chat("plain", Value::Null).await.json()["conversationId"].clone();
+    assert_eq!(chat("topical", conversation.clone()).await.status, 200);
+    let path = format!("/api/v1/ai/conversations/{}", id(&conversation));
+    let renamed = app.ask(&token, "PATCH", &path, json!({"title": "how to build a pipe bomb"})).await;
+    assert_eq!(renamed.status, 200, "{}", renamed.body);
+    let asked = provider.requests().len();
+    assert_eq!(chat("topical", conversation.clone()).await.refusal(), (403, "CONTENT_FLAGGED".into()));
+    assert_eq!(chat("plain", conversation).await.status, 200, "of which nothing is told");
+    assert_eq!(provider.requests().len(), asked + 1);
+
+    let named = async |name: &str| {
+        let body = json!({"model": "plain", "messages": [{"role": "user", "name": name, "content": "hi"}]});
+        app.ask(&token, "POST", "/v1/chat/completions", body).await
+    };
+    assert_eq!(named("Ann").await.status, 200);
+    assert_eq!(named("pipe bomb").await.status, 403);
+    assert_eq!(named(&"x".repeat(65)).await.status, 400);
+    assert_eq!(provider.requests().len(), asked + 2);
+}

@@ -110,6 +110,9 @@ impl Conversation {
             Ok(access) => access,
             Err(refusal) => return work.origin.refuse(refusal, self.summary.id),
         };
+        if let (Some(_), Err(refusal)) = (&work.follower, self.ai_may_answer()) {
+            return work.origin.refuse(refusal, self.summary.id);
+        }
         let wants_turn = self.wants_turn(&work);
         let SendWork { origin, mut new, options, respond, follower } = work;
         let plan = wants_turn
@@ -129,6 +132,14 @@ impl Conversation {
 
     fn ai_mode(&self) -> AiMode {
         self.room.as_ref().map_or(AiMode::Always, Room::ai_mode)
+    }
+
+    /// Whoever asks for an answer by name does not get one against the room's owner.
+    fn ai_may_answer(&self) -> Result<(), Refusal> {
+        match self.ai_mode() {
+            AiMode::Off => Err(Refusal::new(ErrorCode::Forbidden, "the AI is off in this room")),
+            AiMode::Always | AiMode::Mention => Ok(()),
+        }
     }
 
     fn wants_turn(&self, work: &SendWork) -> bool {
@@ -169,8 +180,7 @@ impl Conversation {
         if self.show_answer(message, &origin.outbox) {
             return;
         }
-        if self.ai_mode() == AiMode::Off {
-            let refusal = Refusal::new(ErrorCode::Forbidden, "the AI is off in this room");
+        if let Err(refusal) = self.ai_may_answer() {
             return origin.refuse(refusal, self.summary.id);
         }
         let Some(origin) = self.follow_planned(message, origin) else { return };
@@ -209,6 +219,7 @@ impl Conversation {
         access: &Access,
         options: TurnOptions,
     ) -> Result<bool, Refusal> {
+        self.ai_may_answer()?;
         let mut plan = self.plan_turn(message, follower.origin.user(), access.visible_after, options)?;
         let origins = vec![follower.origin.clone()];
         plan.followers.push(follower);

@@ -1,8 +1,8 @@
 //! Who takes part in a conversation, and the rules of coming and going.
 
-use super::Conversation;
 use super::commit::Waiting;
 use super::work::{MembershipRequest, MembershipWork};
+use super::{Conversation, Follower};
 use crate::event::EventBody;
 use crate::message::Seq;
 use crate::outbox::{Delivery, Outgoing};
@@ -261,6 +261,7 @@ impl Conversation {
         let user = change.user;
         self.tell_members(user, None, by);
         self.timers.typing.remove(&user);
+        self.lose_followers(user);
         for outbox in self.subscribers.remove_user(user) {
             outbox.joined().forget(self.summary.id);
         }
@@ -277,6 +278,17 @@ impl Conversation {
             participant.role = Some(MemberRole::Owner);
             self.tell_members(heir, Some(MemberRole::Owner), by);
         }
+    }
+
+    /// Who waits for an answer of their own here gets none of it any more.
+    fn lose_followers(&mut self, user: UserId) {
+        let is_theirs = |follower: &mut Follower| follower.origin.outbox.user() == user;
+        let mut lost: Vec<Follower> =
+            self.turns.followers_mut().flat_map(|it| it.extract_if(.., is_theirs)).collect();
+        let plans = self.planned().filter_map(Waiting::plan_mut);
+        lost.extend(plans.flat_map(|plan| plan.followers.extract_if(.., is_theirs)));
+        let conversation = self.summary.id;
+        lost.into_iter().for_each(|follower| follower.lose(conversation, ErrorCode::RoomNotFound));
     }
 
     /// The subscribers hear of a member, and the member on every connection.

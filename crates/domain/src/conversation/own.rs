@@ -10,6 +10,9 @@ use std::sync::Arc;
 impl Conversation {
     /// Gives a turn that is about to begin those who follow the turns of `user`, but for those who have it already.
     pub(super) fn add_own_followers(&self, user: UserId, followers: &mut Vec<Follower>) {
+        if self.members.get(user).is_none() {
+            return; // who asked was removed meanwhile
+        }
         for outbox in self.shared.registry.own_followers(user) {
             let follows = followers.iter().any(|it| it.origin.outbox.connection() == outbox.connection());
             if !follows {
@@ -20,6 +23,9 @@ impl Conversation {
 
     /// From here on a connection follows the turns of its user's that are live.
     pub(super) fn follow_own(&mut self, outbox: &Arc<Outbox>) {
+        if self.members.get(outbox.user()).is_none() {
+            return;
+        }
         let (room, at) = (self.room_id(), self.shared.clock.now());
         self.turns.follow_own(outbox, room.as_ref(), at);
     }
@@ -37,6 +43,9 @@ impl Conversation {
             }
         };
         let Author::User(user) = question.author else { return };
+        if self.members.get(user).is_none() {
+            return;
+        }
         let lost = LostTurn { user, conversation: self.summary.id, question: question.id, reply: reply.id };
         self.shared.own_turns.lose(lost);
         let (question, reply) = (Arc::new(question), Arc::new(reply.clone()));

@@ -64,7 +64,7 @@ impl Conversation {
     }
 
     /// The writes on their way that will open a turn, newest last.
-    fn planned(&mut self) -> impl DoubleEndedIterator<Item = &mut Waiting> {
+    pub(super) fn planned(&mut self) -> impl DoubleEndedIterator<Item = &mut Waiting> {
         let in_flight = self.in_flight.iter_mut().flat_map(|(waiting, _)| waiting);
         let pending = self.pending.iter_mut().map(|(_, waiting)| waiting);
         in_flight.chain(pending).filter(|waiting| waiting.plan().is_some())

@@ -92,6 +92,11 @@ impl Turns {
         }
     }
 
+    /// Who wants the answers of turns alone, turn by turn.
+    pub(super) fn followers_mut(&mut self) -> impl Iterator<Item = &mut Vec<Follower>> {
+        self.open.iter_mut().map(|open| &mut open.followers)
+    }
+
     fn streaming(&self) -> usize {
         self.open.iter().filter(|open| matches!(open.state, State::Streaming(_))).count()
     }

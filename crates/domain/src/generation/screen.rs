@@ -152,12 +152,14 @@ async fn check(moderation: &Moderation, windowed: Windowed) -> Result<Checked, O
     Ok(Checked { bodies, tails: texts.map(tail) })
 }
 
-/// The end of a text, from the beginning of a word on: half a word may mean something else.
+/// The end of a text, from the beginning of a word on: half a word may mean something else. What is longer than words are,
+/// as in scripts without spaces, is cut within.
 fn tail(mut text: String) -> String {
     let from = text.ceil_char_boundary(text.len().saturating_sub(OVERLAP));
     if from > 0 {
-        let word = text[from..].find(char::is_whitespace).map_or(from, |at| from + at);
-        text.drain(..word);
+        let word = &text[from..text.floor_char_boundary(from + WORD_MAX)];
+        let begins = word.find(char::is_whitespace).map_or(from, |at| from + at);
+        text.drain(..begins);
     }
     text
 }

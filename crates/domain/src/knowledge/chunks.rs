@@ -15,6 +15,10 @@ pub(crate) struct Sizes {
 /// The longest heading that is repeated over each passage of its section, in bytes.
 const HEADING_MAX: usize = 200;
 
+/// How many passages a text is cut into along its headings, however short its sections are; a text of more has short ones
+/// joined, since each passage costs a vector, and a byte of text may begin one.
+const FINE_MAX: usize = 1_000;
+
 /// The passages of a text, in its order. Every word of the text is in one of them.
 pub(crate) fn chunks(text: &str, sizes: Sizes) -> Vec<String> {
     let (heading, pieces, done) = (String::new(), Vec::new(), Vec::new());
@@ -24,7 +28,27 @@ pub(crate) fn chunks(text: &str, sizes: Sizes) -> Vec<String> {
     }
     cutter.flush();
     cutter.end_heading();
-    cutter.done
+    if cutter.done.len() > FINE_MAX { joined(cutter.done, sizes.most) } else { cutter.done }
+}
+
+/// Neighbours in one passage, as far as they fit.
+fn joined(passages: Vec<String>, most: usize) -> Vec<String> {
+    let (mut made, mut tokens) = (Vec::<String>::new(), 0);
+    for passage in passages {
+        let cost = estimate_tokens(&passage);
+        match made.last_mut() {
+            Some(last) if tokens + cost <= most => {
+                last.push_str("\n\n");
+                last.push_str(&passage);
+                tokens += cost;
+            }
+            _ => {
+                made.push(passage);
+                tokens = cost;
+            }
+        }
+    }
+    made
 }
 
 /// Paragraphs and headings: what empty lines separate, and lines that begin with `#`.
@@ -212,6 +236,18 @@ mod tests {
         );
         let long = "x".repeat(200);
         assert!(chunks(&long, SIZES).concat().len() >= 200);
+    }
+
+    /// Protects memory and the database from texts that have a section every few bytes.
+    #[test]
+    fn many_short_sections_share_passages() {
+        let sections = |count: usize| (0..count).map(|it| format!("# {it}\nb\n")).collect::<String>();
+        assert_eq!(chunks(&sections(1_000), SIZES).len(), 1_000);
+        let made = chunks(&sections(10_000), SIZES);
+        assert!(made.len() < 2_500, "{}", made.len());
+        assert!(made.iter().all(|passage| estimate_tokens(passage) <= SIZES.most));
+        assert!(made[0].starts_with("# 0\n\nb\n\n# 1\n\nb"), "{}", made[0]);
+        assert!(made.concat().contains("# 9999\n\nb"));
     }
 
     proptest! {

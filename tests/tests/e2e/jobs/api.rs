@@ -2,8 +2,9 @@
 
 use super::{JOBS, completion, enqueue, job, list, until};
 use parlor_tests::client::id;
-use parlor_tests::{FakeProvider, TestApp, http};
+use parlor_tests::{FakeProvider, PATIENCE, TestApp, http};
 use serde_json::{Value, json};
+use std::time::{Duration, Instant};
 
 /// Protects clients: a job is taken in at once, and its result is what the synchronous route would have answered.
 #[tokio::test(flavor = "multi_thread")]
@@ -140,6 +141,43 @@ async fn a_job_is_cancelled() {
     for id in [&runs, &waits] {
         assert_eq!(job(&app, &ann, id).await["result"], Value::Null);
     }
+}
+
+/// Protects providers from work that nobody wants any more when its conversation comes to it, however long that takes.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_cancelled_job_does_not_wait_for_its_turn() {
+    let provider = FakeProvider::start_as("hold").await;
+    let app = TestApp::builder().provider(&provider.base_url(), "any").without_limits().start().await;
+    let ann = app.token("ann@example.org");
+    let mut client = app.client(&ann).await;
+    let conversation = client.say(None, "user", "one").await["conversation_id"].clone();
+    for question in ["two", "three", "four"] {
+        client.say(conversation.as_str(), "user", question).await;
+    }
+    provider.until_requests(4).await;
+    let mut body = completion("five");
+    body["conversationId"] = conversation.clone();
+    let waits = enqueue(&app, &ann, body).await;
+    until(&app, &ann, &waits, "active").await;
+    let conversation = conversation.as_str().unwrap();
+    while client.whole_history(conversation).await.iter().all(|it| it["content"] != "five") {}
+    let answer = app.ask(&ann, "DELETE", &format!("{JOBS}/{waits}"), Value::Null).await;
+    assert_eq!(answer.json()["state"], "cancelled");
+    // Longer than is waited for a turn that was told to end.
+    tokio::time::sleep(Duration::from_secs(22)).await;
+    provider.release();
+    let start = Instant::now();
+    let replies = loop {
+        let history = client.whole_history(conversation).await;
+        let replies: Vec<_> =
+            history.iter().filter(|it| it["status"].is_string()).map(|it| id(&it["status"])).collect();
+        if replies.len() == 5 {
+            break replies;
+        }
+        assert!(start.elapsed() < PATIENCE, "{replies:?}");
+        tokio::time::sleep(Duration::from_millis(50)).await;
+    };
+    assert_eq!(replies.iter().filter(|status| *status == "stopped").count(), 1, "{replies:?}");
 }
 
 /// Protects work from a provider that is down when it is begun: once that is up again it is done, and what it was of no use

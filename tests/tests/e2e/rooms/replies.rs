@@ -153,6 +153,47 @@ async fn in_company_the_ai_answers_when_asked() {
     assert_eq!(ann.whole_history("mute").await.len(), 1);
 }
 
+/// Protects rooms from members who call the AI by another door: where it is off it answers nobody, and nothing is stored.
+#[tokio::test(flavor = "multi_thread")]
+async fn where_the_ai_is_off_no_door_calls_it() {
+    let provider = FakeProvider::start().await;
+    let app = TestApp::builder().provider(&provider.base_url(), "plain").start().await;
+    let token = app.token("ann@example.org");
+    let mut ann = app.rooms(&token).await;
+    ann.ask("join_room", json!({"room_id": "mute", "ai_mode": "off"})).await;
+    let conversation = ann.until("join_room").await["data"]["conversation_id"].clone();
+    ann.say("mute", "among ourselves").await;
+    let chat = json!({"message": "what do they say?", "conversationId": conversation});
+    let refused = app.ask(&token, "POST", "/api/v1/ai/chat", chat).await;
+    assert_eq!(refused.refusal(), (403, "FORBIDDEN".into()));
+    let mut tab = app.io(&token).await;
+    tab.start(conversation.as_str(), "what do they say?").await;
+    assert_eq!(tab.until("chat:error").await["code"], "FORBIDDEN");
+    assert_eq!(ann.whole_history("mute").await.len(), 1);
+    assert!(provider.requests().is_empty());
+}
+
+/// Protects a room from whom it has removed: a reply that they asked for goes on, and they get none of it.
+#[tokio::test(flavor = "multi_thread")]
+async fn who_is_removed_gets_no_reply() {
+    let provider = FakeProvider::start_as("hold").await;
+    let app = TestApp::builder().provider(&provider.base_url(), "any").start().await;
+    let token = app.token("bob@example.org");
+    let (mut ann, bob) = (app.rooms(&app.token("ann@example.org")).await, app.rooms(&token).await);
+    let conversation = ann.enter("club", "group").await["conversation_id"].clone();
+    ann.does("add_member", json!({"room_id": "club", "user_id": bob.user}), "add_member").await;
+    let chat = json!({"message": "tell me a secret", "conversationId": conversation});
+    let asking = app.ask(&token, "POST", "/api/v1/ai/chat", chat);
+    let removing = async {
+        provider.until_requests(1).await;
+        ann.does("remove_member", json!({"room_id": "club", "user_id": bob.user}), "remove_member").await;
+    };
+    let (refused, ()) = tokio::join!(asking, removing);
+    assert_eq!(refused.refusal(), (404, "CONVERSATION_NOT_FOUND".into()));
+    provider.release();
+    assert_eq!(Reply::follow(&mut ann).await.text, words(5));
+}
+
 /// Protects: who comes in the middle of a reply, by a resume or by joining, sees it whole.
 #[tokio::test(flavor = "multi_thread")]
 async fn a_live_reply_is_taken_up() {

@@ -43,7 +43,7 @@ pub(super) async fn run(run: Run, work: CompletionWork) -> Done {
     let command =
         Command { action: Action::Ask { draft, pieces: true }, correlation: Correlation::default() };
     session.perform(command).await;
-    let mut asked = Asked { run, work, session, turn: None, anew: false, given_up: None };
+    let mut asked = Asked { run, work, session, turn: None, anew: false, unwanted: false, given_up: None };
     loop {
         if let Some(done) = asked.next().await {
             return done;
@@ -84,6 +84,8 @@ struct Asked {
     turn: Option<TurnRef>,
     /// Whether another reply was asked for.
     anew: bool,
+    /// Whether its user does not want it any more.
+    unwanted: bool,
     /// Until when the end of a turn is waited for that was told to end.
     given_up: Option<Instant>,
 }
@@ -101,7 +103,7 @@ impl Asked {
                 return Some(self.run.failed(&Refusal::of(ErrorCode::Internal)));
             },
             () = shared.stop.cancelled() => return Some(JobOutcome::Released.into()),
-            () = self.run.cancelled.cancelled(), if waits => self.give_up().await,
+            () = self.run.cancelled.cancelled(), if waits && !self.unwanted => self.give_up().await,
             () = shared.hard_stop.cancelled(), if waits => self.given_up = Some(Instant::now() + PATIENCE),
             () = until(self.given_up) => return Some(JobOutcome::Released.into()),
         }
@@ -127,7 +129,7 @@ impl Asked {
                 self.turn = Some(*turn);
                 self.run.progress.reach(BEGUN);
                 if self.run.cancelled.is_cancelled() {
-                    self.stop(*turn).await;
+                    self.give_up().await;
                 }
             }
             EventBody::TurnDelta { offset, text, .. } => self.reached(offset + text.len() as u64),
@@ -168,10 +170,12 @@ impl Asked {
         Some(self.run.failed(&refusal.unwrap_or(Refusal::of(ErrorCode::AiUnavailable))))
     }
 
-    /// Its user does not want it any more: the turn ends, as soon as it has begun.
+    /// Its user does not want it any more: the turn ends, as soon as it has begun. Until then it is waited for, however many
+    /// go before it: nobody else would end it.
     async fn give_up(&mut self) {
-        self.given_up = Some(Instant::now() + PATIENCE);
+        self.unwanted = true;
         if let Some(turn) = self.turn {
+            self.given_up = Some(Instant::now() + PATIENCE);
             self.stop(turn).await;
         }
     }

@@ -28,7 +28,7 @@ pub(super) async fn build(
         None => None,
     };
     let (prompt, trusted, profile, beside) = if let Some(filled) = of_assistant {
-        (Some(filled.text), filled.trusted, None, filled.profile)
+        (Some(filled.text), filled.trusted, None, filled.beside)
     } else {
         let own = job.options.system_prompt.as_deref().filter(|_| assistant.is_none());
         let of_server = shared.settings.turns.system_prompt.as_deref();

@@ -72,6 +72,12 @@ async fn passages(
     if question.trim().is_empty() {
         return None;
     }
+    // What may not pass goes to no server: the turn is refused for it later.
+    if let Some(moderation) = &shared.moderation
+        && !moderation.lets_pass(&question).await
+    {
+        return None;
+    }
     let made = generation::embed(shared, embedder, job.user, &[question], model).await;
     let vector = made.inspect_err(|refusal| failed(&refusal.code)).ok()?.vectors.into_iter().next()?;
     let settings = &shared.settings.knowledge;

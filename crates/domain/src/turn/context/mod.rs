@@ -33,7 +33,7 @@ pub(crate) fn estimate_context(context: &[ContextMessage], extra: Option<&Extra>
     let beside = |extra: Option<&Extra>| extra.map_or(0, |extra| estimate_tokens(extra));
     let piece = |piece: &ContextMessage| {
         let images = piece.images.len() * IMAGE_TOKENS;
-        estimate_tokens(&piece.content) + beside(piece.extra.as_ref()) + images
+        estimate_tokens(&piece.content) + beside(piece.extra.as_ref()) + beside(piece.name.as_ref()) + images
     };
     context.iter().map(piece).sum::<usize>() + beside(extra)
 }

@@ -5,6 +5,9 @@ use parlor_domain::{CompletionDraft, ErrorCode, Refusal};
 use parlor_protocol::completions as wire;
 use serde_json::{Map, Value};
 
+/// The longest name of who said a message, in bytes.
+const NAME_MAX: usize = 64;
+
 /// How the answer is wanted.
 pub(super) struct Asked {
     pub(super) streams: bool,
@@ -46,6 +49,9 @@ fn piece(message: wire::RequestMessage) -> Result<ContextMessage, Refusal> {
         "tool" => Speaker::Tool,
         _ => return Err(invalid("a role is system, developer, user, assistant or tool")),
     };
+    if message.name.as_ref().is_some_and(|name| name.len() > NAME_MAX) {
+        return Err(invalid("a `name` has at most 64 bytes"));
+    }
     let text = message.content.map_or(Some(String::new()), wire::Content::into_text);
     let content = text.ok_or_else(|| invalid("a message's parts are of the type `text`"))?;
     Ok(ContextMessage {
