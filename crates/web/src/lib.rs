@@ -103,8 +103,10 @@ impl Asset {
             return (StatusCode::NOT_MODIFIED, about).into_response();
         }
         let kind = [(CONTENT_TYPE, self.content_type), (X_CONTENT_TYPE_OPTIONS, "nosniff")];
-        if mentions(headers, &ACCEPT_ENCODING, takes_gzip) {
-            return (about, kind, [(CONTENT_ENCODING, "gzip")], self.gzip).into_response();
+        for (coding, bytes) in [("br", self.brotli), ("gzip", self.gzip)] {
+            if mentions(headers, &ACCEPT_ENCODING, |item| takes(item, coding)) {
+                return (about, kind, [(CONTENT_ENCODING, coding)], bytes).into_response();
+            }
         }
         (about, kind, self.plain).into_response()
     }
@@ -116,12 +118,12 @@ fn mentions(headers: &HeaderMap, name: &HeaderName, is: impl Fn(&str) -> bool) -
     values.flat_map(|value| value.split(',')).any(|item| is(item.trim()))
 }
 
-/// Whether an item of `Accept-Encoding` takes gzip: it names it, and does not weigh it with 0 (RFC 9110 §12.5.3).
-fn takes_gzip(item: &str) -> bool {
+/// Whether an item of `Accept-Encoding` takes a coding: it names it, and does not weigh it with 0 (RFC 9110 §12.5.3).
+fn takes(item: &str, wanted: &str) -> bool {
     let (coding, weight) = item.split_once(';').unwrap_or((item, "q=1"));
     let refused =
         weight.trim().strip_prefix("q=").is_some_and(|it| it.parse().is_ok_and(|it: f32| it <= 0.0));
-    coding.trim().eq_ignore_ascii_case("gzip") && !refused
+    coding.trim().eq_ignore_ascii_case(wanted) && !refused
 }
 
 #[cfg(test)]

@@ -10,6 +10,7 @@ pub(crate) struct Asset {
     pub(crate) etag: &'static str,
     pub(crate) plain: &'static [u8],
     pub(crate) gzip: &'static [u8],
+    pub(crate) brotli: &'static [u8],
 }
 
 include!(concat!(env!("OUT_DIR"), "/table.rs"));
