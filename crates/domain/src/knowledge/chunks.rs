@@ -241,7 +241,7 @@ mod tests {
     /// Protects memory and the database from texts that have a section every few bytes.
     #[test]
     fn many_short_sections_share_passages() {
-        let sections = |count: usize| (0..count).map(|it| format!("# {it}\nb\n")).collect::<String>();
+        let sections = |count: usize| (0..count).fold(String::new(), |text, it| format!("{text}# {it}\nb\n"));
         assert_eq!(chunks(&sections(1_000), SIZES).len(), 1_000);
         let made = chunks(&sections(10_000), SIZES);
         assert!(made.len() < 2_500, "{}", made.len());

@@ -47,6 +47,9 @@ pub(super) async fn admit(
     let entrance = request.extensions.get::<Entrance>();
     let caller = caller.at(entrance.and_then(|entrance| entrance.address));
     let expires_at = caller.identity.expires_at;
+    if let Some(entrance) = entrance {
+        entrance.forget();
+    }
     let session = state.hub.connect_to_own_turns(&caller).map_err(|refusal| Refused(refusal.code))?;
     if let Some(entrance) = entrance {
         entrance.free();

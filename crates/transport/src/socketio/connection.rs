@@ -4,6 +4,7 @@
 //! output (the outbox becomes events) and the clock (the token's end, the server's end). Heartbeats are the library's.
 
 use super::admission::Admitted;
+use super::door::Entrance;
 use super::inbox::{self, Inbox, Sender};
 use crate::dialect::Undecodable;
 use crate::dialect::socketio as dialect;
@@ -132,7 +133,10 @@ impl Connection {
             () = input => None,
             never = self.clock(&outbox) => match never {},
         };
-        drop(session);
+        match self.socket.req_parts().extensions.get::<Entrance>() {
+            Some(entrance) => entrance.keep(session),
+            None => drop(session),
+        }
         if let Some(close) = close {
             self.end(&close).await;
         }

@@ -9,7 +9,7 @@ use axum::http::{Method, StatusCode};
 use axum::response::Response;
 use hyper::service::Service;
 use parking_lot::Mutex;
-use parlor_domain::ErrorCode;
+use parlor_domain::{CloseCode, ErrorCode, Session};
 use std::convert::Infallible;
 use std::net::IpAddr;
 use std::sync::Arc;
@@ -27,12 +27,27 @@ pub(super) struct Entrance {
     place: Arc<Mutex<Option<OwnedSemaphorePermit>>>,
     /// From where the client speaks, where that is known.
     pub(super) address: Option<IpAddr>,
+    /// The session of who has left the namespace and not the transport, which the library cannot close: it counts among its
+    /// user's connections until the transport is gone, or somebody comes in by it again.
+    left: Arc<Mutex<Option<Session>>>,
 }
 
 impl Entrance {
     /// The connection has authenticated.
     pub(super) fn free(&self) {
         self.place.lock().take();
+    }
+
+    /// The namespace was left.
+    pub(super) fn keep(&self, session: Session) {
+        session.outbox().close(CloseCode::Normal);
+        *self.left.lock() = Some(session);
+    }
+
+    /// Somebody comes in, or wants to.
+    pub(super) fn forget(&self) {
+        let left = self.left.lock().take();
+        drop(left);
     }
 }
 
@@ -55,7 +70,7 @@ where
         })?;
         let address = state.address(request.extensions(), request.headers());
         let place = Arc::new(Mutex::new(Some(place)));
-        request.extensions_mut().insert(Entrance { place, address });
+        request.extensions_mut().insert(Entrance { place, address, left: Arc::default() });
     }
     let sends = request.method() == Method::POST;
     let answer = service.call(request);

@@ -3,7 +3,7 @@
 use parlor_tests::person::post;
 use parlor_tests::{FakeProvider, Io, IoIncoming, PATIENCE, Person, TestApp, http};
 use serde_json::{Value, json};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 use tokio::time::sleep;
 
 /// Protects who waits for a reply when the server is killed: they come back, and are told how it ended, with what there
@@ -135,6 +135,17 @@ async fn connections_are_limited() {
     assert_eq!(third.enter(json!({})).await, Err("UNAUTHENTICATED".to_owned()));
     first.emit("chat:stop", &[]).await;
     first.expect("chat:stopped").await;
+    // Who leaves the namespace and stays connected counts as before, and may come in again.
+    first.text("41/ai,".to_owned()).await;
+    for _ in 0..10 {
+        assert_eq!(second.enter(json!({"token": token})).await, Err("TOO_MANY_CONNECTIONS".to_owned()));
+    }
+    assert_eq!(first.enter(json!({"token": token})).await, Ok(()));
+    drop((first, second, third));
+    let start = Instant::now();
+    while Io::knock(app.address(), json!({"token": token})).await.1.is_err() {
+        assert!(start.elapsed() < PATIENCE, "its place is not free");
+    }
     let stranger =
         http::get_from(app.address(), "/socket.io/?EIO=4&transport=polling", "https://evil.example").await;
     assert_eq!(stranger.refusal(), (403, "FORBIDDEN".to_owned()));
