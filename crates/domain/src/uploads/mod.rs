@@ -136,6 +136,8 @@ struct Progress {
 
 /// The line before an upload: one after the other changes it.
 type Line = Arc<tokio::sync::Mutex<Option<Progress>>>;
+/// Who has it is at its front.
+type Front = tokio::sync::OwnedMutexGuard<Option<Progress>>;
 
 /// All uploads of this process.
 pub(crate) struct Uploads {

@@ -1,13 +1,12 @@
 //! The bytes of uploads: begun, taken in chunks in any order, and gone on with after whatever interrupted them.
 
 use super::kinds::Kind;
-use super::{Line, Progress, UploadDraft, UploadReply, Uploads, internal, invalid, names, not_found};
+use super::{Front, Progress, UploadDraft, UploadReply, Uploads, internal, invalid, names, not_found};
 use crate::hub::Shared;
 use crate::ports::{FileRecord, FileStatus, Layout, Staged, UploadCreated};
 use crate::{ConversationId, ErrorCode, FileId, Refusal, UserId};
 use bytes::Bytes;
 use std::sync::Arc;
-use tokio::sync::MutexGuard;
 
 /// The most chunks of one upload.
 const CHUNKS_MAX: u32 = 10_000;
@@ -62,15 +61,13 @@ impl Shared {
     /// Takes a chunk. Errors: `UPLOAD_NOT_FOUND`, `CHUNK_TOO_LARGE`, and `UPLOAD_INVALID` for what does not fit to what
     /// came before.
     pub(crate) async fn upload_chunk(
-        &self,
+        self: &Arc<Self>,
         owner: UserId,
         file: FileId,
         (index, total): (u32, Option<u32>),
         data: Bytes,
     ) -> Result<UploadReply, Refusal> {
-        let uploads = self.files()?;
-        let line = uploads.line(file);
-        let mut line = line.lock().await;
+        let mut line = self.files()?.line(file).lock_owned().await;
         let Progress { record, staged } = self.upload_open(&mut line, owner, file).await?;
         if record.status != FileStatus::Uploading {
             return Err(invalid("the file is whole"));
@@ -84,11 +81,30 @@ impl Shared {
             Staged::empty(Layout { total: total.unwrap_or(plain.total).min(CHUNKS_MAX + 1), ..plain })
         });
         let after = fit(before, plain, (index, total), data.len())?;
-        let stored = uploads.ports.blobs.stage(file, after.layout, index, data).await;
-        stored.map_err(|error| internal(&error))?;
+        let known = line.take();
+        let mut line = self.upload_stage(line, file, (after.layout, index), data).await?;
         let (received, total) = (after.received(), after.layout.total);
-        *staged = Some(after);
+        *line = known.map(|known| Progress { staged: Some(after), ..known });
         Ok(UploadReply::Chunk { file, index, received, total })
+    }
+
+    /// Stages a chunk, and gives the front of the line back. It goes on though nobody waits for it any more: before its
+    /// bytes are there, nobody else comes to the front, and then what is there is looked up anew.
+    pub(super) async fn upload_stage(
+        self: &Arc<Self>,
+        mut line: Front,
+        file: FileId,
+        (layout, index): (Layout, u32),
+        data: Bytes,
+    ) -> Result<Front, Refusal> {
+        *line = None;
+        let shared = Arc::clone(self);
+        let staging = async move {
+            let staged = shared.files()?.ports.blobs.stage(file, layout, index, data).await;
+            staged.map(|()| line).map_err(|error| internal(&error))
+        };
+        // Its own task panicked, which has been logged.
+        self.tasks.spawn(staging).await.unwrap_or_else(|_| Err(Refusal::of(ErrorCode::Internal)))
     }
 
     /// How far an upload has come. Error: `UPLOAD_NOT_FOUND`.
@@ -109,13 +125,13 @@ impl Shared {
     /// What is remembered of an upload, read where nothing is. Error: `UPLOAD_NOT_FOUND`, also for who is not its owner.
     async fn upload_open<'a>(
         &self,
-        line: &'a mut MutexGuard<'_, Option<Progress>>,
+        line: &'a mut Option<Progress>,
         owner: UserId,
         file: FileId,
     ) -> Result<&'a mut Progress, Refusal> {
         if line.is_none() {
             match self.upload_read(owner, file).await {
-                Ok(progress) => **line = Some(progress),
+                Ok(progress) => *line = Some(progress),
                 Err(refusal) => {
                     self.files()?.forget(file);
                     return Err(refusal);
@@ -140,9 +156,8 @@ impl Shared {
 
 impl Uploads {
     /// What is done with an upload is done in its line, and what was remembered of it before counts no more.
-    pub(super) async fn alone(&self, file: FileId) -> tokio::sync::OwnedMutexGuard<Option<Progress>> {
-        let line: Line = self.line(file);
-        let mut line = Arc::clone(&line).lock_owned().await;
+    pub(super) async fn alone(&self, file: FileId) -> Front {
+        let mut line = self.line(file).lock_owned().await;
         *line = None;
         line
     }
