@@ -1,10 +1,10 @@
 //! An upload that comes in one go, from its beginning to its end, of whatever size it turns out to have.
 
 use super::finishing::Finisher;
-use super::{UploadDraft, internal, invalid};
+use super::{UploadDraft, internal, invalid, not_found};
 use crate::caller::Caller;
 use crate::hub::{Hub, Shared};
-use crate::ports::{Checksum, FileRecord, Layout};
+use crate::ports::{Checksum, FileRecord, FileStatus, Layout};
 use crate::{ErrorCode, FileId, Refusal};
 use bytes::{Bytes, BytesMut};
 use std::net::IpAddr;
@@ -49,7 +49,8 @@ impl FileUpload {
         self.record.id
     }
 
-    /// Takes the next bytes. Errors: `FILE_TOO_LARGE`, `RATE_LIMIT`, `INTERNAL`.
+    /// Takes the next bytes. Errors: `FILE_TOO_LARGE`, `RATE_LIMIT`, `INTERNAL`; where the upload is over by another
+    /// way, `UPLOAD_NOT_FOUND` or `UPLOAD_INVALID`.
     pub async fn write(&mut self, mut bytes: Bytes) -> Result<(), Refusal> {
         let chunk = self.record.chunk_size as usize;
         if self.staged + (self.rest.len() + bytes.len()) as u64 > self.record.size {
@@ -89,9 +90,22 @@ impl FileUpload {
         let (chunk, chunk_size) = (self.rest.split().freeze(), self.record.chunk_size);
         let index = u32::try_from(self.staged / u64::from(chunk_size)).unwrap_or(u32::MAX);
         self.staged += chunk.len() as u64;
-        let layout = Layout::plain(self.staged, chunk_size);
-        let blobs = &self.shared.files()?.ports.blobs;
-        blobs.stage(self.record.id, layout, index, chunk).await.map_err(|error| internal(&error))
+        let (file, layout) = (self.record.id, Layout::plain(self.staged, chunk_size));
+        let line = self.shared.files()?.alone(file).await;
+        self.still_comes().await?;
+        self.shared.upload_stage(line, file, (layout, index), chunk).await.map(drop)
+    }
+}
+
+impl FileUpload {
+    /// Its owner may have finished it over a socket, or removed it: what is scanned must not change any more. Errors:
+    /// `UPLOAD_NOT_FOUND`, `UPLOAD_INVALID`.
+    async fn still_comes(&self) -> Result<(), Refusal> {
+        let found = self.shared.store.upload_get(self.record.id).await.map_err(|error| internal(&error))?;
+        match found.ok_or_else(not_found)?.status {
+            FileStatus::Uploading => Ok(()),
+            _ => Err(invalid("the file is whole")),
+        }
     }
 }
 

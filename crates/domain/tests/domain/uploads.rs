@@ -214,6 +214,30 @@ async fn what_was_begun_is_finished() {
     until(async || read(&server, &reader, file).await.as_deref() == Ok(b"hello")).await;
 }
 
+/// Protects from what nobody scanned: what comes over HTTP behind the end that a socket made is not taken any more.
+#[tokio::test(start_paused = true)]
+async fn what_is_scanned_does_not_change() {
+    let mut settings = unlimited();
+    settings.uploads.max_chunk = 4;
+    let server = TestHub::with(settings).await;
+    let mut ann = server.connect("ann@example.org").await;
+    let reader = caller(&server, "ann").await;
+    server.files.set_scanner_away(true);
+    let mut upload = server.hub.file_upload(&reader, draft("a.txt", 8, None)).await.unwrap();
+    let file = upload.id();
+    upload.write(b"ev"[..].into()).await.unwrap();
+    for index in 0..2 {
+        let chunk = UploadAction::Chunk { file, index, total: None, data: b"good".to_vec().into() };
+        ask(&mut ann, chunk).await.unwrap();
+    }
+    assert_eq!(finish(&mut ann, file, b"goodgood").await, Err(ErrorCode::ScannerUnavailable));
+    assert_eq!(upload.write(b"ilevil"[..].into()).await.map_err(|it| it.code), Err(ErrorCode::UploadInvalid));
+    server.files.set_scanner_away(false);
+    until(async || read(&server, &reader, file).await.as_deref() == Ok(b"goodgood")).await;
+    drop(upload);
+    until(async || server.files.counts() == (0, 0)).await;
+}
+
 /// Protects the disk: what is not finished in time goes, with its bytes.
 #[tokio::test(start_paused = true)]
 async fn what_is_not_finished_goes_in_time() {
