@@ -10,7 +10,8 @@ use parking_lot::Mutex;
 use std::collections::{BTreeMap, HashMap};
 use std::ops::Range;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use tokio::sync::Semaphore;
 
 /// What this scanner takes for a virus.
 pub const TEST_VIRUS: &[u8] = b"a virus for tests";
@@ -26,6 +27,9 @@ pub struct MemoryFiles {
     previews: Mutex<HashMap<FileId, Bytes>>,
     scanner_is_away: AtomicBool,
     blobs_fail: AtomicBool,
+    /// How many previews may be made from here on, where a test says so.
+    previews_left: Mutex<Option<Arc<Semaphore>>>,
+    previews_begun: AtomicUsize,
 }
 
 impl MemoryFiles {
@@ -47,6 +51,18 @@ impl MemoryFiles {
     /// From here on no bytes can be published, or can again.
     pub fn set_failing(&self, fail: bool) {
         self.blobs_fail.store(fail, Ordering::Relaxed);
+    }
+
+    /// From here on a preview that is begun is not finished before one more may be.
+    pub fn hold_previews(&self) -> Arc<Semaphore> {
+        let left = Arc::new(Semaphore::new(0));
+        *self.previews_left.lock() = Some(Arc::clone(&left));
+        left
+    }
+
+    /// How many previews were begun, and how many are kept.
+    pub fn preview_counts(&self) -> (usize, usize) {
+        (self.previews_begun.load(Ordering::Relaxed), self.previews.lock().len())
     }
 
     /// How many files have bytes, staged and published.
@@ -163,6 +179,12 @@ impl Inspector for MemoryFiles {
     }
 
     async fn preview(&self, image: Bytes) -> Option<Bytes> {
+        self.previews_begun.fetch_add(1, Ordering::Relaxed);
+        let left = self.previews_left.lock().clone();
+        if let Some(left) = left {
+            // As in a thread of its own: it goes on though nobody waits for it.
+            left.acquire_owned().await.ok()?.forget();
+        }
         Some(image.slice(..image.len().min(8)))
     }
 }

@@ -147,7 +147,7 @@ pub(crate) struct Uploads {
     /// of a hundred that come at once the last would be refused. They wait here instead.
     rows: Semaphore,
     checks: Semaphore,
-    previews: Semaphore,
+    previews: Arc<Semaphore>,
     /// What was read of files last.
     texts: contents::Texts,
     /// There is something to remove.
@@ -157,7 +157,7 @@ pub(crate) struct Uploads {
 impl Uploads {
     pub(crate) fn new(ports: FilePorts) -> Self {
         let (rows, checks) = (Semaphore::new(1), Semaphore::new(CHECKS));
-        let previews = Semaphore::new(PREVIEWS);
+        let previews = Arc::new(Semaphore::new(PREVIEWS));
         let (texts, garbage) = (contents::Texts::default(), Notify::new());
         Self { ports, lines: Mutex::default(), rows, checks, previews, texts, garbage }
     }

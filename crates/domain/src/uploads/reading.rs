@@ -1,6 +1,6 @@
 //! Files that are there, for whoever may read them: who is told of a file is told nothing of one that they may not.
 
-use super::{internal, invalid, not_found};
+use super::{FilePorts, internal, invalid, not_found};
 use crate::caller::Caller;
 use crate::command::Place;
 use crate::hub::{Hub, Shared};
@@ -65,21 +65,23 @@ impl Hub {
     /// GIF or WebP image, cannot be read as one, or is too large for it.
     pub async fn file_preview(&self, record: &FileRecord) -> Result<Bytes, Refusal> {
         must_be_there(record)?;
-        let none = || Refusal::new(ErrorCode::FileTypeNotAllowed, "there is no preview of this file");
         if !IMAGES.contains(&record.media_type.as_str()) || record.size > PREVIEW_MAX {
-            return Err(none());
+            return Err(no_preview());
         }
         let uploads = self.0.files()?;
-        let (blobs, inspector) = (&uploads.ports.blobs, &uploads.ports.inspector);
-        if let Some(kept) = blobs.preview(record.id).await.map_err(|error| internal(&error))? {
+        let kept = uploads.ports.blobs.preview(record.id).await.map_err(|error| internal(&error))?;
+        if let Some(kept) = kept {
             return Ok(kept);
         }
-        let _place = uploads.previews.acquire().await.map_err(|error| internal(&error))?;
-        let content = blobs.read(record.id, 0..record.size).await.map_err(|error| internal(&error))?;
-        let image = collect(content, record.size).await?;
-        let preview = inspector.preview(image).await.ok_or_else(none)?;
-        blobs.preview_keep(record.id, preview.clone()).await.map_err(|error| internal(&error))?;
-        Ok(preview)
+        let place = Arc::clone(&uploads.previews).acquire_owned().await.map_err(|error| internal(&error))?;
+        let (shared, record) = (Arc::clone(&self.0), record.clone());
+        // An image is decoded to its end though nobody waits for it any more: until then its place is taken.
+        let making = async move {
+            let _place = place;
+            shared.preview_make(&record).await
+        };
+        // Its own task panicked, which has been logged.
+        self.0.tasks.spawn(making).await.unwrap_or_else(|_| Err(Refusal::of(ErrorCode::Internal)))
     }
 
     /// Removes a file of the caller's own; it is written down. Errors: `UPLOAD_NOT_FOUND`, also for a stranger;
@@ -134,6 +136,15 @@ impl Shared {
         found.filter(there).ok_or_else(not_found)
     }
 
+    async fn preview_make(&self, record: &FileRecord) -> Result<Bytes, Refusal> {
+        let FilePorts { blobs, inspector, .. } = &self.files()?.ports;
+        let content = blobs.read(record.id, 0..record.size).await.map_err(|error| internal(&error))?;
+        let image = collect(content, record.size).await?;
+        let preview = inspector.preview(image).await.ok_or_else(no_preview)?;
+        blobs.preview_keep(record.id, preview.clone()).await.map_err(|error| internal(&error))?;
+        Ok(preview)
+    }
+
     async fn file_delete(&self, user: UserId, file: FileId) -> Result<(), Refusal> {
         let record = self.file_readable(file, user).await?;
         if record.owner != user {
@@ -165,6 +176,10 @@ impl Shared {
         let access = self.access(conversation, owner).await;
         access.map(|_| Some(conversation)).map_err(|refusal| refusal.about(is_room))
     }
+}
+
+fn no_preview() -> Refusal {
+    Refusal::new(ErrorCode::FileTypeNotAllowed, "there is no preview of this file")
 }
 
 pub(super) fn must_be_there(record: &FileRecord) -> Result<(), Refusal> {

@@ -238,6 +238,26 @@ async fn what_is_scanned_does_not_change() {
     until(async || server.files.counts() == (0, 0)).await;
 }
 
+/// Protects the memory: an image that is decoded takes its place until that is over, whoever has hung up.
+#[tokio::test(start_paused = true)]
+async fn previews_that_nobody_waits_for_are_one_at_a_time() {
+    let server = TestHub::with(unlimited()).await;
+    let mut ann = server.connect("ann@example.org").await;
+    let png: &[u8] = b"\x89PNG\r\n\x1a\n and more";
+    let file = sent(&mut ann, "a.png", png).await;
+    finish(&mut ann, file, png).await.unwrap();
+    let record = server.hub.file_get(&caller(&server, "ann").await, file).await.unwrap();
+    let left = server.files.hold_previews();
+    for _ in 0..3 {
+        let asked = server.hub.file_preview(&record);
+        assert!(tokio::time::timeout(Duration::from_secs(1), asked).await.is_err(), "it waits");
+    }
+    assert_eq!(server.files.preview_counts(), (1, 0));
+    left.add_permits(1);
+    until(async || server.files.preview_counts() == (1, 1)).await;
+    assert!(server.hub.file_preview(&record).await.is_ok());
+}
+
 /// Protects the disk: what is not finished in time goes, with its bytes.
 #[tokio::test(start_paused = true)]
 async fn what_is_not_finished_goes_in_time() {
