@@ -83,6 +83,13 @@ async fn bad_uploads_are_refused() {
     let broken = [("authorization", bearer.as_str()), ("content-type", "multipart/form-data; boundary=edge")];
     let answer = request(app.address(), "POST", "/api/v1/files", &broken, b"--edge\r\nno form").await;
     assert_eq!(answer.refusal().0, 400);
+    // Neither what stands before the form nor the head of a field is as long as it likes.
+    for start in ["", "--edge\r\nX-A: "] {
+        let body = [start.as_bytes(), &content(1_000_000)].concat();
+        let answer = request(app.address(), "POST", "/api/v1/files", &broken, &body).await;
+        assert_eq!(answer.refusal(), (400, "INVALID_REQUEST".to_owned()), "{start}");
+        assert!(answer.text().contains("65536"), "{}", answer.text());
+    }
     let mut listed = files.ask("GET", "", &[]).await.json();
     // What was broken off is removed a moment later.
     for _ in 0..200 {

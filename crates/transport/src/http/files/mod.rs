@@ -1,5 +1,6 @@
 //! Files: uploaded in one request, read in parts, linked to, listed, removed.
 
+mod head;
 mod headers;
 mod link;
 mod range;

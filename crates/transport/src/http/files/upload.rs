@@ -1,13 +1,14 @@
 //! A file in one request: `multipart/form-data` (RFC 7578), of which no more than a chunk is in memory.
 
+use super::head::{HEAD_MAX, Head};
 use super::{File, url};
 use crate::http::auth::Bearer;
 use crate::http::problem::Problem;
 use crate::server::State;
 use axum::Json;
-use axum::extract::Multipart;
 use axum::extract::multipart::{Field, MultipartError};
-use axum::http::{HeaderMap, HeaderName, StatusCode, header};
+use axum::extract::{FromRequest, Multipart, Request};
+use axum::http::{HeaderName, StatusCode, header};
 use parlor_domain::ports::Checksum;
 use parlor_domain::{Caller, ErrorCode, Place, Refusal, UploadDraft};
 use std::future::Future;
@@ -61,15 +62,17 @@ pub(in crate::http) struct UploadForm {
 pub(in crate::http) async fn upload(
     axum::extract::State(state): axum::extract::State<Arc<State>>,
     Bearer(caller): Bearer,
-    headers: HeaderMap,
-    form: Result<Multipart, axum::extract::multipart::MultipartRejection>,
+    request: Request,
 ) -> Result<(StatusCode, [(HeaderName, String); 1], Json<File>), Problem> {
+    let length = request.headers().get(header::CONTENT_LENGTH).and_then(|it| it.to_str().ok()?.parse().ok());
+    let head = Head::new();
+    let form = Multipart::from_request(request.map(|body| head.of(body)), &()).await;
     let mut form = form.map_err(|rejection| bad(rejection.body_text()))?;
-    let length = headers.get(header::CONTENT_LENGTH).and_then(|it| it.to_str().ok()?.parse().ok());
     let mut wanted = Wanted::default();
     for _ in 0..=FIELDS {
-        let Some(field) = arriving(form.next_field()).await? else { break };
+        let Some(field) = next(&mut form, &head).await? else { break };
         if field.name() == Some("file") && field.file_name().is_some() {
+            head.has_file();
             let (status, file) = wanted.take(&state, &caller, field, length).await?;
             let place = [(header::LOCATION, url(file.file_id))];
             return Ok((status, place, Json(file)));
@@ -77,6 +80,15 @@ pub(in crate::http) async fn upload(
         wanted.read(field).await?;
     }
     Err(bad("the form has no `file` with a name"))
+}
+
+/// The next field. What was left of the one before is passed over.
+async fn next<'a>(form: &'a mut Multipart, head: &Head) -> Result<Option<Field<'a>>, Problem> {
+    let too_long = || bad(format!("a field begins within {HEAD_MAX} bytes"));
+    let found = arriving(form.next_field()).await;
+    let found = found.map_err(|problem| if head.is_too_long() { too_long() } else { problem })?;
+    head.has_field();
+    Ok(found)
 }
 
 /// What stands before the file.
