@@ -14,7 +14,7 @@ pub use backend::{Script, ScriptedBackend};
 pub use clock::ManualClock;
 pub use embedder::WordEmbedder;
 pub use extractor::PlainExtractor;
-pub use files::{MemoryFiles, TEST_VIRUS};
+pub use files::{MemoryFiles, TEST_UNSCANNABLE, TEST_VIRUS};
 pub use hub::{TestHub, TrustingAuthenticator};
 pub use moderator::{Mood, WordModerator};
 pub use prompts::PlainPrompts;

@@ -77,7 +77,8 @@ async fn remove_bytes(shared: &Shared, file: FileId) -> Result<(), StoreError> {
     Ok(())
 }
 
-/// Takes files further that are whole. With the first that the scanner does not look at, the others wait too.
+/// Takes files further that are whole. Where the scanner does not answer, the others wait too; where it does and cannot
+/// look at one of them, only that one waits.
 async fn go_on(shared: &Arc<Shared>, status: FileStatus) -> Result<(), StoreError> {
     let mut after = None;
     loop {
@@ -90,10 +91,18 @@ async fn go_on(shared: &Arc<Shared>, status: FileStatus) -> Result<(), StoreErro
             }
             // What went wrong was logged where it did.
             let finished = shared.finish(None, record.id, None, Finisher::default()).await;
-            if finished.is_err_and(|refusal| refusal.code == ErrorCode::ScannerUnavailable) {
+            let waits = finished.is_err_and(|refusal| refusal.code == ErrorCode::ScannerUnavailable);
+            if waits && !scanner_answers(shared).await {
                 return Ok(());
             }
         }
+    }
+}
+
+async fn scanner_answers(shared: &Shared) -> bool {
+    match shared.uploads.as_ref().and_then(|uploads| uploads.ports.scanner.as_ref()) {
+        Some(scanner) => scanner.ping().await.is_ok(),
+        None => true,
     }
 }
 

@@ -5,7 +5,7 @@ mod telling;
 
 use crate::world::unlimited;
 use parlor_domain::ports::{FileStatus, Store, UploadStore};
-use parlor_domain::testing::{MemoryStore, TEST_VIRUS, TestHub};
+use parlor_domain::testing::{MemoryStore, TEST_UNSCANNABLE, TEST_VIRUS, TestHub};
 use parlor_domain::{
     Action, Caller, Command, Correlation, ErrorCode, EventBody, FileId, FileLink, Outgoing, Place, ReplyBody,
     Session, Settings, UploadAction, UploadDraft, UploadReply,
@@ -196,6 +196,23 @@ async fn without_its_scanner_a_file_waits() {
         if matches!(event.body(), EventBody::File(file) if file.id == good))
     });
     assert!(told, "its owner hears of it: {batch:?}");
+}
+
+/// Protects everybody's files from one that the scanner does not look at: it waits alone.
+#[tokio::test(start_paused = true)]
+async fn a_file_that_cannot_be_scanned_holds_up_no_other() {
+    let server = TestHub::with(unlimited()).await;
+    let mut ann = server.connect("ann@example.org").await;
+    let reader = caller(&server, "ann").await;
+    server.files.set_scanner_away(true);
+    let long = sent(&mut ann, "a.txt", TEST_UNSCANNABLE).await;
+    let good = sent(&mut ann, "b.txt", b"hello").await;
+    assert!(long < good, "it is looked at first");
+    assert_eq!(finish(&mut ann, long, TEST_UNSCANNABLE).await, Err(ErrorCode::ScannerUnavailable));
+    assert_eq!(finish(&mut ann, good, b"hello").await, Err(ErrorCode::ScannerUnavailable));
+    server.files.set_scanner_away(false);
+    until(async || read(&server, &reader, good).await.as_deref() == Ok(b"hello")).await;
+    assert_eq!(read(&server, &reader, long).await, Err(ErrorCode::ScannerUnavailable));
 }
 
 /// Protects what was whole from a failure in between: whoever comes next goes on.
