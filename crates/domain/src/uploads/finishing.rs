@@ -30,7 +30,8 @@ pub(crate) struct Finisher {
 impl Shared {
     /// Finishes an upload of `owner`. It goes on though nobody waits for it. Errors: `UPLOAD_NOT_FOUND`;
     /// `UPLOAD_INVALID` where chunks are missing; `CHECKSUM_MISMATCH`, which leaves everything as it is;
-    /// `FILE_TYPE_NOT_ALLOWED` and `VIRUS_FOUND`, after which the file is gone; `SCANNER_UNAVAILABLE`: it waits.
+    /// `FILE_TYPE_NOT_ALLOWED`, `VIRUS_FOUND`, and where its owner is not in its conversation any more `ROOM_NOT_FOUND` or
+    /// `CONVERSATION_NOT_FOUND`, after which the file is gone; `SCANNER_UNAVAILABLE`: it waits.
     pub(crate) async fn upload_finish(
         self: &Arc<Self>,
         owner: UserId,
@@ -66,6 +67,7 @@ impl Shared {
         if record.status == FileStatus::Available {
             return Ok(record);
         }
+        self.still_welcome(&record).await?;
         if record.status == FileStatus::Uploading {
             self.examine(&mut record, checksum).await?;
         }
@@ -76,6 +78,18 @@ impl Shared {
         uploads.forget(file);
         self.announce_file(&record, finisher.connection).await;
         Ok(record)
+    }
+
+    /// Whether its owner still is where it goes to: who was removed meanwhile tells nobody there anything. Errors:
+    /// `ROOM_NOT_FOUND`, `CONVERSATION_NOT_FOUND`, after which the file is gone.
+    async fn still_welcome(self: &Arc<Self>, record: &FileRecord) -> Result<(), Refusal> {
+        let Some(conversation) = record.conversation else { return Ok(()) };
+        let Err(refusal) = self.access(conversation, record.owner).await else { return Ok(()) };
+        let is_out = matches!(refusal.code, ErrorCode::RoomNotFound | ErrorCode::ConversationNotFound);
+        if is_out {
+            self.upload_remove(record.id).await?;
+        }
+        Err(refusal)
     }
 
     /// Whether it is whole, and what it says it is.
