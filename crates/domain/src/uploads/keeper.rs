@@ -5,6 +5,7 @@ use super::finishing::{Finisher, SCAN_AGAIN};
 use crate::hub::Shared;
 use crate::ports::{FileRecord, FileStatus, StoreError};
 use crate::{ErrorCode, FileId};
+use std::collections::HashSet;
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::time::Instant;
@@ -14,12 +15,16 @@ const BATCH: usize = 100;
 /// How often is looked for bytes that no row knows of: only a crash in a moment of a few microseconds leaves any.
 const ORPHANS: Duration = Duration::from_hours(1);
 
+/// Files that wait, were told of, and are not here.
+type Elsewhere = HashSet<FileId>;
+
 /// Runs until the server stops.
 pub(crate) async fn run(shared: Arc<Shared>) {
     let Some(uploads) = &shared.uploads else { return };
     let mut every = tokio::time::interval(SCAN_AGAIN);
     every.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
     let mut orphans_at = Instant::now();
+    let mut elsewhere = Elsewhere::new();
     loop {
         tokio::select! {
             () = shared.stop.cancelled() => return,
@@ -29,10 +34,11 @@ pub(crate) async fn run(shared: Arc<Shared>) {
         let looks_for_orphans = orphans_at <= Instant::now();
         if looks_for_orphans {
             orphans_at = Instant::now() + ORPHANS;
+            elsewhere.clear();
         }
         tokio::select! {
             () = shared.stop.cancelled() => return,
-            looked = look_after(&shared, looks_for_orphans) => {
+            looked = look_after(&shared, &mut elsewhere, looks_for_orphans) => {
                 if let Err(error) = looked {
                     tracing::error!(%error, "files could not be looked after");
                 }
@@ -41,14 +47,18 @@ pub(crate) async fn run(shared: Arc<Shared>) {
     }
 }
 
-async fn look_after(shared: &Arc<Shared>, looks_for_orphans: bool) -> Result<(), StoreError> {
+async fn look_after(
+    shared: &Arc<Shared>,
+    elsewhere: &mut Elsewhere,
+    looks_for_orphans: bool,
+) -> Result<(), StoreError> {
     let expired = shared.store.upload_expire(shared.clock.now()).await?;
     if expired > 0 {
         tracing::info!(expired, "uploads were not finished in time and are removed");
     }
     remove(shared).await?;
-    go_on(shared, FileStatus::Clean).await?;
-    go_on(shared, FileStatus::Pending).await?;
+    go_on(shared, elsewhere, FileStatus::Clean).await?;
+    go_on(shared, elsewhere, FileStatus::Pending).await?;
     if looks_for_orphans { remove_orphans(shared).await } else { Ok(()) }
 }
 
@@ -79,14 +89,18 @@ async fn remove_bytes(shared: &Shared, file: FileId) -> Result<(), StoreError> {
 
 /// Takes files further that are whole. Where the scanner does not answer, the others wait too; where it does and cannot
 /// look at one of them, only that one waits.
-async fn go_on(shared: &Arc<Shared>, status: FileStatus) -> Result<(), StoreError> {
+async fn go_on(
+    shared: &Arc<Shared>,
+    elsewhere: &mut Elsewhere,
+    status: FileStatus,
+) -> Result<(), StoreError> {
     let mut after = None;
     loop {
         let due = shared.store.upload_due(status, after, BATCH).await?;
         let Some(last) = due.last() else { return Ok(()) };
         after = Some(last.id);
         for record in due {
-            if !is_ours(shared, &record).await? {
+            if !is_ours(shared, elsewhere, &record).await? {
                 continue;
             }
             // What went wrong was logged where it did.
@@ -106,16 +120,19 @@ async fn scanner_answers(shared: &Shared) -> bool {
     }
 }
 
-/// Whether the bytes are here. What is staged on another machine is that one's; what has been nowhere for too long is
-/// lost.
-async fn is_ours(shared: &Shared, record: &FileRecord) -> Result<bool, StoreError> {
+/// Whether the bytes are here. What is staged on another machine is that one's, however long its scanner is away; whether
+/// it is lost there, nobody here can know.
+async fn is_ours(
+    shared: &Shared,
+    elsewhere: &mut Elsewhere,
+    record: &FileRecord,
+) -> Result<bool, StoreError> {
     let Some(uploads) = &shared.uploads else { return Ok(false) };
     if uploads.ports.blobs.staged(record.id).await?.is_some() || record.status == FileStatus::Clean {
         return Ok(true);
     }
-    if record.expires_at < shared.clock.now() {
-        tracing::error!(file = %record.id, "a file's bytes are gone before they were scanned: it is removed");
-        shared.store.upload_delete(record.id).await?;
+    if record.expires_at < shared.clock.now() && elsewhere.insert(record.id) {
+        tracing::warn!(file = %record.id, "a file waits for its scanner, and its bytes are not on this machine");
     }
     Ok(false)
 }

@@ -275,6 +275,23 @@ async fn previews_that_nobody_waits_for_are_one_at_a_time() {
     assert!(server.hub.file_preview(&record).await.is_ok());
 }
 
+/// Protects a file from the other machines of its database: what waits for the scanner is not theirs to remove.
+#[tokio::test(start_paused = true)]
+async fn what_waits_elsewhere_is_left_alone() {
+    let store = Arc::new(MemoryStore::new());
+    let server = TestHub::on(Arc::clone(&store), unlimited()).await;
+    let mut ann = server.connect("ann@example.org").await;
+    server.files.set_scanner_away(true);
+    let file = sent(&mut ann, "a.txt", b"hello").await;
+    assert_eq!(finish(&mut ann, file, b"hello").await, Err(ErrorCode::ScannerUnavailable));
+    let other = TestHub::on(Arc::clone(&store), unlimited()).await;
+    other.clock.advance(Duration::from_hours(25));
+    tokio::time::sleep(Duration::from_secs(60)).await;
+    server.files.set_scanner_away(false);
+    let reader = caller(&server, "ann").await;
+    until(async || read(&server, &reader, file).await.as_deref() == Ok(b"hello")).await;
+}
+
 /// Protects the disk: what is not finished in time goes, with its bytes.
 #[tokio::test(start_paused = true)]
 async fn what_is_not_finished_goes_in_time() {
