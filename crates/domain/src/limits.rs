@@ -115,10 +115,10 @@ impl UserLimits {
         limiter.check_key(&user).map_err(|until| refusal(counted.code(), &self.clock, &until))
     }
 
-    /// Counts bytes of uploads, in kibibytes begun. More than the whole quota at once counts as the whole.
+    /// Counts bytes of uploads, in kibibytes begun, and nothing as one. More than the whole quota at once counts as the whole.
     pub(crate) fn check_upload(&self, user: UserId, bytes: usize) -> Result<(), Refusal> {
         let Some(limiter) = self.limiter(Counted::Uploads) else { return Ok(()) };
-        let wanted = u32::try_from(bytes.div_ceil(1024)).unwrap_or(u32::MAX).min(self.upload_burst);
+        let wanted = u32::try_from(bytes.div_ceil(1024).max(1)).unwrap_or(u32::MAX).min(self.upload_burst);
         let Some(wanted) = NonZeroU32::new(wanted) else { return Ok(()) };
         match limiter.check_key_n(&user, wanted) {
             Ok(Err(until)) => Err(refusal(Counted::Uploads.code(), &self.clock, &until)),

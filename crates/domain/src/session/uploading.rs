@@ -21,7 +21,9 @@ impl Session {
                 return self.finish_upload(file, &checksum, correlation).await;
             }
             UploadAction::Chunk { file, index, total, data } => {
-                self.shared.upload_chunk(user, file, (index, total), data).await
+                let taken = self.shared.upload_chunk(user, file, (index, total), data).await;
+                // One that was for nothing is a frame like any other.
+                taken.map_err(|refusal| self.admit().err().unwrap_or(refusal))
             }
             UploadAction::Status(file) => self.shared.upload_status(user, file).await,
         };

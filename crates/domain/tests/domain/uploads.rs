@@ -342,6 +342,23 @@ async fn chunks_count_by_their_bytes() {
     assert!(ask(&mut ann, UploadAction::Status(file)).await.is_ok(), "frames were not counted");
 }
 
+/// Protects from chunks that cost nothing: an empty one counts as a kibibyte, and one that is refused as a frame.
+#[tokio::test]
+async fn chunks_for_nothing_count() {
+    let empty = || UploadAction::Chunk { file: FileId::new(), index: 0, total: None, data: bytes::Bytes::new() };
+    let quota = |requests| parlor_domain::Quota::new(requests, Duration::from_secs(60));
+    for (frames, uploads) in [(3, 100), (100, 3)] {
+        let mut settings = Settings::default();
+        (settings.limits.frames, settings.limits.uploads) = (quota(frames), quota(uploads));
+        let server = TestHub::with(settings).await;
+        let mut ann = server.connect("ann@example.org").await;
+        for _ in 0..3 {
+            assert_eq!(ask(&mut ann, empty()).await, Err(ErrorCode::UploadNotFound));
+        }
+        assert_eq!(ask(&mut ann, empty()).await, Err(ErrorCode::RateLimit));
+    }
+}
+
 /// Protects a file from who has an old link, a made-up one, or another's.
 #[tokio::test]
 async fn links_are_good_for_one_file_and_a_while() {
