@@ -16,7 +16,7 @@ use super::sessions::page::{Meta, PageParams};
 use crate::server::State;
 use axum::Json;
 use axum::body::Body;
-use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
+use axum::http::{HeaderMap, HeaderValue, Method, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use link::Reader;
 use parlor_domain::ports::{Checksum, FileRecord};
@@ -125,8 +125,13 @@ pub(super) async fn list(
 pub(super) async fn get(
     axum::extract::State(state): axum::extract::State<Arc<State>>,
     Reader(record): Reader,
-    asked: HeaderMap,
+    method: Method,
+    mut asked: HeaderMap,
 ) -> Result<Response, Problem> {
+    let is_read = method == Method::GET;
+    if !is_read {
+        asked.remove(header::RANGE); // it is GET's alone (RFC 9110 §14.2)
+    }
     let wanted = Wanted::of(&asked, record.size, &headers::tag(&record));
     let mut answer = headers::of(&record);
     let (status, range) = match wanted {
@@ -143,7 +148,8 @@ pub(super) async fn get(
         }
     };
     answer.insert(header::CONTENT_LENGTH, HeaderValue::from(range.end - range.start));
-    let part = state.hub.file_read(&record, range).await?;
+    // Of nothing, no file is opened, nor is anything fetched.
+    let part = state.hub.file_read(&record, if is_read { range } else { 0..0 }).await?;
     Ok((status, answer, Body::from_stream(part.content)).into_response())
 }
 
