@@ -141,6 +141,10 @@ impl Shared {
         let content = blobs.read(record.id, 0..record.size).await.map_err(|error| internal(&error))?;
         let image = collect(content, record.size).await?;
         let preview = inspector.preview(image).await.ok_or_else(no_preview)?;
+        // Kept behind the file's end, it would stay for ever.
+        let _line = self.files()?.alone(record.id).await;
+        let found = self.store.upload_get(record.id).await.map_err(|error| internal(&error))?;
+        found.ok_or_else(not_found)?;
         blobs.preview_keep(record.id, preview.clone()).await.map_err(|error| internal(&error))?;
         Ok(preview)
     }

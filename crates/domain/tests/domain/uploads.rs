@@ -275,6 +275,28 @@ async fn previews_that_nobody_waits_for_are_one_at_a_time() {
     assert!(server.hub.file_preview(&record).await.is_ok());
 }
 
+/// Protects the disk: of a file that is removed while its preview is made, none is kept.
+#[tokio::test(start_paused = true)]
+async fn a_preview_does_not_outlive_its_file() {
+    let server = TestHub::with(unlimited()).await;
+    let mut ann = server.connect("ann@example.org").await;
+    let owner = caller(&server, "ann").await;
+    let png: &[u8] = b"\x89PNG\r\n\x1a\n and more";
+    let file = sent(&mut ann, "a.png", png).await;
+    finish(&mut ann, file, png).await.unwrap();
+    let record = server.hub.file_get(&owner, file).await.unwrap();
+    let left = server.files.hold_previews();
+    let remove = async {
+        until(async || server.files.preview_counts().0 == 1).await;
+        server.hub.file_delete(&owner, file).await.unwrap();
+        until(async || server.files.counts() == (0, 0)).await;
+        left.add_permits(1);
+    };
+    let (preview, ()) = tokio::join!(server.hub.file_preview(&record), remove);
+    assert_eq!(preview.map_err(|it| it.code), Err(ErrorCode::UploadNotFound));
+    assert_eq!(server.files.preview_counts(), (1, 0));
+}
+
 /// Protects a file from the other machines of its database: what waits for the scanner is not theirs to remove.
 #[tokio::test(start_paused = true)]
 async fn what_waits_elsewhere_is_left_alone() {
