@@ -150,8 +150,22 @@ impl Shared {
     async fn publish(&self, record: &mut FileRecord) -> Result<(), Refusal> {
         let published = self.files()?.ports.blobs.publish(record.id).await;
         published.map_err(|error| internal(&error))?;
-        self.file_step(record, FileStatus::Available, None).await?;
+        let stepped = self.file_step(record, FileStatus::Available, None).await;
+        if stepped.as_ref().is_err_and(|refusal| refusal.code == ErrorCode::UploadNotFound) {
+            self.unpublish(record.id).await?;
+        }
+        stepped?;
         record.finished_at = Some(self.clock.now());
+        Ok(())
+    }
+
+    /// Removes the bytes of a file that was removed while they were published: who removed it may have been here before
+    /// them. Another machine may have finished it, too, and then they stay.
+    async fn unpublish(&self, file: FileId) -> Result<(), Refusal> {
+        if self.store.upload_get(file).await.map_err(|error| internal(&error))?.is_none() {
+            let blobs = &self.files()?.ports.blobs;
+            blobs.delete(file).await.map_err(|error| internal(&error))?;
+        }
         Ok(())
     }
 

@@ -170,8 +170,13 @@ impl Uploads {
         Arc::clone(lines.entry(file).or_default())
     }
 
+    /// For who is at the front of its line. Where others are behind, it stays theirs.
     fn forget(&self, file: FileId) {
-        self.lines.lock().remove(&file);
+        let mut lines = self.lines.lock();
+        // The list's own, and that of who calls.
+        if lines.get(&file).is_some_and(|line| Arc::strong_count(line) <= 2) {
+            lines.remove(&file);
+        }
     }
 }
 

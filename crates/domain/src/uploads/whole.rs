@@ -116,6 +116,9 @@ impl Drop for FileUpload {
         }
         let (shared, file) = (Arc::clone(&self.shared), self.record.id);
         self.shared.tasks.spawn(async move {
+            let Ok(uploads) = shared.files() else { return };
+            // Behind whatever is being done with it, so that no bytes come to be that nobody removes.
+            let _line = uploads.alone(file).await;
             // Why not is in the log; its expiry removes it.
             let _ = shared.upload_remove(file).await;
         });
