@@ -14,7 +14,7 @@ use parlor_domain::ports::{BlobError, Blobs, ByteStream, Layout, Staged};
 use std::fs::{self, File};
 use std::io;
 use std::ops::Range;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use tokio::io::AsyncWriteExt;
 
 /// How much of a file is on its way to S3 at once, in bytes: the smallest part that S3 takes, but for the last.
@@ -68,10 +68,20 @@ impl FileBlobs {
         self.copy_to(file, &target).await
     }
 
-    /// The same for what is not one file, or on another disk.
+    /// The same for what is not one file, or on another disk. Of a copy that fails nothing stays.
     async fn copy_to(&self, file: FileId, target: &Path) -> io::Result<()> {
+        let copied = self.copy(file, target).await;
+        if copied.is_err() {
+            let draft = draft(target);
+            let removed = blocking(move || remove_if_there(&draft)).await;
+            removed.unwrap_or_else(|error| tracing::warn!(%file, %error, "half a file could not be removed"));
+        }
+        copied
+    }
+
+    async fn copy(&self, file: FileId, target: &Path) -> io::Result<()> {
         let mut content = self.staging.read(file).await?;
-        let draft = target.with_extension("draft");
+        let draft = draft(target);
         let made = draft.clone();
         let mut copy = blocking(move || {
             make_parent(&made)?;
@@ -98,10 +108,14 @@ impl FileBlobs {
         let mut writer = BufWriter::with_capacity(objects, key(file), PART).with_max_concurrency(1);
         let mut content = self.staging.read(file).await.map_err(failed)?;
         while let Some(piece) = content.next().await {
-            if let Err(error) = writer.write_all(&piece?).await {
+            let sent = match piece {
+                Ok(piece) => writer.write_all(&piece).await.map_err(failed),
+                Err(error) => Err(error),
+            };
+            if let Err(error) = sent {
                 // What S3 has of it costs until it is given up.
                 let _ = writer.abort().await;
-                return Err(failed(error));
+                return Err(error);
             }
         }
         writer.shutdown().await.map_err(failed)
@@ -169,6 +183,11 @@ impl Blobs for FileBlobs {
     }
 
     async fn delete(&self, file: FileId) -> Result<(), BlobError> {
+        if let Some(target) = self.store.path(file) {
+            // Of a copy that the process did not outlive.
+            let removed = blocking(move || remove_if_there(&draft(&target))).await;
+            removed.map_err(|error| BlobError::new("remove half a file", error))?;
+        }
         self.remove(&key(file)).await?;
         self.remove(&preview_key(file)).await
     }
@@ -188,6 +207,19 @@ impl Blobs for FileBlobs {
     }
 }
 
+/// Where a file is until it is whole.
+fn draft(target: &Path) -> PathBuf {
+    target.with_extension("draft")
+}
+
+fn remove_if_there(path: &Path) -> io::Result<()> {
+    match fs::remove_file(path) {
+        // Without the folder it is not there either.
+        Err(error) if error.kind() != io::ErrorKind::NotFound => Err(error),
+        _ => Ok(()),
+    }
+}
+
 fn make_parent(path: &Path) -> io::Result<()> {
     path.parent().map_or(Ok(()), make_folder)
 }
@@ -197,5 +229,33 @@ fn sync_parent(path: &Path) -> io::Result<()> {
     match path.parent() {
         Some(parent) if cfg!(unix) => File::open(parent)?.sync_all(),
         _ => Ok(()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Protects the disk: of a file that could not be copied nothing is left, and neither is with its end.
+    #[tokio::test]
+    async fn half_a_file_does_not_stay() {
+        let folder = tempfile::tempdir().unwrap();
+        let place = Place::Folder(folder.path().join("files"));
+        let blobs = FileBlobs::open(&place, &folder.path().join("staging")).unwrap();
+        // In pieces of no usual size, so that it is copied and not moved.
+        let (file, layout) = (FileId::new(), Layout { size: 5, chunk_size: 4, total: 2 });
+        blobs.stage(file, layout, 1, Bytes::from_static(b"lo!")).await.unwrap();
+        blobs.stage(file, layout, 0, Bytes::from_static(b"he")).await.unwrap();
+        let target = blobs.store.path(file).unwrap();
+        fs::create_dir_all(target.join("in the way")).unwrap();
+        blobs.publish(file).await.unwrap_err();
+        assert!(!draft(&target).exists());
+        fs::remove_dir_all(&target).unwrap();
+        blobs.publish(file).await.unwrap();
+        assert_eq!(fs::read(&target).unwrap(), b"helo!");
+        fs::write(draft(&target), b"he").unwrap();
+        blobs.delete(file).await.unwrap();
+        assert!(!draft(&target).exists() && !target.exists());
+        blobs.delete(file).await.unwrap();
     }
 }
