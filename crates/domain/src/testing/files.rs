@@ -22,6 +22,26 @@ pub const TEST_UNSCANNABLE: &[u8] = b"too long for tests";
 /// How an upload is cut, and the chunks that have come.
 type StagedChunks = (Layout, BTreeMap<u32, Bytes>);
 
+/// What a test may hold up.
+#[derive(Debug, Default)]
+struct Gate(Mutex<Option<Arc<Semaphore>>>);
+
+impl Gate {
+    fn hold(&self) -> Arc<Semaphore> {
+        let left = Arc::new(Semaphore::new(0));
+        *self.0.lock() = Some(Arc::clone(&left));
+        left
+    }
+
+    async fn pass(&self) {
+        let left = self.0.lock().clone();
+        let Some(left) = left else { return };
+        if let Ok(place) = left.acquire().await {
+            place.forget();
+        }
+    }
+}
+
 /// Everything that files need, in memory.
 #[derive(Debug, Default)]
 pub struct MemoryFiles {
@@ -30,8 +50,9 @@ pub struct MemoryFiles {
     previews: Mutex<HashMap<FileId, Bytes>>,
     scanner_is_away: AtomicBool,
     blobs_fail: AtomicBool,
-    /// How many previews may be made from here on, where a test says so.
-    previews_left: Mutex<Option<Arc<Semaphore>>>,
+    previewing: Gate,
+    staging: Gate,
+    publishing: Gate,
     previews_begun: AtomicUsize,
 }
 
@@ -58,9 +79,17 @@ impl MemoryFiles {
 
     /// From here on a preview that is begun is not finished before one more may be.
     pub fn hold_previews(&self) -> Arc<Semaphore> {
-        let left = Arc::new(Semaphore::new(0));
-        *self.previews_left.lock() = Some(Arc::clone(&left));
-        left
+        self.previewing.hold()
+    }
+
+    /// The same for chunks that are staged.
+    pub fn hold_staging(&self) -> Arc<Semaphore> {
+        self.staging.hold()
+    }
+
+    /// The same for files that are published: held, they are neither here nor there.
+    pub fn hold_publishing(&self) -> Arc<Semaphore> {
+        self.publishing.hold()
     }
 
     /// How many previews were begun, and how many are kept.
@@ -99,6 +128,7 @@ impl Blobs for MemoryFiles {
     }
 
     async fn stage(&self, file: FileId, layout: Layout, index: u32, chunk: Bytes) -> Result<(), BlobError> {
+        self.staging.pass().await;
         let mut staged = self.staged.lock();
         let (kept, chunks) = staged.entry(file).or_insert_with(|| (layout, BTreeMap::new()));
         *kept = layout;
@@ -117,10 +147,12 @@ impl Blobs for MemoryFiles {
         if self.blobs_fail.load(Ordering::Relaxed) {
             return Err(failed());
         }
-        let Some((_, chunks)) = self.staged.lock().remove(&file) else {
+        let taken = self.staged.lock().remove(&file);
+        let Some((_, chunks)) = taken else {
             return if self.published.lock().contains_key(&file) { Ok(()) } else { Err(missing()) };
         };
         let whole: Vec<u8> = chunks.values().flatten().copied().collect();
+        self.publishing.pass().await;
         self.published.lock().insert(file, whole.into());
         Ok(())
     }
@@ -187,11 +219,7 @@ impl Inspector for MemoryFiles {
 
     async fn preview(&self, image: Bytes) -> Option<Bytes> {
         self.previews_begun.fetch_add(1, Ordering::Relaxed);
-        let left = self.previews_left.lock().clone();
-        if let Some(left) = left {
-            // As in a thread of its own: it goes on though nobody waits for it.
-            left.acquire_owned().await.ok()?.forget();
-        }
+        self.previewing.pass().await;
         Some(image.slice(..image.len().min(8)))
     }
 }

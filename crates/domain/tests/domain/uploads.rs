@@ -314,6 +314,43 @@ async fn what_waits_elsewhere_is_left_alone() {
     until(async || read(&server, &reader, file).await.as_deref() == Ok(b"hello")).await;
 }
 
+/// Protects an upload from two that write it at once: a chunk that is being written is written to its end, and who comes
+/// next finds it.
+#[tokio::test(start_paused = true)]
+async fn a_lost_connection_does_not_let_others_between() {
+    let server = TestHub::with(unlimited()).await;
+    let mut ann = server.connect("ann@example.org").await;
+    let file = begin(&mut ann, draft("a.txt", 5, None)).await.unwrap();
+    let left = server.files.hold_staging();
+    let soon = Duration::from_secs(1);
+    let chunk = UploadAction::Chunk { file, index: 0, total: None, data: b"hello".to_vec().into() };
+    assert!(tokio::time::timeout(soon, ask(&mut ann, chunk)).await.is_err());
+    drop(ann);
+    let mut ann = server.connect("ann@example.org").await;
+    let asked = tokio::time::timeout(soon, ask(&mut ann, UploadAction::Status(file))).await;
+    assert!(asked.is_err(), "it waits: {asked:?}");
+    left.add_permits(1);
+    let status = ask(&mut ann, UploadAction::Status(file)).await.unwrap();
+    assert!(matches!(&status, UploadReply::Status { missing, .. } if missing.is_empty()), "{status:?}");
+}
+
+/// Protects the disk: who hangs up while their file is published leaves no bytes of which nobody knows.
+#[tokio::test(start_paused = true)]
+async fn who_hangs_up_leaves_nothing() {
+    let server = TestHub::with(unlimited()).await;
+    let owner = caller(&server, "ann").await;
+    let left = server.files.hold_publishing();
+    let mut upload = server.hub.file_upload(&owner, draft("a.txt", 5, None)).await.unwrap();
+    upload.write(b"hello"[..].into()).await.unwrap();
+    let finishing = tokio::time::timeout(Duration::from_secs(1), upload.finish(None));
+    assert!(finishing.await.is_err(), "it waits");
+    let minute = Duration::from_secs(60);
+    tokio::time::sleep(minute).await;
+    left.add_permits(1);
+    tokio::time::sleep(minute).await;
+    assert_eq!(server.files.counts(), (0, 0));
+}
+
 /// Protects the disk: what is not finished in time goes, with its bytes.
 #[tokio::test(start_paused = true)]
 async fn what_is_not_finished_goes_in_time() {
@@ -367,7 +404,8 @@ async fn chunks_count_by_their_bytes() {
 /// Protects from chunks that cost nothing: an empty one counts as a kibibyte, and one that is refused as a frame.
 #[tokio::test]
 async fn chunks_for_nothing_count() {
-    let empty = || UploadAction::Chunk { file: FileId::new(), index: 0, total: None, data: bytes::Bytes::new() };
+    let empty =
+        || UploadAction::Chunk { file: FileId::new(), index: 0, total: None, data: bytes::Bytes::new() };
     let quota = |requests| parlor_domain::Quota::new(requests, Duration::from_secs(60));
     for (frames, uploads) in [(3, 100), (100, 3)] {
         let mut settings = Settings::default();

@@ -5,7 +5,7 @@ use crate::client::{Client, settle};
 use crate::world::{log_lines, server};
 use parlor_domain::room::{MemberRole, RoomKind};
 use parlor_domain::testing::Script;
-use parlor_domain::{Action, UserId};
+use parlor_domain::{Action, ErrorCode, UploadDraft, UserId};
 
 /// Protects members from each other: an owner removes everybody, a moderator plain members, a member nobody.
 #[tokio::test(start_paused = true)]
@@ -57,6 +57,24 @@ async fn who_was_removed_is_out() {
     assert_eq!(ann.does(add(bob.user(), None)).await.last().unwrap(), "made member");
     assert_eq!(bob.calm().await, ["now member"]);
     assert_eq!(bob.does(enter(None)).await, ["room shared room-1 as member at 1, 2 of 2 online"]);
+}
+
+/// Protects a room from the file of who was removed while it came: nobody hears of it, and it is gone.
+#[tokio::test(start_paused = true)]
+async fn who_was_removed_finishes_no_file() {
+    let server = server().await;
+    let mut ann = Client::entering(&server, "ann", RoomKind::Shared).await;
+    let bob = Client::entering(&server, "bob", None).await;
+    let caller = server.hub.authenticate(&bob.user().to_string()).await.unwrap();
+    let draft =
+        UploadDraft { place: Some(place()), name: "a.txt".into(), size: 5, media_type: String::new() };
+    let mut upload = server.hub.file_upload(&caller, draft).await.unwrap();
+    upload.write(b"hello"[..].into()).await.unwrap();
+    ann.does(remove(bob.user())).await;
+    let finished = upload.finish(None).await;
+    assert_eq!(finished.map_err(|refusal| refusal.code), Err(ErrorCode::RoomNotFound));
+    assert!(ann.calm().await.is_empty());
+    assert_eq!(server.files.counts(), (0, 0));
 }
 
 /// Protects everybody from a room that is gone: all hear of it, its turn ends, its id is free, and nothing of it is found.
