@@ -329,8 +329,9 @@ export class ParlorClient extends Emitter {
     const mine = this.#outbox.all().find(it => it.id === id)
     if (!mine) return this.emit('problem', { problem, message_id: id })
     if (PASSING.has(problem.code)) {
+      if (!this.#outbox.refuse(mine.id)) return
       const seconds = problem.retryAfter ?? 1
-      return this.#link.after(seconds * 1_000, () => (this.#outbox.again(), this.#flush()))
+      return this.#link.after(seconds * 1_000, () => (this.#outbox.again(mine.id), this.#flush()))
     }
     this.#fail(mine, problem)
   }

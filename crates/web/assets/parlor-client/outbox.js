@@ -9,7 +9,7 @@ const PREFIX = 'parlor-outbox:'
  * the server knows it by its id.
  */
 export class Outbox {
-  /** @type {Map<string, Outgoing & { sent: boolean }>} */
+  /** @type {Map<string, Outgoing & { sent: boolean | 'refused' }>} */
   #waiting = new Map()
   #storage
   #owner
@@ -65,9 +65,17 @@ export class Outbox {
     return ready
   }
 
-  /** Nothing of what was sent counts: the connection is lost, or the server wants to be asked later. */
-  again() {
-    for (const outgoing of this.#waiting.values()) outgoing.sent = false
+  /** Sending does not count: of this one, which was refused for a while, or of all, because the connection is lost. @param {string} [id] */
+  again(id) {
+    for (const outgoing of this.#waiting.values()) if (!id || outgoing.id === id) outgoing.sent = false
+  }
+
+  /** The server wants to be asked later for this one. False where that was known. @param {string} id */
+  refuse(id) {
+    const outgoing = this.#waiting.get(id)
+    if (outgoing?.sent !== true) return false
+    outgoing.sent = 'refused'
+    return true
   }
 
   /**

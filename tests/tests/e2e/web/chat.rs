@@ -43,6 +43,13 @@ async fn a_page_comes_back_and_misses_nothing() {
     program.ends_well().await;
 }
 
+/// Protects messages, chats and counts from an unlucky order of things: frames that are late, lost, refused or said twice.
+#[tokio::test(flavor = "multi_thread")]
+async fn an_unlucky_order_does_no_harm() {
+    let app = TestApp::builder().without_limits().start().await;
+    Program::start(&app, "races", &[]).ends_well().await;
+}
+
 /// Protects readers from what a provider or another person says: nothing of it runs, loads or leads away.
 #[tokio::test(flavor = "multi_thread")]
 async fn hostile_words_are_words() {

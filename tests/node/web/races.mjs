@@ -1,0 +1,73 @@
+// What goes wrong only where things come in an unlucky order: frames that are late, lost, refused or said twice, lists that
+// take their time, and two tabs of one storage. Arguments name the checks that are run; none: all of them.
+
+import assert from 'node:assert/strict'
+import { comeAsGuest, composer, enterRoom, inBrowser, makeRoom, newChat, say, until, url } from './harness.mjs'
+
+const rest = milliseconds => new Promise(resolve => setTimeout(resolve, milliseconds))
+const links = page => page.getByRole('navigation').getByRole('link')
+const replied = (page, nth = 0) => page.locator('.reply .figures').getByText('parlor-demo').nth(nth).waitFor()
+const keys = (page, prefix) => page.evaluate(it => Object.keys(localStorage).filter(key => key.startsWith(it)).length, prefix)
+
+/** Stands between a page and its server: `up` and `down` are told each frame, and keep to themselves those for which they say so. */
+const between = (page, { up = () => {}, down = () => {} }) =>
+  page.routeWebSocket(/ws\/ws/, socket => {
+    const server = socket.connectToServer()
+    socket.onMessage(async text => (await up(JSON.parse(text), socket)) || server.send(text))
+    server.onMessage(async text => (await down(JSON.parse(text), socket)) || socket.send(text))
+  })
+
+/** Refuses a frame, as the server would. */
+const refuse = (socket, frame, code, more = {}) => {
+  const { message_id, data } = frame
+  socket.send(JSON.stringify({ type: 'error', message_id, data: { code, error: 'no', message_id, request_id: data.request_id, ...more } }))
+  return true
+}
+
+const checks = {
+  /** A refusal that passes is no reason to say all that waits again, and again for each. */
+  async 'what is refused for a while is said again, and not the more often the more waits'({ ann }) {
+    let refusing = true
+    let said = 0
+    const page = await ann(it => between(it, { up: (frame, socket) => {
+      if (frame.type !== 'chat') return
+      said += 1
+      return refusing && refuse(socket, frame, 'AI_UNAVAILABLE', { retry_after: 1 })
+    } }))
+    for (const idea of ['What can you do?', 'Count to 20']) {
+      await page.getByRole('button', { name: idea }).click()
+      await newChat(page)
+    }
+    await say(page, 'echo third')
+    await rest(4_500)
+    assert.ok(said >= 6 && said <= 3 * 6, `three messages were said ${said} times`)
+    refusing = false
+    await replied(page)
+    await until('nothing waits', async () => (await keys(page, 'parlor-outbox:')) === 0)
+  },
+}
+
+await inBrowser(async ({ person }) => {
+  const wanted = process.argv.slice(2)
+  /** Somebody, in as many windows as they like. */
+  const guest = async () => {
+    const first = await person()
+    await comeAsGuest(first)
+    const session = await first.evaluate(() => localStorage.getItem('parlor-session'))
+    await first.context().close()
+    return async (prepare = async page => {}, hash = '') => {
+      const page = await person({ expected: ['ERR_INTERNET_DISCONNECTED', 'ERR_FAILED', 'status of 503'] })
+      await page.addInitScript(text => localStorage.setItem('parlor-session', text), session)
+      await prepare(page)
+      await page.goto(new URL(hash, url).href)
+      await composer(page).waitFor()
+      return page
+    }
+  }
+  const people = { ann: await guest(), bob: await guest() }
+  for (const [name, check] of Object.entries(checks)) {
+    if (wanted.length && !wanted.some(it => name.includes(it))) continue
+    console.log(name)
+    await check(people)
+  }
+})
