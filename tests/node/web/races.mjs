@@ -45,6 +45,31 @@ const checks = {
     await replied(page)
     await until('nothing waits', async () => (await keys(page, 'parlor-outbox:')) === 0)
   },
+
+  /** The lists may come late; the address says at once where one is. */
+  async 'what is written before the lists are there goes where the address says'({ ann }) {
+    const page = await ann()
+    await makeRoom(page, 'Slow lists')
+    await page.route('**/chat/sessions?*', async route => (await rest(2_000), route.continue()))
+    await page.reload()
+    await composer(page).waitFor()
+    await say(page, 'for the room alone')
+    await page.getByRole('heading', { name: 'Slow lists' }).waitFor()
+    await page.locator('.said:not(.waiting)').getByText('for the room alone').waitFor()
+    assert.match(await page.evaluate(() => location.hash), /^#\/r\/slow-lists-/)
+    assert.equal(await links(page).filter({ hasText: 'Slow lists' }).count(), 1)
+    assert.equal(await links(page).filter({ hasText: 'for the room' }).count(), 0, 'no chat was made of it')
+    await page.unroute('**/chat/sessions?*')
+
+    // The same of a chat, whose name comes with the lists.
+    await newChat(page)
+    await say(page, 'echo a chat of old')
+    await replied(page)
+    await page.reload()
+    await page.getByRole('heading', { name: 'echo a chat of old' }).waitFor()
+    await replied(page)
+    assert.equal(await links(page).filter({ hasText: 'echo a chat of old' }).count(), 1)
+  },
 }
 
 await inBrowser(async ({ person }) => {

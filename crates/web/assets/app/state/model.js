@@ -72,7 +72,9 @@ export class Model extends Observable {
       this.markRead()
     })
     addEventListener('focus', () => this.markRead())
-    this.loadLists().then(() => this.navigate())
+    // Before the lists are there, too: what is written belongs where the address says.
+    this.navigate()
+    this.loadLists()
     this.answerers.load().then(() => this.changed()).catch(() => {})
     this.loadMe()
   }
