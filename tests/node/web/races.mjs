@@ -70,6 +70,36 @@ const checks = {
     await replied(page)
     assert.equal(await links(page).filter({ hasText: 'echo a chat of old' }).count(), 1)
   },
+
+  /** A first message that was refused made no chat: saying it again makes one. */
+  async 'a first message that was refused is said again'({ ann }) {
+    let refusals = 2
+    const page = await ann(it => between(it, { up: (frame, socket) => frame.type === 'chat' && refusals-- > 0 && refuse(socket, frame, 'TOKEN_BUDGET_EXCEEDED') }))
+    await say(page, 'echo refused first')
+    for (let time = 0; time < 2; time++) await page.getByRole('button', { name: 'Try again' }).click()
+    await replied(page)
+    assert.equal(await links(page).filter({ hasText: 'refused first' }).count(), 1)
+    await page.reload()
+    await replied(page)
+    assert.equal(await page.locator('.said').count(), 1)
+    assert.equal(await keys(page, 'parlor-outbox:'), 0)
+
+    // What an earlier page kept that waits for a chat which nobody makes any more makes one.
+    await page.evaluate(() => {
+      const { id: user } = JSON.parse(localStorage.getItem('parlor-session')).user
+      for (const at of ['1', '2']) {
+        const id = crypto.randomUUID()
+        const message = { id, place: { pending: 'gone' }, text: `echo orphan ${at}`, options: {}, at }
+        localStorage.setItem(`parlor-outbox:${user}:${id}`, JSON.stringify(message))
+      }
+    })
+    await page.reload()
+    await links(page).filter({ hasText: 'orphan 1' }).click()
+    await replied(page, 1)
+    assert.equal(await page.locator('.said').count(), 2)
+    assert.equal(await links(page).filter({ hasText: 'orphan' }).count(), 1)
+    assert.equal(await keys(page, 'parlor-outbox:'), 0)
+  },
 }
 
 await inBrowser(async ({ person }) => {

@@ -26,6 +26,16 @@ export class Outbox {
       if (key?.startsWith(this.#owner)) this.#load(storage.getItem(key))
     }
     this.#waiting = new Map([...this.#waiting].sort(([, a], [, b]) => a.at.localeCompare(b.at)))
+    for (const it of this.#waiting.values()) this.#adopt(it)
+  }
+
+  /** Where the message that would make a conversation is not there, the first of those that wait for it makes it. @param {Outgoing} outgoing */
+  #adopt(outgoing) {
+    const { id, place } = outgoing
+    if (!place || !('pending' in place) || this.#waiting.has(place.pending)) return
+    this.settle(place.pending, { pending: id })
+    outgoing.place = null
+    this.#keep(outgoing)
   }
 
   /** @param {string | null} text */
@@ -82,7 +92,7 @@ export class Outbox {
    * Takes one out that was confirmed or refused; gives it. Those that waited for its conversation get `place`.
    *
    * @param {string} id
-   * @param {Place} [place]
+   * @param {Outgoing['place']} [place]
    * @returns {Outgoing | undefined}
    */
   settle(id, place) {

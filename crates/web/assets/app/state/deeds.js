@@ -9,16 +9,21 @@ const TYPING = 3_000
 
 export class Deeds extends Model {
   #typedAt = 0
-  /** Says something in a place, or in a new chat where there is none. */
+  /** Says something in a place, or in a new chat where there is none, or where the message that was to make it was refused. */
   say(place, text, options = {}, files = []) {
-    const where = place?.place ?? (place?.pending ? { pending: place.pending } : null)
+    const { pending } = place ?? {}
+    const where = place?.place ?? (this.client.outgoing.some(it => it.id === pending) ? { pending } : null)
     const carried = files.length ? { attachments: files.map(it => it.file_id) } : {}
     const outgoing = this.client.send(where, text, { ...options, ...carried }, files)
     if (!place) {
       place = new Place({ pending: outgoing.id, title: titleOf(text), answerer: this.answerers.of(null) })
-      place.thread.loaded = true
-      place.thread.hasMore = false
+      place.thread.isNew()
       this.places.push(place)
+    } else if (!where) {
+      place.pending = outgoing.id
+      if (place === this.current) this.settleAddress()
+      // The list is another one by that name, and begins at its end.
+      this.atEnd = true
     }
     place.thread.outgoing.push({ ...outgoing, role: 'user' })
     place.thread.stale()
@@ -32,14 +37,18 @@ export class Deeds extends Model {
   }
 
   retry(place, outgoing) {
-    this.discard(place, outgoing)
-    this.say(place.place || place.pending ? place : null, outgoing.text, outgoing.options, outgoing.files)
+    this.#takeBack(place, outgoing)
+    this.say(place, outgoing.text, outgoing.options, outgoing.files)
+  }
+
+  #takeBack(place, { id }) {
+    this.client.discard(id)
+    place.thread.outgoing = place.thread.outgoing.filter(it => it.id !== id)
+    place.thread.stale()
   }
 
   discard(place, outgoing) {
-    this.client.discard(outgoing.id)
-    place.thread.outgoing = place.thread.outgoing.filter(it => it.id !== outgoing.id)
-    place.thread.stale()
+    this.#takeBack(place, outgoing)
     if (!place.place && !place.thread.outgoing.length) this.remove(place)
     this.changed()
   }

@@ -134,6 +134,7 @@ export class Model extends Observable {
       found = new Place({ id: place?.conversation_id, room: place?.room_id, pending: place ? undefined : outgoing.id })
       if (place?.room_id) found.kind = 'room'
       else found.title = titleOf(outgoing.text)
+      if (!place) found.thread.isNew()
       this.places.push(found)
     }
     found.thread.outgoing.push(outgoing)
@@ -162,11 +163,12 @@ export class Model extends Observable {
 
   /**
    * What a chat was called here until its first message was confirmed means nothing after a reload: its address is by the id
-   * that it has now. The confirmation may come before the chat is shown, or after.
+   * that it has now. The confirmation may come before the chat is shown, or after; and one that is refused is said again as
+   * another one.
    */
   settleAddress() {
     const { current, route } = this
-    if (!current?.id || route.view !== 'conversation' || route.id === current.id) return
+    if (!current || route.view !== 'conversation' || route.id === current.route.id) return
     history.replaceState(null, '', addressOf(current.route))
     this.route = readRoute()
   }

@@ -33,6 +33,11 @@ export class Thread {
     this.newest = Math.max(this.newest, message.seq)
   }
 
+  /** There is nothing before what is said now. */
+  isNew() {
+    Object.assign(this, { hasMore: false, loaded: true })
+  }
+
   /** What is here counts no more: it is loaded again. */
   clear() {
     Object.assign(this, { hasMore: true, loaded: false, oldest: Infinity, newest: 0 })
