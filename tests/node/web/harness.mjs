@@ -47,7 +47,7 @@ async function person(browser, complaints, { expected = [], ...options } = {}) {
   context.setDefaultTimeout(PATIENCE)
   const page = await context.newPage()
   if (process.env.SLOW) await (await context.newCDPSession(page)).send('Emulation.setCPUThrottlingRate', { rate: Number(process.env.SLOW) })
-  if (process.env.PARLOR_ASSETS) await page.route('**/assets/**', fromDisk)
+  if (process.env.PARLOR_ASSETS) await context.route('**/assets/**', fromDisk)
   if (process.env.FRAMES) page.on('websocket', ws => { ws.on('framesent', f => console.log('>', String(f.payload).slice(0, 200))); ws.on('framereceived', f => console.log('<', String(f.payload).slice(0, 200))) })
   const complain = words => expected.some(it => words.includes(it)) || complaints.push(words)
   page.on('console', message => ['error', 'warning'].includes(message.type()) && complain(message.text()))

@@ -24,6 +24,15 @@ const refuse = (socket, frame, code, more = {}) => {
   return true
 }
 
+/** What was said is there once, as it would be after a reload. */
+async function isOneChat(page, words) {
+  await until('nothing waits', async () => (await page.locator('.waiting').count()) + (await keys(page, 'parlor-outbox:')) === 0)
+  await replied(page)
+  assert.equal(await links(page).filter({ hasText: words }).count(), 1, 'it is one chat')
+  assert.equal(await page.locator('.said').count(), 1)
+  assert.equal(await page.locator('.reply').count(), 1)
+}
+
 const checks = {
   /** A refusal that passes is no reason to say all that waits again, and again for each. */
   async 'what is refused for a while is said again, and not the more often the more waits'({ ann }) {
@@ -99,6 +108,74 @@ const checks = {
     assert.equal(await page.locator('.said').count(), 2)
     assert.equal(await links(page).filter({ hasText: 'orphan' }).count(), 1)
     assert.equal(await keys(page, 'parlor-outbox:'), 0)
+  },
+
+  /** The chat that a message has made is heard of before the message is confirmed. */
+  async 'a chat that is heard of early is one chat'({ ann }) {
+    let lose = true
+    const first = await ann(it => between(it, { down: (frame, socket) => {
+      if (!lose || frame.type !== 'delivery_confirmation') return
+      lose = false
+      socket.close({ code: 1011 })
+      return true
+    } }))
+    await say(first, 'echo never confirmed')
+    await replied(first)
+    await isOneChat(first, 'never confirmed')
+
+    // Another tab says what this one still has to say.
+    const id = crypto.randomUUID()
+    const waits = page => page.addInitScript(id => {
+      const { id: user } = JSON.parse(localStorage.getItem('parlor-session')).user
+      if (sessionStorage.getItem('was here')) return
+      sessionStorage.setItem('was here', 'yes')
+      localStorage.setItem(`parlor-outbox:${user}:${id}`, JSON.stringify({ id, place: null, text: 'echo in two tabs', options: {}, at: '1' }))
+    }, id)
+    const late = delay => page => between(page, { up: async frame => void (frame.type === 'chat' && (await rest(delay))) })
+    const quick = await ann(page => Promise.all([waits(page), late(700)(page)]))
+    const slow = await ann(page => Promise.all([waits(page), late(2_500)(page)]))
+    await links(slow).filter({ hasText: 'in two tabs' }).first().click()
+    await links(quick).filter({ hasText: 'in two tabs' }).first().click()
+    for (const page of [quick, slow]) await isOneChat(page, 'in two tabs')
+
+    // A list brings the chat, and the reader is in it.
+    const { hash } = new URL(quick.url())
+    const listed = await ann(page => Promise.all([waits(page), late(1_500)(page)]), hash)
+    await replied(listed)
+    await isOneChat(listed, 'in two tabs')
+    assert.equal(new URL(listed.url()).hash, hash)
+  },
+
+  /** What comes while a chat is not open is in its history; a part of it alone would hide the rest. */
+  async 'a chat that was not open has no holes'({ ann }) {
+    const first = await ann()
+    await say(first, 'echo with holes')
+    await replied(first)
+    const second = await ann()
+    await links(second).filter({ hasText: 'with holes' }).waitFor()
+    for (const at of [1, 2]) {
+      await say(first, `echo part ${at}`)
+      await replied(first, at)
+    }
+    await links(second).filter({ hasText: 'with holes' }).click()
+    await replied(second, 2)
+    assert.equal(await second.locator('.said').count(), 3)
+
+    // What was said in it without a connection, and confirmed while the reader is elsewhere.
+    await newChat(second)
+    await second.reload()
+    await links(second).filter({ hasText: 'with holes' }).waitFor()
+    await second.context().setOffline(true)
+    await links(second).filter({ hasText: 'with holes' }).click()
+    await say(second, 'echo said offline')
+    await second.locator('.waiting').waitFor()
+    await newChat(second)
+    await second.context().setOffline(false)
+    await until('it is confirmed', async () => (await keys(second, 'parlor-outbox:')) === 0)
+    await links(second).filter({ hasText: 'with holes' }).click()
+    await replied(second, 3)
+    assert.equal(await second.locator('.said').count(), 4)
+    await second.getByText('This is the beginning.').waitFor()
   },
 }
 

@@ -36,9 +36,33 @@ export function listen(model) {
     }
   }
 
-  /** @param {{ conversation_id: string, room_id?: string }} of */
-  const learn = async ({ conversation_id, room_id }) => {
-    const known = model.find(conversation_id) ?? (room_id && model.places.find(it => it.room === room_id))
+  /**
+   * Where a message of ours waited, now that the server says in which conversation it is. Where that is a chat that it has
+   * made, all of it is here, unless the chat came to be known otherwise meanwhile: then it is loaded.
+   */
+  const arrived = ({ conversation_id, seq }, id) => {
+    const place = model.places.find(it => it.thread.outgoing.some(other => other.id === id))
+    if (!place || place.place) return place
+    const other = model.find(conversation_id)
+    place.id = conversation_id
+    model.answerers.keep(place)
+    if (other) {
+      model.places = model.places.filter(it => it !== other)
+      if (model.current === other) model.current = place
+      place.thread.clear()
+    } else {
+      place.open = true
+      client.follow(conversation_id, place.place, seq)
+    }
+    if (place === model.current) model.settleAddress()
+    return place
+  }
+
+  /** @param {import('../../parlor-client/types.js').Message} message */
+  const learn = message => {
+    const { conversation_id, room_id } = message
+    const waited = message.user_id === me ? arrived(message, message.client_message_id) : undefined
+    const known = waited ?? model.find(conversation_id) ?? (room_id && model.places.find(it => it.room === room_id))
     if (known) return known
     const place = new Place({ id: conversation_id, room: room_id, kind: room_id ? 'room' : 'chat', title: room_id ?? '' })
     model.places.push(place)
@@ -46,14 +70,20 @@ export function listen(model) {
     return place
   }
 
-  client.on('message', async message => {
-    const place = await learn(message)
+  /** What is not open is loaded as a page of history when it is: at once, where somebody looks at it. */
+  const keep = (place, message) => {
+    if (place.open) return place.thread.put(message)
+    place.thread.pass(message)
+    if (place === model.current) model.open(place)
+  }
+
+  client.on('message', message => {
+    const place = learn(message)
     place.typing.delete(message.user_id ?? 'assistant')
     place.updatedAt = message.timestamp
     place.lastSeq = Math.max(place.lastSeq, message.seq)
     const isNew = !place.thread.messages.has(message.message_id)
-    // What is not open is loaded as a page of history when it is.
-    if (place.open || message.user_id === me) place.thread.put(message)
+    keep(place, message)
     const seen = place === model.current && model.atEnd && !document.hidden
     if (isNew && message.user_id !== me && !seen) model.unread.set(place, place.unread + 1)
     if (isNew && place === model.current && message.role === 'user' && message.user_id !== me) {
@@ -111,15 +141,10 @@ export function listen(model) {
 
   client.on('sent', ({ outgoing, confirmation }) => {
     const { conversation_id, room_id, server_message_id, seq, timestamp } = confirmation
-    const place =
-      model.find(conversation_id) ??
-      model.places.find(it => it.pending === outgoing.id || (room_id && it.room === room_id)) ??
-      model.places.find(it => it.thread.outgoing.some(other => other.id === outgoing.id))
+    const place = arrived(confirmation, outgoing.id) ?? model.find(conversation_id)
     if (!place) return
-    const made = !place.id
-    Object.assign(place, { id: conversation_id, room: room_id ?? place.room })
-    if (made) model.answerers.keep(place)
-    place.thread.put({
+    place.id ??= conversation_id
+    keep(place, {
       role: 'user',
       content: outgoing.text,
       conversation_id,
@@ -133,11 +158,6 @@ export function listen(model) {
       attachments: outgoing.files,
     })
     if (place.isShared) refreshDelivered(model, place)
-    if (made || !place.open) {
-      place.open = true
-      client.follow(conversation_id, place.place, seq)
-      model.settleAddress()
-    }
     model.changed()
   })
 

@@ -53,7 +53,13 @@ export class Thread {
     const streamed = this.streams.delete(message.message_id)
     // A new reply is the one to look at; the reader may have looked at another while it came.
     if (message.role === 'assistant' && !known && !streamed) this.chosen.delete(message.in_reply_to)
-    this.outgoing = this.outgoing.filter(it => it.id !== message.client_message_id)
+    this.pass(message)
+  }
+
+  /** A message that is not kept: nothing waits for it any more. @param {any} message */
+  pass({ message_id, client_message_id }) {
+    this.streams.delete(message_id)
+    this.outgoing = this.outgoing.filter(it => it.id !== client_message_id)
     this.stale()
   }
 
