@@ -177,6 +177,34 @@ const checks = {
     assert.equal(await second.locator('.said').count(), 4)
     await second.getByText('This is the beginning.').waitFor()
   },
+
+  /** Who is asked too much for a while says nothing of whether a place is there. */
+  async 'a refusal that passes throws nobody out'({ ann }) {
+    let refusing = false
+    const page = await ann(it => between(it, { up: (frame, socket) => {
+      return refusing && ['join_room', 'history'].includes(frame.type) && refuse(socket, frame, 'RATE_LIMIT', { retry_after: 2 })
+    } }))
+    await makeRoom(page, 'Busy house')
+    await say(page, 'still here')
+    await page.locator('.said:not(.waiting)').getByText('still here').waitFor()
+    await newChat(page)
+    await page.reload()
+    await page.route('**/members?*', route => route.fulfill({ status: 503, contentType: 'application/json', body: '{"code":"INTERNAL"}' }))
+    refusing = true
+    await links(page).filter({ hasText: 'Busy house' }).click()
+    await page.getByText('Too much at once.').first().waitFor()
+    await page.getByRole('heading', { name: 'Busy house' }).waitFor()
+    refusing = false
+    await page.locator('.said').getByText('still here').waitFor()
+    await rest(500)
+    await page.getByRole('heading', { name: 'Busy house' }).waitFor()
+    await page.unroute('**/members?*')
+
+    // What is not there is left.
+    await page.goto(new URL('#/c/01a22999-fa44-7350-8b8a-438af6f15855', url).href)
+    await page.getByText('There is no such conversation.').first().waitFor()
+    await page.locator('.greeting').waitFor()
+  },
 }
 
 await inBrowser(async ({ person }) => {

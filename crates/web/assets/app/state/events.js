@@ -1,6 +1,7 @@
 // What comes from the server, brought into the model.
 import { announce } from '../live.js'
 import { t } from '../strings.js'
+import { LOST } from './model.js'
 import { Place } from './place.js'
 
 /** How long somebody types who does not say that they stopped, in milliseconds. */
@@ -30,9 +31,9 @@ export function listen(model) {
     if (!place.open || !place.room) return
     try {
       model.joined(place, await client.request('join_room', { room_id: place.room }))
-      await Promise.all([model.loadMembers(place), model.answerers.loadRoom(place)])
+      await model.loadBeside(place)
     } catch (problem) {
-      if (problem.code === 'ROOM_NOT_FOUND' || problem.code === 'ROOM_ACCESS_DENIED') model.remove(place)
+      if (LOST.has(problem.code)) model.remove(place)
     }
   }
 

@@ -10,6 +10,9 @@ import { Place, titleOf } from './place.js'
 import { addressOf, readRoute } from './routes.js'
 import { Unread } from './unread.js'
 
+/** Refusals that do not pass: a place is not there, or not for this user. */
+export const LOST = new Set(['ROOM_NOT_FOUND', 'ROOM_ACCESS_DENIED', 'ROOM_FULL', 'CONVERSATION_NOT_FOUND', 'INVALID_REQUEST'])
+
 export class Model extends Observable {
   /** @type {Place[]} */
   places = []
@@ -205,10 +208,13 @@ export class Model extends Observable {
       if (place.room) this.joined(place, await this.client.request('join_room', { room_id: place.room }))
       await place.thread.loadOlder(this.client, place.place)
       this.client.follow(place.id, place.place, place.thread.newest)
-      if (place.room) await Promise.all([this.loadMembers(place), this.answerers.loadRoom(place)])
+      if (place.room) await this.loadBeside(place)
     } catch (problem) {
       place.open = false
-      if (problem.code !== 'UNREACHABLE') this.#lost(place, problem)
+      if (problem.code !== 'UNREACHABLE') this.toast(t.problem(problem))
+      if (LOST.has(problem.code)) this.remove(place)
+      // What it waits for is over then.
+      else if (problem.retryAfter) setTimeout(() => place === this.current && this.open(place), problem.retryAfter * 1_000)
     }
     this.changed()
     this.markRead()
@@ -226,6 +232,11 @@ export class Model extends Observable {
     })
   }
 
+  /** What a room has beside its log, without which it can be read. */
+  loadBeside(place) {
+    return Promise.allSettled([this.loadMembers(place), this.answerers.loadRoom(place)])
+  }
+
   async loadMembers(place) {
     const { members } = await this.api.members(place.room)
     place.members = members
@@ -236,12 +247,6 @@ export class Model extends Observable {
       place.thread.deliveredTo = Math.max(delivered_seq, place.thread.deliveredTo)
     }
     this.changed()
-  }
-
-  /** A place that is not there, or not for this user. */
-  #lost(place, problem) {
-    this.toast(t.problem(problem))
-    this.remove(place)
   }
 
   remove(place) {
