@@ -53,9 +53,11 @@ await inBrowser(async ({ person }) => {
     for (let round = 0; round < 40; round++) {
       const element = document.createElement('div')
       const growing = new GrowingMarkdown(element)
-      for (let at = 0; at < text.length; ) {
+      // However lines end.
+      const words = text.replaceAll('\n', ['\n', '\r', '\r\n'][round % 3])
+      for (let at = 0; at < words.length; ) {
         at += 1 + random(round % 2 ? 4 : 12)
-        const shown = text.slice(0, at)
+        const shown = words.slice(0, at)
         growing.show(shown)
         const expected = plain(whole(shown))
         if (plain(element) !== expected) return { shown: shown.slice(-80), got: plain(element).slice(-120), expected: expected.slice(-120) }

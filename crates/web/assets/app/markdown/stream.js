@@ -37,6 +37,8 @@ export class GrowingMarkdown {
 
   /** Shows the text as it is now. One that is no continuation begins anew. @param {string} text */
   show(text) {
+    // Markdown takes each of these for the end of a line, and lines are counted here.
+    text = text.replace(/\r\n?/g, '\n')
     if (text === this.#text) return
     if (!text.startsWith(this.#text)) this.#begin()
     if (this.#adds(text)) return
