@@ -205,6 +205,68 @@ const checks = {
     await page.getByText('There is no such conversation.').first().waitFor()
     await page.locator('.greeting').waitFor()
   },
+
+  /** What was not read is counted once: over reloads, over outages, and not what was read on another device. */
+  async 'what is unread is counted once'({ ann, bob }) {
+    const room = page => links(page).filter({ hasText: 'Count house' })
+    const unread = n => (n ? new RegExp(`Count house.*${n} unread`) : /^#? ?Count house$/)
+    const isUnread = async (page, n) => {
+      await page.getByRole('navigation').getByRole('link', { name: unread(n) }).waitFor()
+      // And stays so.
+      await rest(1_000)
+      assert.match(await room(page).innerText(), n ? new RegExp(`\\b${n} unread`) : /^#\s*Count house$/)
+    }
+    const page = await ann()
+    await makeRoom(page, 'Count house')
+    const other = await bob()
+    await enterRoom(other, 'Count house')
+    await page.getByText('2 members · 2 online').waitFor()
+    await newChat(other)
+    await other.reload()
+    await isUnread(other, 0)
+    await say(page, 'one')
+    await isUnread(other, 1)
+    await other.reload()
+    await isUnread(other, 1)
+
+    // Another room is open, and alone is asked for when the connection is back.
+    await makeRoom(other, 'Open house')
+    await other.context().setOffline(true)
+    await other.getByText('You are offline.').waitFor()
+    for (const words of ['two', 'three']) await say(page, words)
+    await page.locator('.said:not(.waiting)').getByText('three').waitFor()
+    await other.context().setOffline(false)
+    await isUnread(other, 3)
+    await other.reload()
+    await isUnread(other, 3)
+
+    await other.goto(new URL('api/v1/config', url).href)
+    const phone = await bob()
+    await room(phone).click()
+    await phone.getByText('three').waitFor()
+    await page.getByTitle(/^Read by/).last().waitFor()
+    await other.goto(url)
+    await isUnread(other, 0)
+  },
+
+  /** Somebody who has scrolled up in one chat is at the end of the next. */
+  async 'each chat begins at its end'({ ann }) {
+    const page = await ann()
+    await say(page, 'echo short')
+    await replied(page)
+    await newChat(page)
+    await say(page, 'long rivers')
+    await page.getByText('40 of 100, about rivers').waitFor()
+    await page.locator('.list').hover()
+    await page.mouse.wheel(0, -3_000)
+    await page.locator('.to-end').waitFor()
+    await links(page).filter({ hasText: 'echo short' }).click()
+    await page.getByRole('heading', { name: 'echo short' }).waitFor()
+    await page.locator('.to-end').waitFor({ state: 'detached', timeout: 2_000 })
+    await say(page, 'echo again')
+    await replied(page, 1)
+    assert.equal(await links(page).filter({ hasText: /echo short.*unread/ }).count(), 0)
+  },
 }
 
 await inBrowser(async ({ person }) => {

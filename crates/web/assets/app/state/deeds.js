@@ -111,7 +111,7 @@ export class Deeds extends Model {
     const words = name.toLowerCase().normalize('NFKD').replace(/[^a-z0-9]+/g, '-').replace(/^-+|-+$/g, '')
     const room_id = `${words.slice(0, 40) || 'room'}-${uuid().slice(0, 8)}`
     const room = await this.api.createRoom({ room_id, room_name: name, room_type: kind, ai_mode: aiMode })
-    this.places.push(Place.room(room))
+    this.learnRoom(room)
     this.go({ view: 'room', id: room_id })
   }
 

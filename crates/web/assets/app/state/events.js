@@ -12,6 +12,7 @@ export function listen(model) {
   const { client } = model
   const me = model.session.user.id
   let wasOffline = false
+  let wasReady = false
 
   client.on('state', connection => {
     model.connection = connection
@@ -21,7 +22,10 @@ export function listen(model) {
 
   client.on('ready', () => {
     if (wasOffline) announce(t.connection.back)
+    // What came meanwhile to what is not open.
+    if (wasReady) model.loadLists()
     wasOffline = false
+    wasReady = true
     for (const place of model.places) rejoin(place)
     if (model.current?.place) model.open(model.current)
   })
@@ -64,8 +68,9 @@ export function listen(model) {
     const { conversation_id, room_id } = message
     const waited = message.user_id === me ? arrived(message, message.client_message_id) : undefined
     const known = waited ?? model.find(conversation_id) ?? (room_id && model.places.find(it => it.room === room_id))
-    if (known) return known
-    const place = new Place({ id: conversation_id, room: room_id, kind: room_id ? 'room' : 'chat', title: room_id ?? '' })
+    const place = known || new Place({ room: room_id, kind: room_id ? 'room' : 'chat', title: room_id ?? '' })
+    model.identify(place, conversation_id)
+    if (known) return place
     model.places.push(place)
     model.loadLists()
     return place
@@ -82,11 +87,12 @@ export function listen(model) {
     const place = learn(message)
     place.typing.delete(message.user_id ?? 'assistant')
     place.updatedAt = message.timestamp
+    if (message.seq > place.lastSeq) place.messageCount += 1
     place.lastSeq = Math.max(place.lastSeq, message.seq)
     const isNew = !place.thread.messages.has(message.message_id)
     keep(place, message)
     const seen = place === model.current && model.atEnd && !document.hidden
-    if (isNew && message.user_id !== me && !seen) model.unread.set(place, place.unread + 1)
+    if (isNew && message.user_id !== me && !seen) model.unread.add(place, message.seq)
     if (isNew && place === model.current && message.role === 'user' && message.user_id !== me) {
       announce(t.announce.from(message.username ?? t.thread.somebody, message.content))
     }
@@ -144,7 +150,7 @@ export function listen(model) {
     const { conversation_id, room_id, server_message_id, seq, timestamp } = confirmation
     const place = arrived(confirmation, outgoing.id) ?? model.find(conversation_id)
     if (!place) return
-    place.id ??= conversation_id
+    model.identify(place, conversation_id)
     keep(place, {
       role: 'user',
       content: outgoing.text,

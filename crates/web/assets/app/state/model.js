@@ -99,8 +99,10 @@ export class Model extends Observable {
     try {
       const [chats, rooms] = await Promise.all([this.api.chats(), this.api.rooms()])
       this.moreChats = chats.meta.totalPages > 1
-      for (const room of rooms.rooms) this.#learnRoom(room)
+      for (const room of rooms.rooms) this.learnRoom(room)
       for (const chat of chats.data) this.#learnChat(chat)
+      // It may have been read on another device.
+      for (const place of this.places) if (place.room && place.unread) this.loadMembers(place).catch(() => {})
     } catch (problem) {
       if (problem.code !== 'UNREACHABLE') this.toast(t.problem(problem))
     }
@@ -115,10 +117,21 @@ export class Model extends Observable {
     this.changed()
   }
 
-  #learnRoom(room) {
-    const known = this.places.find(it => it.room === room.room_id)
-    if (known) known.refreshRoom(room)
-    else this.places.push(this.unread.onto(Place.room(room)))
+  learnRoom(room) {
+    let place = this.places.find(it => it.room === room.room_id)
+    if (!place) this.places.push((place = Place.room(room)))
+    // What came to it without a connection, and is not asked for until it is open.
+    const missed = place.open ? 0 : room.message_count - place.messageCount
+    this.identify(place, room.conversation_id)
+    place.refreshRoom(room)
+    if (missed > 0) this.unread.add(place, room.last_seq, missed)
+  }
+
+  /** A place whose id was not known until now, and what was counted of it. */
+  identify(place, id) {
+    if (place.id) return
+    place.id = id
+    this.unread.onto(place)
   }
 
   #learnChat(chat) {
@@ -178,7 +191,7 @@ export class Model extends Observable {
 
   /** A conversation that is in no list that was loaded. */
   #unknown(id) {
-    const place = new Place({ id })
+    const place = this.unread.onto(new Place({ id }))
     this.places.push(place)
     return place
   }
@@ -193,6 +206,8 @@ export class Model extends Observable {
   }
 
   #show(place) {
+    // Each begins at its end.
+    if (place !== this.current) this.atEnd = true
     this.current = place
     this.settleAddress()
     if (place?.place) this.open(place)
@@ -221,8 +236,8 @@ export class Model extends Observable {
   }
 
   joined(place, answer) {
+    this.identify(place, answer.conversation_id)
     Object.assign(place, {
-      id: answer.conversation_id,
       title: answer.room_name,
       type: answer.room_type,
       aiMode: answer.ai_mode,
@@ -242,7 +257,10 @@ export class Model extends Observable {
     place.members = members
     place.memberCount = Math.max(members.length, place.memberCount)
     for (const { user_id, read_seq, delivered_seq } of members) {
-      if (user_id === this.session.user.id) continue
+      if (user_id === this.session.user.id) {
+        this.readElsewhere(place, read_seq)
+        continue
+      }
       place.thread.readBy.set(user_id, Math.max(read_seq, place.thread.readBy.get(user_id) ?? 0))
       place.thread.deliveredTo = Math.max(delivered_seq, place.thread.deliveredTo)
     }
@@ -273,7 +291,7 @@ export class Model extends Observable {
     if (!place?.id || !this.atEnd || document.hidden || !document.hasFocus()) return
     const seq = Math.max(place.thread.newest, this.client.seq(place.id) ?? 0)
     if (place.unread) {
-      this.unread.set(place, 0)
+      this.unread.set(place, 0, seq)
       this.changed()
     }
     if (seq > place.readSeq && this.client.tell('read', { ...place.place, seq })) place.readSeq = seq
@@ -287,7 +305,7 @@ export class Model extends Observable {
     const later = [...place.thread.messages.values()].filter(it => it.seq > seq && it.user_id !== me).length
     // What is not loaded was counted one by one as it came.
     const left = place.open ? later : Math.max(0, place.lastSeq - seq)
-    this.unread.set(place, Math.min(place.unread, left))
+    this.unread.set(place, Math.min(place.unread, left), seq)
     this.changed()
   }
 

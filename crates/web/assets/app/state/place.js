@@ -25,6 +25,9 @@ export class Place {
   /** How far the reader has read, as the server was told. */
   readSeq = 0
   unread = 0
+  /** How far what is unread was counted, and how many messages a room has. */
+  counted = 0
+  messageCount = NaN
   members = []
   memberCount = 0
   online = new Set()
@@ -48,7 +51,7 @@ export class Place {
 
   /** @param {any} room as it is listed */
   static room(room) {
-    const place = new Place({ kind: 'room', id: room.conversation_id, room: room.room_id })
+    const place = new Place({ kind: 'room', room: room.room_id })
     place.refreshRoom(room)
     return place
   }
@@ -61,6 +64,7 @@ export class Place {
       role: room.role,
       updatedAt: room.updated_at,
       lastSeq: room.last_seq,
+      messageCount: room.message_count,
       memberCount: room.participant_count,
     })
   }
