@@ -267,6 +267,46 @@ const checks = {
     await replied(page, 1)
     assert.equal(await links(page).filter({ hasText: /echo short.*unread/ }).count(), 0)
   },
+
+  /** What somebody has made of a message is there until the server has it. */
+  async 'what is written in an edit is not lost'({ ann }) {
+    const asked = []
+    let refusing = true
+    const page = await ann(it => between(it, { up: (frame, socket) => {
+      asked.push(frame.type)
+      return refusing && frame.type === 'edit' && refuse(socket, frame, 'RATE_LIMIT', { retry_after: 1 })
+    } }))
+    const editor = page.locator('.editor textarea')
+    await say(page, 'echo the first')
+    await replied(page)
+    await newChat(page)
+    await say(page, 'echo one')
+    await replied(page)
+    await composer(page).press('ArrowUp')
+    await editor.fill('echo written with care')
+    await editor.press('Enter')
+    await page.getByText('Too much at once.').first().waitFor()
+    assert.equal(await editor.inputValue(), 'echo written with care')
+    assert.ok(!asked.includes('regenerate'), 'a refused edit asks for no reply')
+
+    await page.context().setOffline(true)
+    await page.getByText('You are offline.').waitFor()
+    await editor.press('Enter')
+    await page.getByText('The server cannot be reached.').first().waitFor()
+    assert.equal(await editor.inputValue(), 'echo written with care')
+    // Nor does it go with the view.
+    await links(page).filter({ hasText: 'echo the first' }).click()
+    await editor.waitFor({ state: 'detached' })
+    await links(page).filter({ hasText: 'echo one' }).click()
+    assert.equal(await editor.inputValue(), 'echo written with care')
+    refusing = false
+    await page.context().setOffline(false)
+    await page.getByText('You are offline.').waitFor({ state: 'detached' })
+    await editor.press('Enter')
+    await page.locator('.reply').getByText('written with care').waitFor()
+    await editor.waitFor({ state: 'detached' })
+    assert.equal(await page.evaluate(() => document.activeElement.id), 'composer')
+  },
 }
 
 await inBrowser(async ({ person }) => {

@@ -62,9 +62,24 @@ export class Deeds extends Model {
     return this.#ask('regenerate', { ...place.place, message_id: id, ...options })
   }
 
-  async edit(place, id, text, again) {
-    await this.#ask('edit', { message_id: id, message: text })
-    if (again) this.regenerate(place, id)
+  /** Changes a message as it is being edited. What was written stays where the server does not take it. */
+  async edit(place, again) {
+    const { editing } = this
+    const { id, text, busy } = editing
+    if (busy || !text.trim()) return
+    editing.busy = true
+    await this.#try(async () => {
+      await this.client.request('edit', { message_id: id, message: text.trim() })
+      if (this.editing === editing) this.endEditing()
+      if (again) this.regenerate(place, id)
+    })
+    editing.busy = false
+  }
+
+  endEditing() {
+    this.editing = null
+    document.getElementById('composer')?.focus()
+    this.changed()
   }
 
   deleteMessage(id) {

@@ -25,7 +25,7 @@ export class Model extends Observable {
   moreChats = false
   /** @type {any} */
   me = null
-  /** @type {string | null} the message that is being edited */
+  /** @type {{ id: string, text: string, busy?: boolean } | null} the message that is being edited, and what was made of it */
   editing = null
   /** @type {Map<string, string>} what was written and not sent, by place */
   drafts = new Map()

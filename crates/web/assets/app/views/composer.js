@@ -101,7 +101,7 @@ export const Composer = ({ model, place }) => {
     const mine = place?.thread.items.filter(it => it.kind === 'message' && it.value.user_id === model.session.user.id)
     if (!mine?.length) return
     event.preventDefault()
-    model.editing = mine.at(-1).key
+    model.editing = { id: mine.at(-1).key, text: mine.at(-1).value.content }
     model.changed()
   }
   const hint = place?.isShared ? t.composer.inRoom(place.name) : t.composer.placeholder

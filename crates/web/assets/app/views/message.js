@@ -144,15 +144,18 @@ const Mark = ({ words }) => {
   return html`<span class=${`mark-of ${read ? 'read' : ''}`} title=${words}><${Icon} name=${icon} /><span class="unseen">${words}</span></span>`
 }
 
-const Editor = ({ text, onSave, onCancel, again }) => {
+/** It may be taken off the page while one scrolls: what is written is in the model. */
+const Editor = ({ model, place, again }) => {
+  const { editing } = model
+  const { text } = editing
   const field = useRef(null)
   useLayoutEffect(() => {
     field.current.focus()
     field.current.setSelectionRange(text.length, text.length)
   }, [])
-  const save = () => field.current.value.trim() && onSave(field.current.value.trim())
+  const save = () => model.edit(place, again)
   const onKeyDown = event => {
-    if (event.key === 'Escape') onCancel()
+    if (event.key === 'Escape') model.endEditing()
     else if (event.key === 'Enter' && !event.shiftKey && !event.isComposing) save()
     else return
     event.preventDefault()
@@ -160,9 +163,10 @@ const Editor = ({ text, onSave, onCancel, again }) => {
   }
   return html`
     <div class="editor">
-      <textarea ref=${field} aria-label=${t.message.edit} rows=${Math.min(12, text.split('\n').length + 1)} onKeyDown=${onKeyDown}>${text}</textarea>
+      <textarea ref=${field} aria-label=${t.message.edit} rows=${Math.min(12, text.split('\n').length + 1)} onKeyDown=${onKeyDown}
+        onInput=${event => (editing.text = event.target.value)} defaultValue=${text}></textarea>
       <div class="buttons">
-        <button type="button" class="button" onClick=${onCancel}>${t.message.cancel}</button>
+        <button type="button" class="button" onClick=${() => model.endEditing()}>${t.message.cancel}</button>
         <button type="button" class="button primary" onClick=${save}>${again ? t.message.resend : t.message.save}</button>
       </div>
     </div>
@@ -171,8 +175,8 @@ const Editor = ({ text, onSave, onCancel, again }) => {
 
 export const Said = ({ model, place, value, same, shared, editing, online, mayDelete, mark, active, onDelete }) => {
   const mine = value.user_id === model.session.user.id
-  const setEditing = on => {
-    model.editing = on ? value.message_id : null
+  const edit = () => {
+    model.editing = { id: value.message_id, text: value.content }
     model.changed()
   }
   const name = mine ? t.thread.you : value.username ?? t.thread.somebody
@@ -182,8 +186,7 @@ export const Said = ({ model, place, value, same, shared, editing, online, mayDe
       <div class="what">
         <p class=${mine || same ? 'unseen' : 'who'}><strong>${name}</strong> <time datetime=${value.timestamp}>${t.time(value.timestamp)}</time></p>
         ${editing
-          ? html`<${Editor} text=${value.content} again=${!shared} onCancel=${() => setEditing(false)}
-              onSave=${text => (setEditing(false), model.edit(place, value.message_id, text, !shared))} />`
+          ? html`<${Editor} model=${model} place=${place} again=${!shared} />`
           : html`<div class="bubble">${value.deleted ? html`<p class="gone">${t.thread.deleted}</p>` : html`<${Markdown} text=${value.content} />`}
               ${!value.deleted && html`<${Attachments} model=${model} files=${value.attachments} />`}</div>`}
         <${Reactions} model=${model} message=${value} />
@@ -193,7 +196,7 @@ export const Said = ({ model, place, value, same, shared, editing, online, mayDe
               ${!value.deleted && html`<${CopyButton} text=${value.content} />`}
               ${!value.deleted && active && html`
                 ${shared && html`<${ReactButton} model=${model} message=${value} />`}
-                ${mine && html`<${IconButton} icon="edit" label=${t.message.edit} onClick=${() => setEditing(true)} />`}
+                ${mine && html`<${IconButton} icon="edit" label=${t.message.edit} onClick=${edit} />`}
                 ${mayDelete && html`<${IconButton} icon="bin" label=${t.message.remove} onClick=${() => onDelete(value)} />`}
               `}
             </span>

@@ -24,7 +24,7 @@ export function looks(model, place, item) {
     of: replies?.length ?? 1,
     problem: value.problem,
     offline: kind === 'outgoing' && model.connection.state !== 'online',
-    editing: model.editing === value.message_id,
+    editing: model.editing?.id === value.message_id,
     online: place.online.has(value.user_id),
     mayDelete: mine || place.role !== 'member',
     thoughts: place.thread.thoughts.get(value.message_id),
