@@ -307,6 +307,37 @@ const checks = {
     await editor.waitFor({ state: 'detached' })
     assert.equal(await page.evaluate(() => document.activeElement.id), 'composer')
   },
+
+  /** A press too many says nothing twice, and makes no second room. */
+  async 'what is pressed twice is done once'({ ann }) {
+    const page = await ann()
+    await say(page, 'echo first')
+    await replied(page)
+    await composer(page).fill('echo twice')
+    await composer(page).evaluate(field => {
+      for (const press of ['first', 'second']) field.dispatchEvent(new KeyboardEvent('keydown', { key: 'Enter', bubbles: true, cancelable: true, code: press }))
+    })
+    await replied(page, 1)
+    // What is typed right behind it is the next message.
+    await composer(page).fill('echo third')
+    const left = await composer(page).evaluate(async field => {
+      field.dispatchEvent(new KeyboardEvent('keydown', { key: 'Enter', bubbles: true, cancelable: true }))
+      await Promise.resolve()
+      await Promise.resolve()
+      return field.value
+    })
+    assert.equal(left, '')
+    await replied(page, 2)
+    assert.equal(await page.locator('.said').count(), 3)
+
+    await page.route('**/api/v1/ws/rooms', async route => (await rest(500), route.continue()))
+    await page.getByRole('button', { name: 'New room' }).click()
+    await page.getByRole('textbox', { name: 'Name' }).fill('Only one')
+    await page.getByRole('button', { name: 'Create room' }).dblclick()
+    await page.getByRole('heading', { name: 'Only one' }).waitFor()
+    await rest(1_000)
+    assert.equal(await links(page).filter({ hasText: 'Only one' }).count(), 1)
+  },
 }
 
 await inBrowser(async ({ person }) => {

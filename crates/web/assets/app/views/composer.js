@@ -73,8 +73,11 @@ export const Composer = ({ model, place }) => {
   const tooLong = text.length * 3 > LONGEST && new TextEncoder().encode(text).length > LONGEST
   const ready = (text.trim() || files.length) && !tooLong && !tray?.held
   const say = sent => {
-    const words = text.trim() || t.upload.only(sent.map(it => it.name))
+    // As it is now: the view may be older than a second press of Enter.
+    const words = drafts.get(key)?.trim() || t.upload.only(sent.map(it => it.name))
+    if (!words) return
     drafts.delete(key)
+    draw(n => n + 1)
     model.say(place, words, model.choice(place), sent)
   }
   const send = event => {

@@ -8,15 +8,18 @@ const { room: words } = t
 /** A form whose work may be refused. */
 const useWork = onDone => {
   const [problem, setProblem] = useState(null)
+  const [busy, setBusy] = useState(false)
   const work = async task => {
+    setBusy(true)
     try {
       await task()
       onDone?.()
     } catch (error) {
       setProblem(t.problem(error))
     }
+    setBusy(false)
   }
-  return [problem && html`<p class="problem" role="alert">${problem}</p>`, work]
+  return /** @type {const} */ ([problem && html`<p class="problem" role="alert">${problem}</p>`, work, busy])
 }
 
 const Choice = ({ name, label, options, value }) => html`
@@ -27,7 +30,7 @@ const Choice = ({ name, label, options, value }) => html`
 `
 
 export const NewRoom = ({ model, onClose }) => {
-  const [problem, work] = useWork(onClose)
+  const [problem, work, busy] = useWork(onClose)
   const onSubmit = event => {
     event.preventDefault()
     const { name, kind, aiMode } = Object.fromEntries(new FormData(event.target))
@@ -40,7 +43,7 @@ export const NewRoom = ({ model, onClose }) => {
         <${Field} label=${words.name} name="name" required maxlength="80" autofocus />
         <${Choice} name="kind" label=${words.kind} value="shared" options=${['shared', 'group', 'private'].map(it => [it, words[it]])} />
         <${Choice} name="aiMode" label=${words.ai} value="mention" options=${['mention', 'always', 'off'].map(it => [it, words[it]])} />
-        <div class="buttons"><button class="button primary">${words.create}</button></div>
+        <div class="buttons"><button class="button primary" disabled=${busy}>${words.create}</button></div>
       </form>
     <//>
   `
