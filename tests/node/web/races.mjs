@@ -338,6 +338,37 @@ const checks = {
     await rest(1_000)
     assert.equal(await links(page).filter({ hasText: 'Only one' }).count(), 1)
   },
+
+  /** A refresh token is good once: where pages have no Web Locks, too, tabs take turns with it. */
+  async 'two tabs share a sign-in without Web Locks'({ guest }) {
+    const come = await guest()
+    const page = await come(it => it.context().addInitScript(() => Object.defineProperty(Navigator.prototype, 'locks', { get: () => undefined })))
+    const other = await page.context().newPage()
+    await other.goto(url)
+    for (let time = 0; time < 3; time++) {
+      await page.evaluate(() => {
+        const session = JSON.parse(localStorage.getItem('parlor-session'))
+        localStorage.setItem('parlor-session', JSON.stringify({ ...session, expires_at: 0 }))
+      })
+      await Promise.all([page.reload(), other.reload()])
+      await until('the tokens are others', () => page.evaluate(() => JSON.parse(localStorage.getItem('parlor-session') ?? '{}').expires_at > 0))
+      for (const tab of [page, other]) await tab.locator('.me .avatar.online').waitFor()
+    }
+    assert.equal(await keys(page, 'parlor-turn'), 0)
+  },
+
+  /** Who signs out without a connection is told so, and can come again. */
+  async 'a sign-out without a connection leaves no empty page'({ guest }) {
+    const come = await guest()
+    const page = await come()
+    await page.context().setOffline(true)
+    await page.getByRole('button', { name: 'Account' }).click()
+    await page.getByRole('button', { name: 'Sign out' }).click()
+    await page.getByText('The server cannot be reached.').waitFor()
+    await page.context().setOffline(false)
+    await page.getByRole('button', { name: 'Try it now' }).click()
+    await composer(page).waitFor()
+  },
 }
 
 await inBrowser(async ({ person }) => {
@@ -350,14 +381,14 @@ await inBrowser(async ({ person }) => {
     await first.context().close()
     return async (prepare = async page => {}, hash = '') => {
       const page = await person({ expected: ['ERR_INTERNET_DISCONNECTED', 'ERR_FAILED', 'status of 503'] })
-      await page.addInitScript(text => localStorage.setItem('parlor-session', text), session)
+      await page.addInitScript(text => (localStorage['parlor-session'] ??= text), session)
       await prepare(page)
       await page.goto(new URL(hash, url).href)
       await composer(page).waitFor()
       return page
     }
   }
-  const people = { ann: await guest(), bob: await guest() }
+  const people = { ann: await guest(), bob: await guest(), guest }
   for (const [name, check] of Object.entries(checks)) {
     if (wanted.length && !wanted.some(it => name.includes(it))) continue
     console.log(name)

@@ -15,11 +15,13 @@ let config
 async function begin(notice) {
   model?.end()
   model = undefined
+  render(null, root)
   root.replaceChildren()
   if (session.user) return enter()
-  config ??= await fetch('/api/v1/config').then(answer => answer.json())
+  config ??= await fetch('/api/v1/config').then(answer => answer.json()).catch(() => undefined)
+  if (!config) addEventListener('online', () => begin(notice), { once: true })
   document.title = t.name
-  render(html`<${SignIn} session=${session} config=${config} notice=${notice} onSignedIn=${() => (render(null, root), enter())} />`, root)
+  render(html`<${SignIn} session=${session} config=${config ?? {}} notice=${config ? notice : t.problems.UNREACHABLE} onSignedIn=${() => (render(null, root), enter())} />`, root)
 }
 
 function enter() {

@@ -1,3 +1,4 @@
+import { uuid } from './ids.js'
 import { Problem } from './problem.js'
 
 /**
@@ -11,12 +12,15 @@ import { Problem } from './problem.js'
 const KEY = 'parlor-session'
 /** How long before its end an access token is exchanged. */
 const EARLY = 60_000
+/** Whose turn it is, where there are no Web Locks, and for how long at most, in milliseconds. */
+const TURN = 'parlor-turn'
+const LONGEST = 10_000
 
 /**
  * A sign-in: its tokens, kept in a storage, and the HTTP routes that they open.
  *
  * A refresh token is good once, and one that comes twice ends the sign-in: so the tabs that share the storage take turns
- * (Web Locks), and whoever comes second finds the tokens that the first one got.
+ * (Web Locks, or where a page has none a note in the storage), and whoever comes second finds the tokens that the first one got.
  */
 export class Session {
   /** @type {Tokens | null} */
@@ -111,12 +115,30 @@ export class Session {
       try {
         return this.#keep(await this.#post('/auth/refresh', { refresh_token: tokens.refresh_token })).access_token
       } catch (error) {
-        if (error instanceof Problem && error.status === 401) this.forget()
+        if (!(error instanceof Problem) || error.status !== 401) throw error
+        // A turn may have been missed.
+        this.#load()
+        const now = this.#tokens
+        if (now && now.refresh_token !== tokens.refresh_token) return now.access_token
+        this.forget()
         throw error
       }
     }
     const locks = globalThis.navigator?.locks
-    return locks ? locks.request(KEY, work) : work()
+    return locks ? locks.request(KEY, work) : this.#inTurn(work)
+  }
+
+  /** @template T @param {() => Promise<T>} work */
+  async #inTurn(work) {
+    const mine = uuid()
+    while (this.#storage) {
+      const [until, whose] = (this.#storage.getItem(TURN) ?? '').split(' ')
+      if (whose === mine) break
+      if (Number(until) < Date.now()) this.#storage.setItem(TURN, `${Date.now() + LONGEST} ${mine}`)
+      // Another tab may do the same at this moment: the last one has the turn.
+      await new Promise(resolve => setTimeout(resolve, 50))
+    }
+    return work().finally(() => this.#storage?.removeItem(TURN))
   }
 
   /** @param {any} answer @returns {Tokens} */

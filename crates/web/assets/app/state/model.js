@@ -67,14 +67,15 @@ export class Model extends Observable {
 
   start() {
     this.client.connect()
-    this.#listen = () => this.navigate()
-    addEventListener('hashchange', this.#listen)
-    addEventListener('visibilitychange', () => {
+    const { signal } = this.#ended
+    addEventListener('hashchange', () => this.navigate(), { signal })
+    const onSeen = () => {
       if (document.hidden) return
       this.client.wake()
       this.markRead()
-    })
-    addEventListener('focus', () => this.markRead())
+    }
+    addEventListener('visibilitychange', onSeen, { signal })
+    addEventListener('focus', () => this.markRead(), { signal })
     // Before the lists are there, too: what is written belongs where the address says.
     this.navigate()
     this.loadLists()
@@ -82,10 +83,10 @@ export class Model extends Observable {
     this.loadMe()
   }
 
-  #listen
+  #ended = new AbortController()
 
   end() {
-    removeEventListener('hashchange', this.#listen)
+    this.#ended.abort()
     this.client.close()
   }
 
