@@ -369,6 +369,34 @@ const checks = {
     await page.getByRole('button', { name: 'Try it now' }).click()
     await composer(page).waitFor()
   },
+
+  /** The focus is where somebody without a mouse goes on from; and what a dialog shows is as things are now. */
+  async 'menus and dialogs give the focus back'({ ann, bob }) {
+    const page = await ann()
+    const focus = () => page.evaluate(() => document.activeElement.getAttribute('aria-label') ?? document.activeElement.id)
+    await makeRoom(page, 'Focus house')
+    const menu = page.getByRole('button', { name: 'More', exact: true })
+    const choose = async name => {
+      await menu.focus()
+      await page.keyboard.press('Enter')
+      await page.getByRole('menuitem', { name }).press('Enter')
+    }
+    await choose('Copy link')
+    assert.equal(await focus(), 'More')
+    for (const away of [() => page.keyboard.press('Escape'), () => page.getByRole('dialog').getByRole('button', { name: 'Cancel' }).press('Enter')]) {
+      await choose('Delete the room')
+      await page.getByRole('dialog').waitFor()
+      await away()
+      await page.getByRole('dialog').waitFor({ state: 'detached' })
+      assert.equal(await focus(), 'More')
+    }
+
+    await choose('Members')
+    const people = page.getByRole('dialog').getByRole('listitem')
+    await until('one is there', async () => (await people.count()) === 1)
+    await enterRoom(await bob(), 'Focus house')
+    await until('both are there', async () => (await people.count()) === 2)
+  },
 }
 
 await inBrowser(async ({ person }) => {

@@ -1,5 +1,5 @@
 // Small parts of many views.
-import { html, useEffect, useLayoutEffect, useRef, useState } from '../html.js'
+import { html, useLayoutEffect, useRef, useState } from '../html.js'
 import { Icon } from '../icons.js'
 import { t } from '../strings.js'
 
@@ -24,6 +24,12 @@ export const Avatar = ({ name, online, small }) => {
   `
 }
 
+/** The dialog that a view has open, drawn each time with it, and what shows another. @returns {[() => any, (view: () => any) => void, () => void]} */
+export const useDialog = () => {
+  const [view, setView] = useState(null)
+  return [() => view?.(), next => setView(() => next), () => setView(null)]
+}
+
 /** A dialog over the page. Escape, and a click beside it, close it. */
 export const Dialog = ({ title, onClose, children, class: name = '' }) => {
   const dialog = useRef(null)
@@ -44,13 +50,16 @@ export const Dialog = ({ title, onClose, children, class: name = '' }) => {
   `
 }
 
+/** Closes a dialog from within: the focus goes back to where it was. @param {Event & { target: Element }} event */
+const closeFrom = event => event.target.closest('dialog').close()
+
 /** A question before something that cannot be undone. */
 export const Confirm = ({ title, words, yes, onYes, onClose }) => html`
   <${Dialog} title=${title} onClose=${onClose} class="narrow">
     <p>${words}</p>
     <div class="buttons">
-      <button type="button" class="button" onClick=${onClose}>${t.room.cancel}</button>
-      <button type="button" class="button danger" onClick=${() => (onYes(), onClose())}>${yes}</button>
+      <button type="button" class="button" onClick=${closeFrom}>${t.room.cancel}</button>
+      <button type="button" class="button danger" onClick=${event => (closeFrom(event), onYes())}>${yes}</button>
     </div>
   <//>
 `
@@ -62,7 +71,7 @@ export const Confirm = ({ title, words, yes, onYes, onClose }) => html`
 export const Menu = ({ label, icon = 'more', items, children, up, class: name = '' }) => {
   const [open, setOpen] = useState(false)
   const root = useRef(null)
-  useEffect(() => {
+  useLayoutEffect(() => {
     if (!open) return
     const first = root.current.querySelector('[aria-checked="true"]') ?? root.current.querySelector(ITEM)
     first?.focus()
@@ -83,6 +92,8 @@ export const Menu = ({ label, icon = 'more', items, children, up, class: name = 
   }
   const choose = item => () => {
     setOpen(false)
+    // The item goes; what opens now gives the focus back to here.
+    root.current.querySelector('button').focus()
     item.act()
   }
   return html`

@@ -5,7 +5,7 @@ import { safe } from '../markdown/render.js'
 import { addressOf } from '../state/routes.js'
 import { t } from '../strings.js'
 import { Account } from './account.js'
-import { Avatar, IconButton, Mark } from './parts.js'
+import { Avatar, IconButton, Mark, useDialog } from './parts.js'
 import { BrowseRooms, NewRoom } from './rooms.js'
 
 /** How long the reader must have stopped to type before the server is asked, in milliseconds. */
@@ -15,9 +15,8 @@ const DAY = 86_400_000
 export const Sidebar = ({ model }) => {
   const [words, setWords] = useState('')
   const [found, setFound] = useState(null)
-  const [dialog, setDialog] = useState(null)
+  const [dialog, show, close] = useDialog()
   const field = useRef(null)
-  const close = () => setDialog(null)
   useEffect(() => {
     model.search = () => field.current.focus()
   }, [])
@@ -37,7 +36,7 @@ export const Sidebar = ({ model }) => {
     <nav class="sidebar" aria-label=${t.sidebar.label}>
       <div class="top">
         <span class="brand"><${Mark} />${t.name}</span>
-        <${IconButton} icon="rooms" label=${t.sidebar.newRoom} onClick=${() => setDialog(html`<${NewRoom} model=${model} onClose=${close} />`)} />
+        <${IconButton} icon="rooms" label=${t.sidebar.newRoom} onClick=${() => show(() => html`<${NewRoom} model=${model} onClose=${close} />`)} />
         <${IconButton} icon="plus" label=${t.sidebar.newChat} onClick=${() => model.go({ view: 'new' })} />
       </div>
       <div class="search">
@@ -47,18 +46,18 @@ export const Sidebar = ({ model }) => {
       </div>
       <div class="places" tabindex="-1">
         ${rooms.length > 0 && html`<h2>${t.sidebar.rooms}</h2><ul>${rooms.map(row)}</ul>`}
-        <button type="button" class="link browse" onClick=${() => setDialog(html`<${BrowseRooms} model=${model} onClose=${close} />`)}>${t.sidebar.browse}</button>
+        <button type="button" class="link browse" onClick=${() => show(() => html`<${BrowseRooms} model=${model} onClose=${close} />`)}>${t.sidebar.browse}</button>
         ${ages(chats).map(([age, places]) => html`<h2 key=${age}>${age}</h2><ul>${places.map(row)}</ul>`)}
         ${hits.length > 0 && html`<h2>${t.message.sources}</h2><ul>${hits.map(hit => html`<${Hit} key=${hit.session_id} model=${model} hit=${hit} />`)}</ul>`}
         ${words.trim() && found && !sorted.length && !hits.length && html`<p class="hint">${t.sidebar.nothing}</p>`}
         ${!words.trim() && !sorted.length && html`<p class="hint">${t.sidebar.noChats}</p>`}
         ${model.moreChats && !words && html`<button type="button" class="link" onClick=${() => model.loadMoreChats()}>${t.sidebar.more}</button>`}
       </div>
-      <button type="button" class="me" onClick=${() => setDialog(html`<${Account} model=${model} onClose=${close} />`)}>
+      <button type="button" class="me" onClick=${() => show(() => html`<${Account} model=${model} onClose=${close} />`)}>
         <${Avatar} name=${model.session.user.username} small online=${model.connection.state === 'online'} />
         <span class="grow">${model.session.user.username}</span><span class="unseen">${t.sidebar.account}</span><${Icon} name="more" />
       </button>
-      ${dialog}
+      ${dialog()}
     </nav>
   `
 }

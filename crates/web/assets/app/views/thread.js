@@ -1,5 +1,5 @@
 // A conversation: its head, what was said, and where the next message is written.
-import { html, useRef, useState } from '../html.js'
+import { html, useRef } from '../html.js'
 import { copy as copyText } from '../clipboard.js'
 import { Icon } from '../icons.js'
 import { announce } from '../live.js'
@@ -8,13 +8,12 @@ import { Answerer } from './answerer.js'
 import { Composer } from './composer.js'
 import { WindowedList } from './list.js'
 import { looks, Row } from './row.js'
-import { Avatar, Confirm, IconButton, Menu } from './parts.js'
+import { Avatar, Confirm, IconButton, Menu, useDialog } from './parts.js'
 import { Members } from './rooms.js'
 
 export const ThreadView = ({ model, place }) => {
   const list = useRef(null)
-  const [dialog, setDialog] = useState(null)
-  const close = () => setDialog(null)
+  const [dialog, show, close] = useDialog()
   const { thread } = place
   const typers = place.typers(model.session.user.id)
   const onAtEnd = atEnd => {
@@ -23,7 +22,7 @@ export const ThreadView = ({ model, place }) => {
     model.changed()
   }
   // The same one each time, so that rows are not drawn again for it.
-  const onDelete = useRef(message => setDialog(html`
+  const onDelete = useRef(message => show(() => html`
     <${Confirm} title=${t.message.remove} words=${message.content.slice(0, 200)} yes=${t.message.remove} onYes=${() => model.deleteMessage(message.message_id)} onClose=${close} />
   `))
   const row = (item, active) => html`<${Row} ...${looks(model, place, item)} active=${active} onDelete=${onDelete.current} />`
@@ -32,7 +31,7 @@ export const ThreadView = ({ model, place }) => {
   `
   return html`
     <section class="thread" aria-label=${t.thread.label(place.name)}>
-      <${Head} model=${model} place=${place} show=${setDialog} onClose=${close} />
+      <${Head} model=${model} place=${place} show=${show} onClose=${close} />
       <${Banner} model=${model} />
       <${WindowedList} key=${place.room ?? place.pending ?? place.id} ref=${list} items=${thread.items} row=${row} label=${t.thread.messages} head=${head}
         onEarlier=${() => thread.loaded && thread.hasMore && !thread.loading && model.loadOlder(place)} onAtEnd=${onAtEnd} />
@@ -43,18 +42,18 @@ export const ThreadView = ({ model, place }) => {
             ${place.unread ? t.thread.newMessages(place.unread) : t.thread.newest}</button>`}
       </div>
       <${Composer} model=${model} place=${place} />
-      ${dialog}
+      ${dialog()}
     </section>
   `
 }
 
 const Head = ({ model, place, show, onClose }) => {
   const others = place.members.filter(it => it.user_id !== model.session.user.id)
-  const sure = (title, words, yes, act) => show(html`<${Confirm} title=${title} words=${words} yes=${yes} onYes=${act} onClose=${onClose} />`)
+  const sure = (title, words, yes, act) => show(() => html`<${Confirm} title=${title} words=${words} yes=${yes} onYes=${act} onClose=${onClose} />`)
   const { room } = t
   const items = place.room
     ? [
-        { label: room.members, act: () => show(html`<${Members} model=${model} place=${place} onClose=${onClose} />`) },
+        { label: room.members, act: () => show(() => html`<${Members} model=${model} place=${place} onClose=${onClose} />`) },
         { label: room.copyLink, act: () => copyText(location.href) },
         ...['md', 'json'].map(form => ({ label: room.exportAs(form.toUpperCase()), act: () => model.export(place, form) })),
         { label: room.leave, act: () => sure(room.sureLeave(place.name), room.leaveWords, room.leave, () => model.leave(place)) },
