@@ -397,6 +397,72 @@ const checks = {
     await enterRoom(await bob(), 'Focus house')
     await until('both are there', async () => (await people.count()) === 2)
   },
+
+  /** Answers that come late or not at all, and an address that is none. */
+  async 'lists and searches that fail or are late do no harm'({ ann }) {
+    const page = await ann()
+    await say(page, 'slow boats')
+    await page.getByText('2 of 20, about boats').waitFor()
+    const { hash } = new URL(page.url())
+    await newChat(page)
+    await rest(500)
+    assert.doesNotMatch(await page.locator('#announcer').innerText(), /End of the reply/)
+    await page.evaluate(to => (location.hash = to), hash)
+    await page.getByRole('button', { name: 'Stop the reply' }).click()
+    await replied(page)
+    await until('its end is said', async () => /End of the reply/.test(await page.locator('#announcer').innerText()))
+    await say(page, 'echo giraffe')
+    await replied(page, 1)
+
+    await page.route('**/chat/sessions?limit=20&q=*', async route => {
+      if (route.request().url().includes('giraffe')) await rest(1_500)
+      await route.continue()
+    })
+    await page.getByLabel('Search').fill('giraffe')
+    await rest(600)
+    await page.getByLabel('Search').fill('nothing like this')
+    await rest(2_000)
+    assert.equal(await page.locator('.hit').count(), 0)
+    await page.getByText('Nothing found.').waitFor()
+    await page.getByLabel('Search').fill('')
+
+    // A chat of a later page of the list has its name; and a page that could not be loaded is loaded the next time.
+    const asked = []
+    await page.route('**/chat/sessions?page=*', async route => {
+      const { searchParams } = new URL(route.request().url())
+      const number = searchParams.get('page')
+      asked.push(number)
+      if (asked.length === 2) return route.abort()
+      const answer = await (await route.fetch({ url: route.request().url().replace('page=2', 'page=1') })).json()
+      await route.fulfill({ json: { data: number === '1' ? [] : answer.data, meta: { ...answer.meta, totalPages: 2 } } })
+    })
+    await page.reload()
+    await page.getByRole('heading', { name: 'slow boats' }).waitFor()
+    assert.deepEqual(asked, ['1'])
+    const more = page.getByRole('button', { name: 'Show more' })
+    await more.click()
+    await page.getByText('The server cannot be reached.').waitFor()
+    await more.click()
+    await more.waitFor({ state: 'detached' })
+    assert.deepEqual(asked, ['1', '2', '2'])
+
+    await page.goto(new URL('#/r/%E0%A4%A', url).href)
+    await page.reload()
+    await page.locator('.greeting').waitFor()
+  },
+
+  /** Who answers is said also where it could not be asked who there is. */
+  async 'a choice of who answers holds though the list of them fails'({ ann }) {
+    let said
+    const page = await ann(async it => {
+      await it.addInitScript(() => localStorage.setItem('parlor-model', 'parlor-demo'))
+      await it.route('**/v1/models', route => route.fulfill({ status: 503, body: '{}' }))
+      await between(it, { up: frame => void (frame.type === 'chat' && (said = frame)) })
+    })
+    await say(page, 'echo chosen')
+    await until('it is said', () => said)
+    assert.equal(said.data.model_preference, 'parlor-demo')
+  },
 }
 
 await inBrowser(async ({ person }) => {

@@ -12,6 +12,8 @@ export class Answerers {
   assistants = []
   /** @type {string[]} */
   models = []
+  /** Whether it is known who there is. Until then a choice holds as it is. */
+  #loaded = false
   #api
   /** @type {[string, string][]} by conversation, the last chosen last */
   #chosen
@@ -24,6 +26,7 @@ export class Answerers {
 
   async load() {
     const [assistants, models] = await Promise.all([this.#api.assistants(), this.#api.models()])
+    this.#loaded = true
     this.assistants = assistants.data
     this.models = models.data.filter(it => it.owned_by !== 'assistant').map(it => it.id)
   }
@@ -37,7 +40,7 @@ export class Answerers {
   }
 
   #knows(name) {
-    return this.models.includes(name) || this.assistants.some(it => it.name === name)
+    return !this.#loaded || this.models.includes(name) || this.assistants.some(it => it.name === name)
   }
 
   /** What goes with a message. In a room, naming somebody would call the AI. @param {import('./place.js').Place | null} place */

@@ -3,6 +3,7 @@
 /** @param {import('../../parlor-client/session.js').Session} session */
 export const api = session => ({
   chats: (page = 1, limit = 100) => session.json(`/chat/sessions?page=${page}&limit=${limit}`),
+  chat: id => session.json(`/chat/sessions/${id}?limit=1`),
   search: words => session.json(`/chat/sessions?limit=20&q=${encodeURIComponent(words)}`),
   deleteChat: id => session.json(`/chat/sessions/${id}`, { method: 'DELETE' }),
   restoreChat: id => session.json(`/chat/sessions/${id}/restore`, { method: 'POST' }),

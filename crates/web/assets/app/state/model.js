@@ -99,7 +99,7 @@ export class Model extends Observable {
   async loadLists() {
     try {
       const [chats, rooms] = await Promise.all([this.api.chats(), this.api.rooms()])
-      this.moreChats = chats.meta.totalPages > 1
+      this.moreChats = chats.meta.totalPages > this.chatPage
       for (const room of rooms.rooms) this.learnRoom(room)
       for (const chat of chats.data) this.#learnChat(chat)
       // It may have been read on another device.
@@ -111,10 +111,15 @@ export class Model extends Observable {
   }
 
   async loadMoreChats() {
-    this.chatPage += 1
-    const chats = await this.api.chats(this.chatPage)
-    for (const chat of chats.data) this.#learnChat(chat)
-    this.moreChats = chats.meta.totalPages > this.chatPage
+    const page = this.chatPage + 1
+    try {
+      const chats = await this.api.chats(page)
+      for (const chat of chats.data) this.#learnChat(chat)
+      this.chatPage = page
+      this.moreChats = chats.meta.totalPages > page
+    } catch (problem) {
+      this.toast(t.problem(problem))
+    }
     this.changed()
   }
 
@@ -224,7 +229,7 @@ export class Model extends Observable {
       if (place.room) this.joined(place, await this.client.request('join_room', { room_id: place.room }))
       await place.thread.loadOlder(this.client, place.place)
       this.client.follow(place.id, place.place, place.thread.newest)
-      if (place.room) await this.loadBeside(place)
+      await this.loadBeside(place)
     } catch (problem) {
       place.open = false
       if (problem.code !== 'UNREACHABLE') this.toast(t.problem(problem))
@@ -248,8 +253,9 @@ export class Model extends Observable {
     })
   }
 
-  /** What a room has beside its log, without which it can be read. */
+  /** What a place has beside its log, without which it can be read; of a chat that is in no list, its title. */
   loadBeside(place) {
+    if (!place.room) return place.title || this.api.chat(place.id).then(chat => this.#learnChat(chat)).catch(() => {})
     return Promise.allSettled([this.loadMembers(place), this.answerers.loadRoom(place)])
   }
 

@@ -3,8 +3,12 @@
 /** @returns {{ view: 'new' | 'conversation' | 'room' | 'list', id?: string }} */
 export function readRoute() {
   const [, kind, id] = location.hash.match(/^#\/(c|r|new|list)(?:\/(.+))?$/) ?? []
-  if (kind === 'c' && id) return { view: 'conversation', id: decodeURIComponent(id) }
-  if (kind === 'r' && id) return { view: 'room', id: decodeURIComponent(id) }
+  const views = { c: 'conversation', r: 'room' }
+  try {
+    if (id && views[kind]) return { view: views[kind], id: decodeURIComponent(id) }
+  } catch {
+    // No address of ours.
+  }
   return { view: kind === 'list' ? 'list' : 'new' }
 }
 

@@ -45,7 +45,10 @@ const Growing = ({ model, stream, spoken }) => {
     return () => {
       stop()
       cancelAnimationFrame(frame)
-      growing.show(model.find(stream.conversation_id)?.thread.messages.get(stream.message_id)?.content ?? text)
+      const whole = model.find(stream.conversation_id)?.thread.messages.get(stream.message_id)
+      // Who goes elsewhere in the middle of it has not heard its end.
+      if (!whole) return
+      growing.show(whole.content)
       growing.end()
       if (spoken) announce(t.announce.done)
     }

@@ -23,8 +23,14 @@ export const Sidebar = ({ model }) => {
   useEffect(() => {
     setFound(null)
     if (!words.trim()) return
-    const timer = setTimeout(() => model.api.search(words.trim()).then(setFound, () => {}), PAUSE)
-    return () => clearTimeout(timer)
+    // What was looked for before may be answered later.
+    let over = false
+    const show = answer => over || setFound(answer)
+    const timer = setTimeout(() => model.api.search(words.trim()).then(show, () => {}), PAUSE)
+    return () => {
+      over = true
+      clearTimeout(timer)
+    }
   }, [words])
   const fits = place => place.name.toLowerCase().includes(words.trim().toLowerCase())
   const sorted = model.places.filter(fits).sort((a, b) => b.updatedAt.localeCompare(a.updatedAt))
