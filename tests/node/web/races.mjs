@@ -59,7 +59,11 @@ const checks = {
   async 'what is written before the lists are there goes where the address says'({ ann }) {
     const page = await ann()
     await makeRoom(page, 'Slow lists')
-    await page.route('**/chat/sessions?*', async route => (await rest(2_000), route.continue()))
+    let slow = true
+    await page.route('**/chat/sessions?*', async route => {
+      if (slow) await rest(2_000)
+      await route.continue()
+    })
     await page.reload()
     await composer(page).waitFor()
     await say(page, 'for the room alone')
@@ -68,7 +72,9 @@ const checks = {
     assert.match(await page.evaluate(() => location.hash), /^#\/r\/slow-lists-/)
     assert.equal(await links(page).filter({ hasText: 'Slow lists' }).count(), 1)
     assert.equal(await links(page).filter({ hasText: 'for the room' }).count(), 0, 'no chat was made of it')
-    await page.unroute('**/chat/sessions?*')
+    await links(page).filter({ hasText: 'Slow lists' }).waitFor()
+    await rest(2_000)
+    slow = false
 
     // The same of a chat, whose name comes with the lists.
     await newChat(page)
@@ -198,7 +204,6 @@ const checks = {
     await page.locator('.said').getByText('still here').waitFor()
     await rest(500)
     await page.getByRole('heading', { name: 'Busy house' }).waitFor()
-    await page.unroute('**/members?*')
 
     // What is not there is left.
     await page.goto(new URL('#/c/01a22999-fa44-7350-8b8a-438af6f15855', url).href)
@@ -431,20 +436,19 @@ const checks = {
     await page.route('**/chat/sessions?page=*', async route => {
       const { searchParams } = new URL(route.request().url())
       const number = searchParams.get('page')
-      asked.push(number)
-      if (asked.length === 2) return route.abort()
+      if (number === '2' && asked.push(number) === 1) return route.abort()
       const answer = await (await route.fetch({ url: route.request().url().replace('page=2', 'page=1') })).json()
       await route.fulfill({ json: { data: number === '1' ? [] : answer.data, meta: { ...answer.meta, totalPages: 2 } } })
     })
     await page.reload()
     await page.getByRole('heading', { name: 'slow boats' }).waitFor()
-    assert.deepEqual(asked, ['1'])
+    assert.deepEqual(asked, [])
     const more = page.getByRole('button', { name: 'Show more' })
     await more.click()
     await page.getByText('The server cannot be reached.').waitFor()
     await more.click()
     await more.waitFor({ state: 'detached' })
-    assert.deepEqual(asked, ['1', '2', '2'])
+    assert.deepEqual(asked, ['2', '2'])
 
     await page.goto(new URL('#/r/%E0%A4%A', url).href)
     await page.reload()
