@@ -306,7 +306,7 @@ const checks = {
     assert.equal(await editor.inputValue(), 'echo written with care')
     refusing = false
     await page.context().setOffline(false)
-    await page.getByText('You are offline.').waitFor({ state: 'detached' })
+    await page.locator('.me .avatar.online').waitFor()
     await editor.press('Enter')
     await page.locator('.reply').getByText('written with care').waitFor()
     await editor.waitFor({ state: 'detached' })
