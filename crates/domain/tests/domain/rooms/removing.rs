@@ -72,7 +72,7 @@ async fn who_was_removed_finishes_no_file() {
     upload.write(b"hello"[..].into()).await.unwrap();
     ann.does(remove(bob.user())).await;
     let finished = upload.finish(None).await;
-    assert_eq!(finished.map_err(|refusal| refusal.code), Err(ErrorCode::RoomNotFound));
+    assert_eq!(finished.map_err(|refusal| refusal.code), Err(ErrorCode::ConversationNotFound));
     assert!(ann.calm().await.is_empty());
     assert_eq!(server.files.counts(), (0, 0));
 }
