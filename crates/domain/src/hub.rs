@@ -263,6 +263,12 @@ impl Hub {
         Session::open(Arc::clone(&self.0), caller, Manner::Client)
     }
 
+    /// The same for a connection that begins with [`Action::Sync`](crate::Action::Sync) or
+    /// [`Action::Hold`](crate::Action::Hold): from its very beginning on what comes by itself waits behind what it missed.
+    pub fn connect_to_catch_up(&self, caller: &Caller) -> Result<Session, Refusal> {
+        Session::open(Arc::clone(&self.0), caller, Manner::Reader)
+    }
+
     /// The same for a connection that gets answers to what it asks, and hears of nothing else: what it did not get is
     /// not taken for delivered.
     pub fn connect_for_answers(&self, caller: &Caller) -> Result<Session, Refusal> {

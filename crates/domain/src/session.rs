@@ -32,6 +32,8 @@ use tokio::sync::Semaphore;
 pub(crate) enum Manner {
     /// A client that takes part: it hears of everything of its user's.
     Client,
+    /// The same, which catches up first.
+    Reader,
     /// A client that hears answers alone.
     Asker,
     /// A client of the AI API: it hears answers, and its user's own turns.
@@ -50,7 +52,7 @@ impl Manner {
 
     fn ear(self) -> Ear {
         match self {
-            Self::Client => Ear::Everything,
+            Self::Client | Self::Reader => Ear::Everything,
             Self::Own => Ear::OwnTurns,
             Self::Asker | Self::Request | Self::Job => Ear::Answers,
         }
@@ -94,6 +96,9 @@ impl Session {
     pub(crate) fn open(shared: Arc<Shared>, caller: &Caller, manner: Manner) -> Result<Self, Refusal> {
         let user = caller.identity.user;
         let outbox = Outbox::new(ConnectionId::new(), caller, manner.ear(), shared.settings.outbox);
+        if manner == Manner::Reader {
+            outbox.begin_replay();
+        }
         if manner != Manner::Request {
             shared.registry.add(&outbox, &shared.settings.limits)?;
         }
@@ -151,7 +156,7 @@ impl Session {
     /// Does one command. Everything it has to say goes to the outbox; it waits where a conversation is busy, and
     /// nothing more should be read from the client meanwhile.
     pub async fn handle(&mut self, command: Command) {
-        if !matches!(command.action, Action::Resume(_)) {
+        if !matches!(command.action, Action::Resume(_) | Action::Sync) {
             self.outbox.end_replay(None);
         }
         let admitted = match &command.action {

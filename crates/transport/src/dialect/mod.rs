@@ -86,6 +86,11 @@ pub(crate) trait Dialect: Send + Sync + 'static {
         Opening::new()
     }
 
+    /// Whether its [`opening`](Self::opening) begins with what was missed.
+    fn catches_up(&self) -> bool {
+        false
+    }
+
     /// Whether its connections get answers to what they ask and hear of nothing else.
     fn for_answers_alone(&self) -> bool {
         false

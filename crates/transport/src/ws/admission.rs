@@ -50,6 +50,8 @@ impl Connection {
         let caller = caller.at(self.address);
         let session = if self.dialect.for_answers_alone() {
             self.hub.connect_for_answers(&caller)
+        } else if self.dialect.catches_up() {
+            self.hub.connect_to_catch_up(&caller)
         } else {
             self.hub.connect(&caller)
         };

@@ -52,6 +52,23 @@ async fn what_was_missed_comes_until_it_is_proved() {
     assert_eq!(sync(&server).await.1, ["replayed 5 of 2 deux", "synced"]);
 }
 
+/// Protects who comes while something is said: between a connection's beginning and its replay nothing comes by itself, which
+/// the replay would have again.
+#[tokio::test(start_paused = true)]
+async fn what_is_said_before_the_replay_comes_once() {
+    let server = server().await;
+    let (mut ann, conversation) = bob_goes(&server).await;
+    let token = server.user("bob@example.org").await.to_string();
+    let caller = server.hub.authenticate(&token).await.unwrap();
+    let mut bob = Client { session: server.hub.connect_to_catch_up(&caller).unwrap() };
+    ann.note(conversation, "two").await;
+    settle().await;
+    assert_eq!(bob.does(Action::Sync).await, ["replayed 2 two", "synced"]);
+    ann.note(conversation, "three").await;
+    settle().await;
+    assert_eq!(bob.lines().len(), 1, "and what comes later comes by itself");
+}
+
 /// Protects who joins late: they get what came since they became a member, not what came before.
 #[tokio::test(start_paused = true)]
 async fn a_new_member_gets_what_came_since() {

@@ -46,6 +46,10 @@ impl Dialect for Rooms {
         Some(files::binary(frame))
     }
 
+    fn catches_up(&self) -> bool {
+        true
+    }
+
     fn opening(&self, query: &[(String, String)]) -> Opening {
         commands::opening(query)
     }
