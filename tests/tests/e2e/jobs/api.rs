@@ -160,7 +160,10 @@ async fn a_cancelled_job_does_not_wait_for_its_turn() {
     let waits = enqueue(&app, &ann, body).await;
     until(&app, &ann, &waits, "active").await;
     let conversation = conversation.as_str().unwrap();
-    while client.whole_history(conversation).await.iter().all(|it| it["content"] != "five") {}
+    let start = Instant::now();
+    while client.whole_history(conversation).await.iter().all(|it| it["content"] != "five") {
+        assert!(start.elapsed() < PATIENCE, "its question is not there");
+    }
     let answer = app.ask(&ann, "DELETE", &format!("{JOBS}/{waits}"), Value::Null).await;
     assert_eq!(answer.json()["state"], "cancelled");
     // Longer than is waited for a turn that was told to end.

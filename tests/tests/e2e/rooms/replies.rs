@@ -3,7 +3,7 @@
 use parlor_tests::client::id;
 use parlor_tests::mirror::number;
 use parlor_tests::provider::words;
-use parlor_tests::{FakeProvider, Reply, TestApp};
+use parlor_tests::{FakeProvider, PATIENCE, Reply, TestApp};
 use serde_json::{Value, json};
 
 /// Five words and seven tokens of context, at these prices: (7 × 2.50 + 5 × 10) / 1,000,000 dollars.
@@ -191,14 +191,17 @@ async fn who_is_removed_gets_no_reply() {
     let (refused, ()) = tokio::join!(asking, removing);
     assert_eq!(refused.refusal(), (404, "CONVERSATION_NOT_FOUND".into()));
     provider.release();
-    let reply = loop {
-        let history = ann.whole_history("club").await;
-        match history.get(1) {
-            Some(reply) => break reply.clone(),
-            None => tokio::time::sleep(std::time::Duration::from_millis(20)).await,
+    let others = async {
+        loop {
+            let history = ann.whole_history("club").await;
+            match history.get(1) {
+                Some(reply) => break reply["content"].clone(),
+                None => tokio::time::sleep(std::time::Duration::from_millis(20)).await,
+            }
         }
     };
-    assert_eq!(reply["content"], words(5), "the others have it");
+    let reply = tokio::time::timeout(PATIENCE, others).await.expect("the others have it");
+    assert_eq!(reply, words(5));
 }
 
 /// Protects: who comes in the middle of a reply, by a resume or by joining, sees it whole.

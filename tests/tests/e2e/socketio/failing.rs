@@ -155,6 +155,7 @@ async fn who_leaves_the_namespace_still_counts() {
     }
     assert_eq!(first.enter(auth.clone()).await, Ok(()));
     drop(first);
+    // It ends: a transport that does not get in for 10 s is closed.
     while second.enter(auth.clone()).await.is_err() {
         sleep(Duration::from_millis(50)).await;
     }

@@ -39,6 +39,10 @@ impl Head {
         self.0.load(Ordering::Relaxed) == 0
     }
 
+    fn is_over(&self) -> bool {
+        self.0.load(Ordering::Relaxed) == ALL
+    }
+
     /// The body, which breaks off where too much has come.
     pub(super) fn of(&self, body: Body) -> Body {
         let (head, mut data) = (self.clone(), body.into_data_stream());
@@ -55,7 +59,7 @@ impl Head {
                     end => return Poll::Ready(end),
                 }
             }
-            comes_next = false;
+            comes_next = head.is_over();
             Poll::Ready(Some(head.take(&mut rest)))
         }))
     }
